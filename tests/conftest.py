@@ -1,0 +1,1 @@
+"""Fixtures of every test: each part's own live beside it."""
