@@ -1,0 +1,14 @@
+"""The accounts app: who is who."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Users, their vaults and accounts, institutions, tokens."""
+
+    name = "accounts"
+    verbose_name = "People and institutions"
+
+    def ready(self) -> None:
+        """Register signal receivers and the handlers of chain events."""
+        from accounts import handlers, signals  # noqa: F401  (importing registers them)
