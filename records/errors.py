@@ -1,0 +1,59 @@
+"""What services of this app raise; doors map each to a status and show its words."""
+
+
+class RecordsError(Exception):
+    """Something the person should be told. `str()` says what happened and what to do, in plain words."""
+
+    status = 400
+
+
+class InvalidInput(RecordsError):
+    """One field of what was given is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class NotFound(RecordsError):
+    """Unknown, or somebody else's: the answer is the same."""
+
+    status = 404
+
+    def __init__(self, message: str = "There is no such thing here.") -> None:
+        super().__init__(message)
+
+
+class AccessRefused(RecordsError):
+    """Known to the person, but no grant allows it (any more)."""
+
+    status = 403
+
+    def __init__(self, message: str, *, patient: str = "", via: str = "") -> None:
+        super().__init__(message)
+        self.patient = patient
+        self.via = via
+
+
+class Conflict(RecordsError):
+    """Somebody (or the same person, elsewhere) was first."""
+
+    status = 409
+
+
+class TooLarge(RecordsError):
+    """A file over the limit."""
+
+    status = 413
+
+
+class StoreDown(RecordsError):
+    """The file store takes or gives nothing now; nothing was taken."""
+
+    status = 503
+
+    def __init__(
+        self, message: str = "The file store cannot be reached. Nothing was saved; try again."
+    ) -> None:
+        super().__init__(message)

@@ -1,0 +1,198 @@
+"""Folders, records and versions as the chain tells them; beside them what only this portal knows.
+
+The projection (FolderState, Record, Version, BlockedSender) is written by records.handlers alone, keyed by the
+chain's own ids, and can be dropped: it comes back the same.
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+# --- projection --------------------------------------------------------------------------------------------
+
+
+class FolderState(models.Model):
+    """A folder's current epoch and the digest of its sealed name."""
+
+    patient = models.CharField(max_length=42)
+    folder = models.PositiveIntegerField()
+    epoch = models.PositiveBigIntegerField(default=0, help_text="generation << 16 | epoch.")
+    name = models.CharField(max_length=66, blank=True, default="")
+    name_serial = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("patient", "folder"), name="folder_state_once"),)
+
+    def __str__(self) -> str:
+        return f"folder {self.folder} of {self.patient}"
+
+
+class Record(models.Model):
+    """A record's state after its last confirmed event."""
+
+    record = models.CharField(primary_key=True, max_length=66)
+    patient = models.CharField(max_length=42)
+    author = models.CharField(max_length=42)
+    via = models.CharField(max_length=42, blank=True, default="")
+    nonce = models.CharField(max_length=66)
+    folder = models.PositiveIntegerField()
+    epoch = models.PositiveBigIntegerField()
+    version = models.PositiveIntegerField(default=1)
+    closed = models.PositiveSmallIntegerField(
+        default=0, help_text="0 open, 1 refused, 2 in error, 3 withdrawn."
+    )
+    created_at = models.DateTimeField()
+    block_number = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ("-created_at", "record")
+        indexes = (
+            models.Index(fields=("patient", "folder"), name="record_patient_folder"),
+            models.Index(fields=("author",), name="record_author"),
+        )
+
+    def __str__(self) -> str:
+        return self.record
+
+
+class Version(models.Model):
+    """One version: which files, wrapped how, in which folder and epoch."""
+
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    author = models.CharField(max_length=42)
+    via = models.CharField(max_length=42, blank=True, default="")
+    folder = models.PositiveIntegerField()
+    epoch = models.PositiveBigIntegerField()
+    flags = models.PositiveSmallIntegerField(default=0)
+    content = models.CharField(max_length=66)
+    description = models.CharField(max_length=66)
+    secret = models.CharField(max_length=82, help_text="40 bytes wrapped key, or 32 bytes digest of a list.")
+    at = models.DateTimeField()
+    block_number = models.PositiveBigIntegerField()
+    tx_hash = models.CharField(max_length=66)
+
+    class Meta:
+        ordering = ("record_id", "version")
+        constraints = (models.UniqueConstraint(fields=("record", "version"), name="version_once"),)
+
+    def __str__(self) -> str:
+        return f"version {self.version} of {self.record_id}"
+
+
+class BlockedSender(models.Model):
+    """Whether a patient refuses inbox records from a doctor or institution."""
+
+    patient = models.CharField(max_length=42)
+    sender = models.CharField(max_length=42)
+    blocked = models.BooleanField()
+    serial = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("patient", "sender"), name="blocked_sender_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.sender} {'blocked' if self.blocked else 'welcome'} at {self.patient}"
+
+
+# --- private -----------------------------------------------------------------------------------------------
+
+
+class PatientFolder(models.Model):
+    """What the chain does not say of a folder: its sealed name, and the highest epoch ever handed out."""
+
+    patient = models.CharField(max_length=42)
+    folder = models.PositiveIntegerField()
+    sealed_name = models.BinaryField(help_text="Under the folder key of name_epoch.")
+    name_epoch = models.PositiveBigIntegerField()
+    handed_epoch = models.PositiveBigIntegerField(default=0, help_text="Its secret was sealed to somebody.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("patient", "folder")
+        constraints = (models.UniqueConstraint(fields=("patient", "folder"), name="patient_folder_once"),)
+
+    def __str__(self) -> str:
+        return f"folder {self.folder} of {self.patient}"
+
+
+class Upload(models.Model):
+    """A described upload that waits for its bytes, then points at the act that registers them."""
+
+    class State(models.TextChoices):
+        DESCRIBED = "described"
+        RECEIVING = "receiving"
+        DONE = "done"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    author = models.CharField(max_length=42)
+    patient = models.CharField(max_length=42)
+    via = models.CharField(max_length=42, blank=True, default="")
+    folder = models.PositiveIntegerField()
+    record = models.CharField(max_length=66)
+    nonce = models.CharField(max_length=66, blank=True, default="", help_text="Of a new record's id.")
+    version = models.PositiveIntegerField(default=1)
+    size = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="As described, bytes of plaintext."
+    )
+    sealed = models.BinaryField(help_text="Title, kind, names and nonce, sealed to the author.")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.DESCRIBED)
+    claim = models.UUIDField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    act = models.CharField(max_length=66, blank=True, default="", help_text="Digest of the act.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=["described", "receiving", "done"]), name="upload_state_known"
+            ),
+        )
+        indexes = (models.Index(fields=("state", "created_at"), name="upload_state"),)
+
+    def __str__(self) -> str:
+        return f"upload {self.id}"
+
+
+class SealedDescription(models.Model):
+    """A description's ciphertext by its digest, so that a list fetches nothing from the store."""
+
+    digest = models.CharField(primary_key=True, max_length=66)
+    data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class ContentSize(models.Model):
+    """How large a stored content's ciphertext is, so that nothing asks the store for it."""
+
+    digest = models.CharField(primary_key=True, max_length=66)
+    dag_pb = models.BooleanField()
+    size = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class QueuedKey(models.Model):
+    """A version's data key sealed to its author and to the patient, until its act is settled and filed."""
+
+    record = models.CharField(max_length=66)
+    version = models.PositiveIntegerField()
+    recipient = models.CharField(max_length=42)
+    key_digest = models.CharField(max_length=66)
+    author = models.CharField(max_length=42)
+    patient = models.CharField(max_length=42)
+    epoch = models.PositiveBigIntegerField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("record", "version", "recipient"), name="queued_key_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"key of {self.record} for {self.recipient}"
