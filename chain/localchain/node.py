@@ -1,0 +1,91 @@
+"""The node itself: Foundry's anvil, as npm brings it."""
+
+import platform
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chain.localchain.errors import LocalChainError, NodeGone
+from chain.localchain.rpc import Rpc
+from chain.localchain.tether import tie_to_parent
+
+HARDFORK = "osaka"
+BLOCK_GAS_LIMIT = 60_000_000
+START_SECONDS = 30.0
+
+_MODULES = Path(__file__).resolve().parents[2] / "node_modules"
+_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def anvil_binary() -> Path:
+    """The platform's own binary, not npm's wrapper, which leaves the node running when it is killed itself.
+
+    Raises LocalChainError when the npm packages are not installed.
+    """
+    machine = _MACHINES.get(platform.machine().lower(), platform.machine())
+    binary = _MODULES / "@foundry-rs" / f"anvil-{sys.platform}-{machine}" / "bin" / "anvil"
+    if not binary.exists():
+        raise LocalChainError("anvil is not installed: `make setup` brings it from npm")
+    return binary
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Anvil:
+    """A running node on a free loopback port; a context manager. `options` are further anvil options.
+
+    The node has the rules of a public network: hardfork pinned, a gas limit for blocks (gas) and, as in
+    EIP-7825, for single transactions. It dies with the process that made it.
+    """
+
+    def __init__(
+        self, *, chain_id: int, options: tuple[str, ...] = (), gas_limit: int = BLOCK_GAS_LIMIT
+    ) -> None:
+        self.port = free_port()
+        command = [str(anvil_binary()), "--host", "127.0.0.1", "--port", str(self.port), "--quiet"]
+        command += ["--chain-id", str(chain_id), "--hardfork", HARDFORK, "--gas-limit", str(gas_limit)]
+        command += ["--enable-tx-gas-limit", "--no-request-size-limit", *options]
+        self.process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, preexec_fn=tie_to_parent(), start_new_session=True
+        )
+        self.rpc = Rpc(self.port)
+        self._wait_until_ready()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """End the node; what it knew is gone with it."""
+        self.process.kill()
+        self.process.wait()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.rpc.call("eth_chainId")
+                return
+            except NodeGone:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    raise NodeGone("anvil did not start") from None
+                time.sleep(0.02)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
