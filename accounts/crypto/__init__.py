@@ -1,0 +1,1 @@
+"""Phrases, keys, sealing and vaults: pure functions of bytes, no Django. Layouts: docs/FORMAT.md."""
