@@ -1,0 +1,1 @@
+"""Files, folders and envelopes of records: pure functions of bytes, no Django. Layouts: docs/FORMAT.md."""

@@ -1,0 +1,207 @@
+"""MDR1, the encrypted file: a 70-byte header and 64 KiB chunks of AES-256-GCM (docs/FORMAT.md, "MDR1").
+
+Source: STREAM (Hoang, Reyhanitabar, Rogaway, Vizar, 2015) as age has it; the header's commitment keeps
+one file from opening under two keys.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from enum import IntEnum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from accounts.crypto.derivation import derive, labelled, require_length
+from records.crypto.errors import FileRefused, FileTooLong, WrongKey
+
+PREFIX = b"MDR1" + bytes((1, 1))
+"""Magic, version 1, suite 1 (HKDF-SHA256, AES-256-GCM)."""
+SALT_BYTES = 32
+HEADER_BYTES = len(PREFIX) + SALT_BYTES + 32
+CHUNK_BYTES = 64 * 1024
+TAG_BYTES = 16
+SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
+CHUNKS_MAX = 2**32
+BATCH_CHUNKS = 16
+"""Chunks handled and read at a time: 1 MiB of plaintext, the memory that a file takes."""
+
+ReadAt = Callable[[int, int], bytes]
+"""(offset, length) -> exactly that many bytes of the encrypted file."""
+
+
+class Role(IntEnum):
+    """What a file is to its record."""
+
+    CONTENT = 1
+    DESCRIPTION = 2
+
+
+def new_salt(patient_nonce: bytes = b"") -> bytes:
+    """32 fresh bytes for one file, with what a patient typed mixed in."""
+    return mix_salt(secrets.token_bytes(SALT_BYTES), patient_nonce)
+
+
+def mix_salt(random: bytes, patient_nonce: bytes) -> bytes:
+    """The salt of 32 random bytes and a typed nonce; without one, the random bytes themselves."""
+    require_length("random", random, SALT_BYTES)
+    return derive(random, labelled("salt", patient_nonce)) if patient_nonce else random
+
+
+def ciphertext_size(plaintext_size: int) -> int:
+    """Bytes of the file that holds this many bytes."""
+    chunks = max(1, -(-plaintext_size // CHUNK_BYTES))
+    return HEADER_BYTES + plaintext_size + chunks * TAG_BYTES
+
+
+def plaintext_size(size: int) -> int:
+    """Bytes that a file of this size holds. Raises FileRefused where no file has this size."""
+    body = size - HEADER_BYTES
+    chunks = -(-body // SEALED_CHUNK_BYTES)
+    plain = body - chunks * TAG_BYTES
+    if chunks < 1 or chunks > CHUNKS_MAX or plain < 0 or ciphertext_size(plain) != size:
+        raise FileRefused("no file has this size: it was cut, or is not an MDR1 file")
+    return plain
+
+
+def _keys(key: bytes, salt: bytes, role: Role, record_id: bytes) -> tuple[AESGCM, bytes]:
+    """(cipher of the payload key, commitment)."""
+    info = PREFIX + bytes((Role(role),)) + require_length("record id", record_id, 32)
+    both = derive(require_length("key", key, 32), info, length=64, salt=require_length("salt", salt, 32))
+    return AESGCM(both[:32]), both[32:]
+
+
+def _nonce(index: int, *, last: bool) -> bytes:
+    return index.to_bytes(11, "big") + bytes((last,))
+
+
+class Encryptor:
+    """Encrypts one file, once; knows size and digest of the plaintext when `encrypt` has come to its end."""
+
+    def __init__(self, key: bytes, role: Role, record_id: bytes, salt: bytes) -> None:
+        self._cipher, self._commitment = _keys(key, salt, role, record_id)
+        self.salt = salt
+        self.plaintext_size = 0
+        self._digest = hashlib.sha256()
+        self._started = False
+        self._index = 0
+
+    @property
+    def sha256(self) -> bytes:
+        """SHA-256 of the plaintext taken so far."""
+        return self._digest.digest()
+
+    @property
+    def ciphertext_size(self) -> int:
+        """Bytes of the file for the plaintext taken so far."""
+        return ciphertext_size(self.plaintext_size)
+
+    def encrypt(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The file, about 1 MiB at a time, from plaintext in pieces of any size. Raises FileTooLong."""
+        if self._started:
+            raise RuntimeError("a payload key and counter encrypt once: make another Encryptor")
+        self._started = True
+        return self._encrypt(source)
+
+    def _encrypt(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        yield PREFIX + self.salt + self._commitment
+        pending = bytearray()
+        batch = BATCH_CHUNKS * CHUNK_BYTES
+        for piece in source:
+            pending += piece
+            # One byte more than a batch shows that none of its chunks is the last.
+            while len(pending) > batch:
+                yield self._seal(pending[:batch], last=False)
+                del pending[:batch]
+        yield self._seal(pending, last=True)
+
+    def _seal(self, plain: bytearray, *, last: bool) -> bytes:
+        self._digest.update(plain)
+        self.plaintext_size += len(plain)
+        starts = range(0, max(len(plain), 1), CHUNK_BYTES)
+        if self._index + len(starts) > CHUNKS_MAX:
+            raise FileTooLong("the file has more than 2^32 chunks")
+        sealed = bytearray(len(plain) + len(starts) * TAG_BYTES)
+        source, target = memoryview(plain), memoryview(sealed)
+        for place, start in enumerate(starts):
+            chunk = source[start : start + CHUNK_BYTES]
+            nonce = _nonce(self._index + place, last=last and place == len(starts) - 1)
+            at = place * SEALED_CHUNK_BYTES
+            self._cipher.encrypt_into(nonce, chunk, None, target[at : at + len(chunk) + TAG_BYTES])
+        self._index += len(starts)
+        return bytes(sealed)
+
+
+class Decryptor:
+    """Opens a file that can be read at any place. Nothing leaves it unverified.
+
+    Making one checks size, header and commitment, then opens the last chunk, so that a file that was cut
+    is refused before its first byte goes out. Raises WrongKey or FileRefused.
+    """
+
+    def __init__(self, key: bytes, role: Role, record_id: bytes, *, read_at: ReadAt, size: int) -> None:
+        self.plaintext_size = plaintext_size(size)
+        self._read_at = read_at
+        self._size = size
+        self._chunks = -(-(size - HEADER_BYTES) // SEALED_CHUNK_BYTES)
+        header = self._read(0, HEADER_BYTES)
+        if not header.startswith(PREFIX):
+            raise FileRefused("not an MDR1 file of a known version and suite")
+        self.salt = header[len(PREFIX) : len(PREFIX) + SALT_BYTES]
+        self._cipher, commitment = _keys(key, self.salt, role, record_id)
+        if not hmac.compare_digest(commitment, header[-32:]):
+            raise WrongKey("the file was not made with this key for this record and role")
+        self._open_batch(self._chunks - 1, 1)
+
+    def iterate(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The plaintext from `start` up to, not including, `end`, chunk by chunk. Raises FileRefused.
+
+        Raises ValueError for a range that is not inside the file.
+        """
+        end = self.plaintext_size if end is None else end
+        if not 0 <= start <= end <= self.plaintext_size:
+            raise ValueError(f"range {start}..{end} of {self.plaintext_size} bytes")
+        return self._iterate(start, end)
+
+    def read(self) -> bytes:
+        """The whole plaintext: for small files."""
+        return b"".join(self.iterate())
+
+    def _iterate(self, start: int, end: int) -> Iterator[bytes]:
+        index, stop = start // CHUNK_BYTES, -(-end // CHUNK_BYTES)
+        while index < stop:
+            count = min(BATCH_CHUNKS, stop - index)
+            for place, chunk in enumerate(self._open_batch(index, count), start=index):
+                at = place * CHUNK_BYTES
+                part = chunk[max(start - at, 0) : end - at]
+                if part:
+                    yield part
+            index += count
+
+    def _open_batch(self, index: int, count: int) -> list[bytes]:
+        """`count` chunks from `index` on, verified."""
+        at = HEADER_BYTES + index * SEALED_CHUNK_BYTES
+        sealed = memoryview(self._read(at, min(count * SEALED_CHUNK_BYTES, self._size - at)))
+        chunks = []
+        for place in range(count):
+            part = sealed[place * SEALED_CHUNK_BYTES : (place + 1) * SEALED_CHUNK_BYTES]
+            nonce = _nonce(index + place, last=index + place == self._chunks - 1)
+            try:
+                chunks.append(self._cipher.decrypt(nonce, part, None))
+            except InvalidTag as error:
+                raise FileRefused(f"chunk {index + place} was changed, moved or cut") from error
+        return chunks
+
+    def _read(self, offset: int, length: int) -> bytes:
+        data = self._read_at(offset, length)
+        if len(data) != length:
+            raise FileRefused(f"{length} bytes expected at {offset}, {len(data)} read")
+        return data
+
+
+def decryptor_of(data: bytes, key: bytes, role: Role, record_id: bytes) -> Decryptor:
+    """A Decryptor of a file held in memory. Raises WrongKey or FileRefused."""
+    return Decryptor(
+        key, role, record_id, read_at=lambda offset, length: data[offset : offset + length], size=len(data)
+    )
