@@ -10,19 +10,25 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def tie_to_parent() -> Callable[[], None] | None:
-    """A `preexec_fn` for Popen: on Linux the kernel kills the child when the calling thread's process ends.
+def end_with_parent(sent: signal.Signals) -> None:
+    """On Linux, have the kernel send this process the signal `sent` when its parent ends.
 
-    Call it in the main thread, since the kernel watches the thread that forked. None where there is no such
-    call; there an orderly stop still ends the children.
+    Elsewhere nothing happens, and only an orderly stop of the parent ends its children.
     """
-    if _LIBC is None:
-        return None
-    libc, parent = _LIBC, os.getpid()
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(sent))
+
+
+def tie_to_parent() -> Callable[[], None]:
+    """A `preexec_fn` for Popen: the child is killed when this process ends.
+
+    Start the child from the main thread: the kernel watches the thread that forked.
+    """
+    parent = os.getpid()
 
     def tie() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died before the call
+        end_with_parent(signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the call
             os._exit(1)
 
     return tie

@@ -1,0 +1,47 @@
+"""What must be there before the portal starts: tables, static files, keys, contract; and once, the demo."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import connections
+
+
+def prepare_files_and_tables() -> None:
+    """Migrate, make the cache's table and the keys, collect static files if any changed."""
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    call_command("make_keys", verbosity=0)
+    stamp, now = settings.VAR / "static.stamp", _static_digest()
+    if not stamp.exists() or stamp.read_text() != now:
+        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+        stamp.write_text(now)
+
+
+def prepare_contract(*, fund: bool) -> None:
+    """Deploy the contract if the chain has none; `fund`: the relayer gets the local chain's play money."""
+    call_command("deploy_contract", fund=fund, verbosity=0)
+
+
+def seed_demo() -> list[str]:
+    """Fill the portal with the demo's people and records, unless DEMO=0; the lines on how to sign in."""
+    if os.environ.get("DEMO", "1") == "0":
+        return []
+    said = io.StringIO()
+    call_command("seed_demo", stdout=said)
+    connections.close_all()
+    return said.getvalue().splitlines()
+
+
+def _static_digest() -> str:
+    """Changes when a static file's name, size or time does."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            status = Path(storage.path(name)).stat()
+            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,153 @@
+"""`make run`: the whole portal on this machine. Prepares what is missing, starts every process, ends them
+together.
+
+With nothing set it brings its own database, chain, store and queue, all kept in var/. DATABASE_URL,
+CHAIN_RPC_URL, CELERY_BROKER_URL and IPFS_API_URL move each of them elsewhere.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import django
+from django.core.management import CommandError
+
+from chain.localchain.tether import end_with_parent
+from medrec.processes import Processes, ProgramKeepsDying, say
+
+READY_SECONDS = 60.0
+
+
+class CannotStart(Exception):
+    """The portal cannot start; the message is one line for the person at the terminal."""
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM came."""
+
+
+def main() -> int:
+    """Run until stopped. Exit code 0 after Ctrl-C or SIGTERM, 1 when the portal cannot start or go on."""
+    parser = argparse.ArgumentParser(prog="python -m medrec.run", description=__doc__)
+    parser.add_argument("--end-with-parent", action="store_true", help="stop when the calling process ends")
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    if options.end_with_parent:
+        end_with_parent(signal.SIGTERM)
+    processes = Processes()
+    try:
+        _run(processes)
+    except Stopped:
+        return 0
+    except (CannotStart, ProgramKeepsDying, CommandError) as error:
+        sys.stderr.write(f"MedRec: {error}\n")
+        return 1
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        processes.stop("web", "worker", "beat")
+        processes.stop("chain")  # last: the others still finish what they do on it
+    return 0
+
+
+def _run(processes: Processes) -> None:
+    port = _port("PORT", 8000)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
+    os.environ.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
+    own_chain = not os.environ.get("CHAIN_RPC_URL")
+    chain_port = _port("LOCALCHAIN_PORT", 8645) if own_chain else 0
+    django.setup()
+    from django.conf import settings  # readable only after the lines above
+
+    from medrec.prepare import prepare_contract, prepare_files_and_tables, seed_demo
+
+    if own_chain:
+        _start_chain(processes, chain_port, settings.VAR / "chain", settings.CHAIN_CONFIRMATIONS)
+    prepare_files_and_tables()
+    if own_chain:
+        _wait_for_chain(processes, chain_port)
+    prepare_contract(fund=own_chain)
+    _start_portal(processes, port)
+    _wait_for_page(processes, f"http://127.0.0.1:{port}/")
+    sign_ins = seed_demo()
+    say("medrec", f"The portal is at {settings.PUBLIC_URL} (Ctrl-C stops it)")
+    for line in sign_ins:
+        say("medrec", line)
+    while True:
+        time.sleep(0.3)
+        processes.tend()
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
+def _port(name: str, default: int) -> int:
+    """The port that the environment variable says, if nobody listens there. Raises CannotStart."""
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise CannotStart(f"{name}={text} is not a port number")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(text)))
+        except OSError as error:
+            other = int(text) % 65000 + 1
+            raise CannotStart(
+                f"port {text} cannot be used ({error.strerror}): try {name}={other} make run"
+            ) from error
+    return int(text)
+
+
+def _start_chain(processes: Processes, port: int, state: Path, confirmations: int) -> None:
+    block_time = os.environ.get("LOCALCHAIN_BLOCK_TIME", "1")
+    command = [sys.executable, "-m", "chain.localchain", "--port", str(port), "--state", str(state)]
+    processes.start("chain", *command, "--block-time", block_time, "--confirmations", str(confirmations))
+
+
+def _wait_for_chain(processes: Processes, port: int) -> None:
+    """Its port opens once the journal is replayed, however long that takes."""
+    while processes.is_running("chain"):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise CannotStart("the local chain did not start; its lines above say why")
+
+
+def _start_portal(processes: Processes, port: int) -> None:
+    python = sys.executable
+    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+    patience = ["--timeout", "120", "--graceful-timeout", "8"]
+    bind = ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "warning"]
+    processes.start("web", python, "-m", "gunicorn", "medrec.wsgi", *bind, *threads, *patience)
+    celery = [python, "-m", "celery", "-A", "medrec"]
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    pool = ["--pool", "threads", "--concurrency", "4", "--loglevel", "warning"]
+    processes.start("worker", *celery, "worker", *pool, *alone)
+    processes.start("beat", *celery, "beat", "--loglevel", "warning", "--pidfile", "")
+
+
+def _wait_for_page(processes: Processes, url: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        processes.tend()
+        try:
+            with urllib.request.urlopen(url, timeout=READY_SECONDS):  # noqa: S310
+                return
+        except urllib.error.HTTPError as error:
+            raise CannotStart(f"{url} answers {error.code}; the lines above say why") from error
+        except OSError:
+            time.sleep(0.1)
+    raise CannotStart(f"{url} did not answer within {READY_SECONDS:.0f} seconds")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The demo: people, institutions and records for a first look, every file made by code."""
