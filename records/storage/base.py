@@ -1,0 +1,115 @@
+"""What every store can do, and the reading that all of them share."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from records.storage.cid import Cid
+from records.storage.errors import ContentCorrupt
+from records.storage.tree import LEAF_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store has taken: where it is found again, and how many bytes it has."""
+
+    cid: Cid
+    size: int
+
+
+class Blob(ABC):
+    """A stored content, opened for reading. Every byte handed out was checked against the CID.
+
+    Checking goes leaf by leaf (1 MiB), and one leaf is kept in memory. A blob is for one thread; close it, or use
+    it in a `with`.
+    """
+
+    def __init__(self, cid: Cid, size: int) -> None:
+        self.cid = cid
+        self.size = size
+        self._kept: tuple[int, bytes] | None = None
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`; fewer only at the end.
+
+        Raises ContentCorrupt, ContentNotFound, StoreUnavailable.
+        """
+        if offset < 0 or length < 0:
+            raise ValueError("offset and length must not be negative")
+        end = min(offset + length, self.size)
+        if offset >= end:
+            return b""
+        first, last = offset // LEAF_SIZE, (end - 1) // LEAF_SIZE
+        if first == last:
+            return self._leaf(first)[offset - first * LEAF_SIZE : end - first * LEAF_SIZE]
+        parts = [memoryview(self._leaf(index)) for index in range(first, last + 1)]
+        parts[0] = parts[0][offset - first * LEAF_SIZE :]
+        parts[-1] = parts[-1][: end - last * LEAF_SIZE]
+        return b"".join(parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The whole content, in pieces of at most 1 MiB."""
+        for index in range(-(-self.size // LEAF_SIZE)):
+            yield self._leaf(index)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _leaf(self, index: int) -> bytes:
+        if self._kept is None or self._kept[0] != index:
+            data = self._fetch(index)
+            if hashlib.sha256(data).digest() != self._digest(index):
+                raise ContentCorrupt(f"leaf {index} of {self.cid} has other bytes than its CID says")
+            self._kept = (index, data)
+        return self._kept[1]
+
+    @abstractmethod
+    def _fetch(self, index: int) -> bytes:
+        """The bytes of a leaf as the store has them, unchecked."""
+
+    @abstractmethod
+    def _digest(self, index: int) -> bytes:
+        """The digest of a leaf, known to follow from the CID."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what the blob holds open."""
+
+
+class Store(Protocol):
+    """Where encrypted files are kept. All stores give the same CID for the same bytes.
+
+    Any method may raise StoreUnavailable.
+    """
+
+    def put(self, stream: Iterable[bytes]) -> Stored:
+        """Keep a content and pin it; when this returns it is on disk, and before, nothing of it can be seen.
+
+        What the stream itself raises passes through, and nothing is kept. Raises StoreFull.
+        """
+
+    def open(self, cid: Cid) -> Blob:
+        """Open a content for reading. Raises ContentNotFound, ContentCorrupt."""
+
+    def stat(self, cid: Cid) -> int:
+        """Size in bytes of a content. Raises ContentNotFound, ContentCorrupt."""
+
+    def has(self, cid: Cid) -> bool:
+        """Whether this store itself holds the content."""
+
+    def pin(self, cid: Cid) -> None:
+        """Keep a content that the store has or can get. Raises ContentNotFound."""
+
+    def unpin(self, cid: Cid) -> None:
+        """Stop keeping a content and erase its bytes here. Does nothing when it is not kept."""
+
+    def check(self) -> None:
+        """For health checks: raises StoreUnavailable or StoreFull when a put would now fail."""

@@ -1,0 +1,25 @@
+"""What may go wrong with a store, whichever it is."""
+
+
+class StorageError(Exception):
+    """Base of every failure of a store."""
+
+
+class StoreUnavailable(StorageError):
+    """The folder cannot be used or the node cannot be reached now; the same call may succeed later."""
+
+
+class StoreFull(StorageError):
+    """There is no room for this content; nothing of it was kept."""
+
+
+class ContentNotFound(StorageError):
+    """The store does not have the content."""
+
+
+class ContentCorrupt(StorageError):
+    """The bytes found are not those that the CID names; none of them was handed out."""
+
+
+class InvalidCid(ValueError):
+    """The text is no CID of the profile that MedRec uses."""

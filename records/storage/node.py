@@ -1,0 +1,175 @@
+"""The connection to a Kubo node's RPC API: sessions, attempts, time limits, typed errors.
+
+Kubo is asked through ipfshttpclient, whose `connect()` refuses today's versions; `Client` works with them.
+"""
+
+import ipaddress
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import ipfshttpclient
+from ipfshttpclient import exceptions
+
+from records.storage.cid import Cid
+from records.storage.errors import ContentNotFound, StorageError, StoreFull, StoreUnavailable
+from records.storage.tree import LEAF_SIZE, MAX_LINKS
+
+# ipfshttpclient passes an argument to urllib3 that does nothing any more; each process would say so once.
+warnings.filterwarnings("ignore", message="The 'strict' parameter", category=FutureWarning)
+
+# Every parameter that decides the CID, whatever the node's own settings say.
+ADD_OPTIONS = {
+    "cid-version": "1",
+    "hash": "sha2-256",
+    "raw-leaves": "true",
+    "chunker": f"size-{LEAF_SIZE}",
+    "max-file-links": str(MAX_LINKS),
+    "trickle": "false",
+    "inline": "false",
+    "wrap-with-directory": "false",
+    "preserve-mode": "false",
+    "preserve-mtime": "false",
+    "nocopy": "false",
+    "only-hash": "false",
+    "pin": "true",
+    "progress": "false",
+}
+CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 60.0  # seconds without a byte; a node with peers looks for a block that long
+WRITE_TIMEOUT = 600.0  # seconds until the answer to an add or a pin: the node writes to disk, or fetches
+RETRY_PAUSES = (0.1, 0.5)  # seconds before the second and the third attempt
+
+
+class IpfsNode:
+    """The node with this API address: `http://host:5001` (https, user and password too) or a multiaddr.
+
+    Raises ValueError for an address that is none. Threads may share it. Its methods raise StoreUnavailable.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._address, self._auth = _parse_address(url)
+        self._own = threading.local()
+        self._client()  # refuses an address that cannot be used; nothing is sent yet
+
+    def add(self, pieces: Iterable[bytes]) -> str:
+        """Add and pin a file; gives the CID that the node made. Raises StoreFull. One attempt."""
+        with _node_errors():
+            made: str = self._client().add_bytes(
+                pieces, opts=dict(ADD_OPTIONS), timeout=_seconds(WRITE_TIMEOUT)
+            )
+            return made
+
+    def block(self, cid: Cid, *, offline: bool = False) -> bytes:
+        """A block, unchecked; offline, only if the node itself has it. Raises ContentNotFound."""
+        block: bytes = self._ask(
+            lambda client, limit: client.block.get(str(cid), offline=offline, timeout=limit)
+        )
+        return block
+
+    def block_size(self, cid: Cid, *, offline: bool = False) -> int:
+        """Bytes of a block. Raises ContentNotFound."""
+        stat = self._ask(lambda client, limit: client.block.stat(str(cid), offline=offline, timeout=limit))
+        return int(stat["Size"])
+
+    def stream(self, cid: Cid, offset: int) -> Generator[bytes]:
+        """A file from an offset on, unchecked, in pieces of any size. Raises ContentNotFound. One attempt."""
+        with (
+            _node_errors(),
+            self._client().cat(
+                str(cid), opts={"offset": str(offset)}, stream=True, timeout=_seconds(READ_TIMEOUT)
+            ) as pieces,
+        ):
+            yield from pieces
+
+    def pin(self, cid: Cid) -> None:
+        """Pin a tree, fetching it from peers if need be. Raises ContentNotFound."""
+        self._ask(lambda client, _: client.pin.add(str(cid), timeout=_seconds(WRITE_TIMEOUT)))
+
+    def unpin(self, cid: Cid) -> None:
+        """Unpin a tree; nothing happens when it is not pinned. Its blocks stay."""
+        try:
+            self._ask(lambda client, limit: client.pin.rm(str(cid), timeout=limit))
+        except StorageError as error:
+            if "not pinned" not in str(error):
+                raise
+
+    def erase(self, cids: list[Cid]) -> None:
+        """Remove blocks, but those that something pins. Those that are not there are passed over."""
+        names = [str(cid) for cid in cids]
+        options = {"force": "true"}  # no error for a block that is not there
+        self._ask(  # ipfshttpclient has no method for it
+            lambda client, limit: client._client.request("/block/rm", names, opts=options, timeout=limit)
+        )
+
+    def version(self) -> str:
+        """The node's version; the cheapest thing to ask."""
+        return str(self._ask(lambda client, limit: client.version(timeout=limit))["Version"])
+
+    def _ask(self, question: Callable[[Any, tuple[float, float]], Any]) -> Any:
+        """Ask something that may be asked again, three times if the connection fails."""
+        for pause in RETRY_PAUSES:
+            try:
+                return self._ask_once(question)
+            except StoreUnavailable as error:
+                if not isinstance(error.__cause__, exceptions.ConnectionError | exceptions.ProtocolError):
+                    raise
+                time.sleep(pause)
+        return self._ask_once(question)
+
+    def _ask_once(self, question: Callable[[Any, tuple[float, float]], Any]) -> Any:
+        with _node_errors():
+            return question(self._client(), _seconds(READ_TIMEOUT))
+
+    def _client(self) -> Any:
+        """This thread's client. A process forked off makes its own, since a socket has one user."""
+        if getattr(self._own, "pid", None) != os.getpid():
+            try:
+                self._own.client = ipfshttpclient.Client(
+                    self._address, session=True, auth=self._auth, chunk_size=LEAF_SIZE
+                )
+            except exceptions.AddressError as error:
+                raise ValueError(f"not the address of an IPFS node: {self._address}") from error
+            self._own.pid = os.getpid()
+        return self._own.client
+
+
+def _seconds(limit: float) -> tuple[float, float]:
+    return (CONNECT_TIMEOUT, limit)
+
+
+def _parse_address(url: str) -> tuple[str, tuple[str, str] | None]:
+    """A URL as ipfshttpclient wants it: a multiaddr; user and password if there are. Raises ValueError."""
+    if url.startswith("/"):
+        return url, None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError("an IPFS node's address looks like http://host:5001 or /ip4/127.0.0.1/tcp/5001/http")
+    try:
+        kind = f"ip{ipaddress.ip_address(parts.hostname).version}"
+    except ValueError:
+        kind = "dns"
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    auth = (parts.username, parts.password or "") if parts.username else None
+    return f"/{kind}/{parts.hostname}/tcp/{port}/{parts.scheme}", auth
+
+
+@contextmanager
+def _node_errors() -> Iterator[None]:
+    """Turn what ipfshttpclient (in the middle of a stream: requests) raises into the store's errors."""
+    try:
+        yield
+    except exceptions.ErrorResponse as error:
+        message = str(error)
+        if "not found locally" in message or "could not find" in message:
+            raise ContentNotFound(message) from error
+        if "no space left" in message or "quota exceeded" in message:
+            raise StoreFull(message) from error
+        raise StoreUnavailable(message) from error
+    except (exceptions.Error, OSError) as error:
+        raise StoreUnavailable(str(error)) from error
