@@ -1,0 +1,112 @@
+"""A Kubo node for tests: a temporary repository, loopback only, no peers."""
+
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+START_TIMEOUT = 60  # seconds
+
+
+class KuboNode:
+    """Runs a node while its `with` lasts. `url` is its API's address; stop and start keep the repository."""
+
+    def __init__(self, binary: Path) -> None:
+        self._binary = binary
+        self._folder = tempfile.TemporaryDirectory(prefix="medrec-kubo-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.repository = Path(self._folder.name)
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._run("init", "--profile=test")
+        self._configure()
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._folder.cleanup()
+
+    def start(self) -> None:
+        """Start the daemon and wait until its API answers. Raises RuntimeError when it does not."""
+        log = self.repository / "daemon.log"
+        with log.open("ab") as output:
+            command = [str(self._binary), "daemon", "--offline"]
+            self._process = subprocess.Popen(command, env=self._environment(), stdout=output, stderr=output)
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if self._answers():
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"Kubo did not start: {log.read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """Stop the daemon, if it runs."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id. Raises RuntimeError when it does not run."""
+        if self._process is None:
+            raise RuntimeError("Kubo is not running")
+        return self._process.pid
+
+    def _answers(self) -> bool:
+        try:
+            request = urllib.request.Request(f"{self.url}/api/v0/version", method="POST")
+            with urllib.request.urlopen(request, timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _configure(self) -> None:
+        """Nothing may leave this machine: no bootstrap peers, no discovery, no automatic configuration."""
+        path = self.repository / "config"
+        config: dict[str, Any] = json.loads(path.read_text())
+        config["Bootstrap"] = []
+        config["AutoConf"] = {"Enabled": False}
+        config["DNS"] = {"Resolvers": {}}
+        config["Ipns"] |= {"DelegatedPublishers": []}
+        config["Routing"] = {"Type": "none", "DelegatedRouters": []}
+        config["Discovery"] = {"MDNS": {"Enabled": False}}
+        config["AutoTLS"] = {"Enabled": False}
+        config["Swarm"]["DisableNatPortMap"] = True
+        config["Addresses"] |= {
+            "API": f"/ip4/127.0.0.1/tcp/{self.port}",
+            "Gateway": f"/ip4/127.0.0.1/tcp/{_free_port()}",
+            "Swarm": [f"/ip4/127.0.0.1/tcp/{_free_port()}"],
+        }
+        path.write_text(json.dumps(config))
+
+    def _run(self, *arguments: str) -> None:
+        command = [str(self._binary), *arguments]
+        subprocess.run(command, env=self._environment(), check=True, capture_output=True)
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"IPFS_PATH": str(self.repository), "IPFS_TELEMETRY": "off"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
