@@ -232,6 +232,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('sealed', models.JSONField(help_text='Argon2id parameters, salt, nonce and ciphertext.')),
+                ('root', models.CharField(help_text="Address of the phrase's first key: tells a typed phrase from another.", max_length=42)),
                 ('stale', models.BooleanField(default=False, help_text='Sealed under a former password: only the recovery phrase opens it.', verbose_name='closed after a reset')),
                 ('sealed_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('phrase_shown_at', models.DateTimeField(blank=True, null=True)),

@@ -9,6 +9,9 @@ class Vault(models.Model):
 
     user = models.OneToOneField("accounts.User", on_delete=models.CASCADE, related_name="vault")
     sealed = models.JSONField(help_text="Argon2id parameters, salt, nonce and ciphertext.")
+    root = models.CharField(
+        max_length=42, help_text="Address of the phrase's first key: tells a typed phrase from another."
+    )
     stale = models.BooleanField(
         "closed after a reset",
         default=False,

@@ -1,0 +1,109 @@
+"""Who is acting: a user, by one of his or her accounts, with or without the keys open."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from accounts.crypto.bundle import AccountKeys, KeyBundle
+from accounts.crypto.keys import SharingKey
+from accounts.crypto.origin import Origin
+from accounts.errors import ReadOnlyToken, VaultClosed
+from accounts.models import Account, User
+from accounts.services import directory, institution_keys
+from accounts.services.directory import PublicKey
+from chain.acts import PreparedAct, SignedAct, sign_act
+from chain.deployment import origin
+
+__all__ = ["Actor", "ReadOnlyToken", "VaultClosed"]
+
+
+class Actor:
+    """Made by ActorMiddleware from session and vault cookie, or by an API token.
+
+    `open_bundle` gives the key bundle, or None while the vault is closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        user: User,
+        account: Account,
+        open_bundle: Callable[[], KeyBundle | None],
+        read_only: bool = False,
+    ) -> None:
+        self.user = user
+        self.account = account
+        self.address = account.address
+        self.kind = account.kind
+        self._open_bundle = open_bundle
+        self._read_only = read_only
+
+    def __repr__(self) -> str:
+        return f"<Actor {self.kind} {self.address}>"
+
+    @cached_property
+    def _bundle(self) -> KeyBundle | None:
+        return self._open_bundle()
+
+    @property
+    def bundle(self) -> KeyBundle:
+        """The opened keys. Raises VaultClosed."""
+        if self._bundle is None:
+            raise VaultClosed
+        return self._bundle
+
+    @property
+    def keys(self) -> AccountKeys:
+        """The opened keys of the account that acts. Raises VaultClosed."""
+        return self.bundle.accounts[self.account.index]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the keys are open."""
+        return self._bundle is not None
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether `sign` would work."""
+        return self.is_open and not self._read_only and self.keys.signing_key is not None
+
+    def sign(self, act: PreparedAct) -> SignedAct:
+        """Sign an act of this account. Raises VaultClosed or ReadOnlyToken."""
+        key = self.keys.signing_key
+        if self._read_only or key is None:
+            raise ReadOnlyToken
+        if act.author != self.address:
+            raise ValueError(f"{self.address} cannot sign for {act.author}")
+        return sign_act(act, key)
+
+    @property
+    def folder_root(self) -> bytes:
+        """32 bytes from which all folder secrets of this account come. Raises VaultClosed."""
+        return self.keys.folder_root
+
+    @cached_property
+    def origin(self) -> Origin:
+        """The contract's identity, which is in every label."""
+        return Origin(*origin())
+
+    @cached_property
+    def own_public_key(self) -> PublicKey:
+        """The newest sharing key of this account, derived: works before its publication is confirmed."""
+        place = (self.account.generation, self.account.key_version)
+        key = SharingKey(self.keys.sharing_seeds[place])
+        return PublicKey(self.address, *place, key=key.public, digest=key.digest)
+
+    @cached_property
+    def _own_seeds(self) -> dict[str, bytes]:
+        return {SharingKey(seed).digest: seed for seed in self.keys.sharing_seeds.values()}
+
+    def sharing_seed(self, key_digest: str) -> bytes | None:
+        """The seed, own or of an institution, whose public key has this keccak256 digest."""
+        own = self._own_seeds.get(key_digest)
+        return own if own is not None else institution_keys.open_seed(self, key_digest)
+
+    @cached_property
+    def recipients(self) -> list[str]:
+        """Addresses whose envelopes this actor can open: its own, and its institutions'."""
+        held = institution_keys.institutions_with_seeds(self.address)
+        current = {institution.address for institution in directory.affiliations_of(self.address)}
+        return [self.address, *sorted(held & current)]

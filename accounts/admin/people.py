@@ -1,0 +1,142 @@
+"""Users, accounts and errands, to look at. People sign up by themselves; nobody's keys are here."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import Account, ApiToken, Errand, User
+from accounts.services import directory
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list and a page to look at, and nothing to change."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Rows are made by the portal alone."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Looking only."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Looking only."""
+        return False
+
+
+class AccountInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The accounts a user acts with."""
+
+    model = Account
+    fields = readonly_fields = ("kind", "address", "generation", "key_version", "created_at")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Accounts come from a phrase, which is not here."""
+        return False
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who signs in. Names and sign-in can be corrected; passwords and vaults cannot be seen or set."""
+
+    list_display = ("email", "name", "account_count", "vault_state", "is_active", "is_staff", "date_joined")
+    list_filter = ("is_active", "is_staff", "accounts__kind", "date_joined")
+    search_fields = ("email", "name", "accounts__address")
+    fields = (
+        ("email", "name", "date_of_birth"),
+        ("is_active", "is_staff", "is_superuser"),
+        "groups",
+        ("vault_state", "last_login", "date_joined"),
+    )
+    readonly_fields = ("email", "vault_state", "last_login", "date_joined")
+    filter_horizontal = ("groups",)
+    inlines = (AccountInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With what the list shows, in one query."""
+        found: QuerySet[User] = super().get_queryset(request)
+        return found.select_related("vault").annotate(how_many=Count("accounts", distinct=True))
+
+    @admin.display(description="accounts", ordering="how_many")
+    def account_count(self, user: User) -> int:
+        """How many accounts the user acts with."""
+        return int(getattr(user, "how_many", 0))
+
+    @admin.display(description="vault")
+    def vault_state(self, user: User) -> str:
+        """Whether there is a vault, and whether its phrase was written down. Never what is in it."""
+        vault = getattr(user, "vault", None)
+        if vault is None:
+            return "none"
+        if vault.stale:
+            return "closed since a reset"
+        return "phrase confirmed" if vault.phrase_confirmed_at else "phrase not confirmed"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """People register by themselves; administrators are made by `manage.py createsuperuser`."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """A user's records may outlive the sign-in; deactivate instead."""
+        return False
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    """Addresses that act."""
+
+    list_display = ("address", "kind", "holder", "key_version", "published", "created_at")
+    list_filter = ("kind", "created_at")
+    search_fields = ("address", "user__email", "user__name", "institution__name")
+    list_select_related = ("user", "institution")
+
+    @admin.display(description="of")
+    def holder(self, account: Account) -> str:
+        """The user or institution behind it."""
+        return str(account.user or account.institution)
+
+    @admin.display(description="key published", boolean=True)
+    def published(self, account: Account) -> bool:
+        """Whether the chain has confirmed a sharing key."""
+        return directory.has_published_key(account.address)
+
+
+@admin.register(Errand)
+class ErrandAdmin(ReadOnlyAdmin):
+    """What waits for somebody's keys."""
+
+    list_display = ("kind", "account", "state", "attempts", "created_at", "tried_at", "settled_at")
+    list_filter = ("state", "kind", "created_at")
+    search_fields = ("account", "subject")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """API tokens: whose, what for, until when. They can be ended here, never read."""
+
+    list_display = (
+        "name",
+        "user",
+        "account",
+        "scope",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
+    list_filter = ("scope", "expires_at", "revoked_at")
+    search_fields = ("name", "user__email", "account__address")
+    fields = ("name", "user", "account", "scope", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_select_related = ("user", "account")
+    actions = ("revoke",)
+
+    @admin.action(description="End the selected tokens", permissions=["view"])
+    def revoke(self, request: HttpRequest, queryset: "QuerySet[ApiToken]") -> None:
+        """End tokens at once."""
+        ended = queryset.filter(revoked_at=None).update(revoked_at=timezone.now(), sealed=b"")
+        self.message_user(request, f"{ended} ended.")

@@ -1,0 +1,134 @@
+"""The vault cookie, taken out first; and who is acting, found last."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+from urllib.parse import urlencode, urlsplit
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.actor import Actor
+from accounts.errors import VaultClosed
+from accounts.models import Account, Vault
+from accounts.requests import PortalRequest
+from accounts.services import errands
+from accounts.vault_session import COOKIE, VaultSession, take_cookie
+
+logger = logging.getLogger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+ACTING_AS = "acting_as"
+ERRANDS_EVERY = timedelta(seconds=5)
+
+
+class VaultCookieMiddleware:
+    """First of all: takes the vault cookie out of the request, so that nothing after it sees the key.
+
+    (allauth keeps a suspended POST, cookies and all, in the session.)
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Put a VaultSession in the cookie's place; write or take back the cookie at the end."""
+        vault = VaultSession(take_cookie(request.META))
+        request.COOKIES.pop(COOKIE, None)
+        cast(PortalRequest, request).vault = vault
+        response = self.get_response(request)
+        vault.write_cookie(response)
+        return response
+
+
+class ActorMiddleware:
+    """Last: `request.actor`, the errands of whoever opens a page, and the closed-vault page."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Find who acts; show a phrase that was never shown; run errands on page loads."""
+        portal = cast(PortalRequest, request)
+        portal.actor = None
+        if portal.user.is_authenticated:
+            portal.actor = find_actor(portal)
+            if is_page_load(request):
+                if phrase_waits(portal):
+                    return HttpResponseRedirect(_with_next(reverse("accounts:phrase"), request))
+                portal.vault.touch(portal.user)
+                run_errands(portal)
+            elif not is_poll(request):
+                portal.vault.touch(portal.user)
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A closed vault is a normal state: one page asks for password or phrase and goes back."""
+        if isinstance(exception, VaultClosed):
+            return closed_vault_response(request)
+        return None
+
+
+def find_actor(request: PortalRequest) -> Actor | None:
+    """The user's account named by the switch, else the patient's, else any; None without accounts."""
+    user = request.user
+    accounts = list(Account.objects.filter(user=user).order_by("index"))
+    wanted = request.session.get(ACTING_AS)
+    account = next((one for one in accounts if one.address == wanted), accounts[0] if accounts else None)
+    if account is None:
+        return None
+    return Actor(user=user, account=account, open_bundle=lambda: request.vault.bundle(user))
+
+
+def is_page_load(request: HttpRequest) -> bool:
+    """A GET for a whole page, as opposed to htmx's fragments and downloads."""
+    return request.method == "GET" and "HX-Request" not in request.headers
+
+
+def is_poll(request: HttpRequest) -> bool:
+    """htmx's GETs may come from a timer: they do not keep a vault open."""
+    return request.method == "GET" and "HX-Request" in request.headers
+
+
+def phrase_waits(request: PortalRequest) -> bool:
+    """Whether this user's recovery phrase was never shown, and this is not the way to it or out."""
+    path = request.path
+    ways = (reverse("accounts:phrase"), reverse("accounts:phrase-check"), reverse("account_logout"))
+    if path in ways or path.startswith(("/api/", "/static/", "/accounts/")):
+        return False
+    return Vault.objects.filter(user=request.user, phrase_shown_at=None, stale=False).exists()
+
+
+def run_errands(request: PortalRequest) -> None:
+    """Run what waits for the open keys of all the user's accounts, at most every few seconds."""
+    user, vault = request.user, request.vault
+    if not vault.claim_errands(user, ERRANDS_EVERY):
+        return
+    bundle = vault.bundle(user)
+    for account in Account.objects.filter(user=user):
+        errands.run_errands(Actor(user=user, account=account, open_bundle=lambda: bundle))
+
+
+def closed_vault_response(request: HttpRequest) -> HttpResponse:
+    """To the closed-vault page, and back to where the person was; a script gets a plain 403."""
+    if request.method in ("PUT", "DELETE"):
+        return HttpResponse(
+            "Your vault is closed. Open it and try again.", status=403, content_type="text/plain"
+        )
+    target = _with_next(reverse("accounts:vault-open"), request)
+    if "HX-Request" in request.headers:
+        return HttpResponse(headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
+
+
+def _with_next(url: str, request: HttpRequest) -> str:
+    back = request.get_full_path()
+    if request.method != "GET" or "HX-Request" in request.headers:
+        # The address of a form's target or of a fragment is not a page to come back to.
+        source = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
+        safe = url_has_allowed_host_and_scheme(source, allowed_hosts={request.get_host()})
+        parts = urlsplit(source)
+        back = parts.path + (f"?{parts.query}" if parts.query else "") if safe else reverse("home")
+    return f"{url}?{urlencode({'next': back})}"

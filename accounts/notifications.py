@@ -1,0 +1,58 @@
+"""Mails: that something waits, and a link. Never a medical word, and no secret in queue or database."""
+
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.template.loader import render_to_string
+
+from accounts.models import Account, Notification, User
+
+TASK = "accounts.tasks.send_notification"
+
+
+def notify(who: str | User, template: str, context: dict[str, Any] | None = None) -> Notification | None:
+    """Queue the mail `templates/mail/<template>.txt` for a user, or for the user behind an address.
+
+    The context is kept and queued: ids and paths only. None if no user stands behind the address.
+    """
+    user = who if isinstance(who, User) else _user_behind(who)
+    if user is None:
+        return None
+    row = Notification.objects.create(user=user, template=template, context=context or {})
+    transaction.on_commit(lambda: nudge(row))
+    return row
+
+
+def nudge(row: Notification) -> None:
+    """Ask a worker to send it now; the sweep sends it anyway if this message is lost."""
+    try:
+        current_app.send_task(TASK, args=[str(row.pk)], expires=60, retry=False)
+    except current_app.connection_for_write().connection_errors:
+        return
+
+
+def send_link(*, email: str, template: str, context: dict[str, Any]) -> None:
+    """Send a mail that carries a secret link, at once and from this process: a queue would keep the secret.
+
+    Raises OSError or smtplib.SMTPException where the mail server refuses.
+    """
+    _send(email, template, context)
+
+
+def send_queued(row: Notification) -> None:
+    """Send one queued mail."""
+    _send(row.user.email, row.template, {"user": row.user, **row.context})
+
+
+def _send(email: str, template: str, context: dict[str, Any]) -> None:
+    text = render_to_string(f"mail/{template}.txt", {"portal": settings.PUBLIC_URL, **context})
+    subject, _, body = text.strip().partition("\n")
+    send_mail(subject.removeprefix("Subject: ").strip(), body.strip() + "\n", None, [email])
+
+
+def _user_behind(address: str) -> User | None:
+    account = Account.objects.select_related("user").filter(address=address).first()
+    return account.user if account else None

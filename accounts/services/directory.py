@@ -1,0 +1,161 @@
+"""Who stands behind an address, and which keys and affiliations the chain confirms."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from eth_utils.address import is_checksum_address, is_hex_address
+
+from accounts.errors import BadAddress, NoPublishedKey
+from accounts.models import Account, Admission, Affiliation, Institution, PublishedKey
+from chain.client import check_key
+from chain.models import Act, Event
+
+_PAYLOAD = re.compile(r"^(?:ethereum:)?(0x[0-9a-fA-F]{40})(?:@\d+)?$")
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A version of an account's sharing key: 1,217 bytes, and their keccak256 digest."""
+
+    account: str
+    generation: int
+    version: int
+    key: bytes
+    digest: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a page says about an address."""
+
+    address: str
+    name: str
+    kind: str
+    institutions: list[str] = field(default_factory=list)
+    key_fingerprint: str = ""
+    known: bool = True
+
+
+def parse_address(text: str) -> str:
+    """The address in what somebody typed or scanned ("0x..", "ethereum:0x.."). Raises BadAddress."""
+    found = _PAYLOAD.match(text.strip())
+    if not found or not is_hex_address(found[1]):
+        raise BadAddress("An address is 0x followed by 40 digits and letters a to f.")
+    if not is_checksum_address(found[1]):
+        raise BadAddress("A character of this address is wrong: its checksum does not match. Copy it again.")
+    return found[1]
+
+
+def find_account(text: str) -> Account | None:
+    """The account with exactly this address, if the portal knows it. Raises BadAddress."""
+    return Account.objects.select_related("user", "institution").filter(address=parse_address(text)).first()
+
+
+def public_key(address: str) -> PublicKey:
+    """The newest confirmed sharing key, checked against the contract's state.
+
+    Raises NoPublishedKey, chain.client.KeyMismatch or chain.client.ChainUnavailable.
+    """
+    row = PublishedKey.objects.filter(account=address).order_by("-version").first()
+    if row is None:
+        raise NoPublishedKey(address)
+    key = bytes(row.key)
+    check_key(address, key)
+    return PublicKey(address, row.generation, row.version, key, row.digest)
+
+
+def has_published_key(address: str) -> bool:
+    """Whether a sharing key of this account is confirmed (nothing is asked of the node)."""
+    return PublishedKey.objects.filter(account=address).exists()
+
+
+def fingerprint(digest: str) -> str:
+    """The first 16 hex digits of a key's digest in groups of four, for people to compare."""
+    digits = digest.removeprefix("0x")[:16].upper()
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def person_of(address: str) -> Person:
+    """Name, kind, institutions and key fingerprint of one address."""
+    return people_of([address])[address]
+
+
+def people_of(addresses: Iterable[str]) -> dict[str, Person]:
+    """The same for many, in a handful of queries. Unknown addresses are there too, with known=False."""
+    wanted = set(addresses)
+    accounts = Account.objects.select_related("user", "institution").filter(address__in=wanted)
+    by_address = {account.address: account for account in accounts}
+    digests = dict(
+        PublishedKey.objects.filter(account__in=wanted).order_by("version").values_list("account", "digest")
+    )
+    places = _institution_names(wanted)
+    people = {}
+    for address in wanted:
+        account = by_address.get(address)
+        people[address] = Person(
+            address=address,
+            name=_name_of(account) if account else f"{address[:8]}…{address[-6:]}",
+            kind=account.kind if account else "",
+            institutions=places.get(address, []),
+            key_fingerprint=fingerprint(digests[address]) if address in digests else "",
+            known=account is not None,
+        )
+    return people
+
+
+def affiliations_of(doctor: str) -> list[Institution]:
+    """Institutions with which this doctor is affiliated now, and that are admitted."""
+    rows = Affiliation.objects.filter(doctor=doctor, affiliated=True).values_list("institution", flat=True)
+    current = {address for address in rows if is_affiliated(address, doctor)}
+    return list(Institution.objects.filter(address__in=current))
+
+
+def is_affiliated(institution: str, doctor: str) -> bool:
+    """Confirmed affiliation and admission, less what narrows them at the head or waits to do so."""
+    return (
+        is_admitted(institution)
+        and Affiliation.objects.filter(institution=institution, doctor=doctor, affiliated=True).exists()
+        and not _narrowed("DoctorAffiliated", author=institution, doctor=doctor, affiliated=False)
+        and not _narrowed("InstitutionLeft", author=doctor, institution=institution)
+        and not _waits("AffiliateDoctor", author=institution, doctor=doctor, affiliated=False)
+        and not _waits("LeaveInstitution", author=doctor, institution=institution)
+    )
+
+
+def is_admitted(institution: str) -> bool:
+    """Confirmed admission, less a suspension at the head or under way."""
+    return (
+        Admission.objects.filter(institution=institution, admitted=True).exists()
+        and not _narrowed("InstitutionAdmitted", institution=institution, admitted=False)
+        and not _waits("AdmitInstitution", institution=institution, admitted=False)
+    )
+
+
+def _narrowed(name: str, **args: object) -> bool:
+    matches = {f"args__{key}": value for key, value in args.items()}
+    return Event.objects.pending().filter(name=name, **matches).exists()
+
+
+def _waits(kind: str, **fields: object) -> bool:
+    matches = {f"fields__{key}": value for key, value in fields.items()}
+    return Act.objects.waiting().of_kind(kind).filter(**matches).exists()
+
+
+def _name_of(account: Account) -> str:
+    if account.institution is not None and account.user is None:
+        return account.institution.name
+    return str(account.user)
+
+
+def _institution_names(addresses: set[str]) -> dict[str, list[str]]:
+    rows = Affiliation.objects.filter(doctor__in=addresses, affiliated=True).values_list(
+        "doctor", "institution"
+    )
+    names = dict(
+        Institution.objects.filter(address__in={at for _, at in rows}).values_list("address", "name")
+    )
+    places: dict[str, list[str]] = {}
+    for doctor, at in rows:
+        places.setdefault(doctor, []).append(names.get(at, at))
+    return places

@@ -1,0 +1,129 @@
+"""Errands: what waits for an account's keys, done at that account's next opening or decided on a page."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.errors import AccountsError
+from accounts.models import Errand
+from chain.errors import ChainError
+
+if TYPE_CHECKING:
+    from accounts.actor import Actor
+
+logger = logging.getLogger(__name__)
+
+Runner = Callable[["Actor", Errand], bool]
+AGAIN_AFTER = timedelta(seconds=5)
+AT_ONCE = 50
+
+_runners: dict[str, Runner] = {}
+_cards: dict[str, Callable[[Errand], "ErrandCard"]] = {}
+
+
+@dataclass(frozen=True)
+class ErrandCard:
+    """How a page shows an errand that needs a decision."""
+
+    title: str
+    text: str
+    url: str
+
+
+def add_errand(*, account: str, kind: str, subject: str, details: dict[str, Any] | None = None) -> Errand:
+    """Leave an errand for an account; one that is already open is returned as it is."""
+    errand, _ = Errand.objects.get_or_create(
+        account=account,
+        kind=kind,
+        subject=subject,
+        state=Errand.State.OPEN,
+        defaults={"details": details or {}},
+    )
+    return errand
+
+
+def settle_errand(errand: Errand, *, dropped: bool = False) -> bool:
+    """Mark an open errand done (or dropped); False if somebody else was first."""
+    state = Errand.State.DROPPED if dropped else Errand.State.DONE
+    return bool(
+        Errand.objects.filter(pk=errand.pk, state=Errand.State.OPEN).update(
+            state=state, settled_at=timezone.now()
+        )
+    )
+
+
+def settle_errands(*, kind: str, subject: str, account: str | None = None, dropped: bool = False) -> int:
+    """The same for every open errand about a subject, of one account or of all; returns how many."""
+    found = Errand.objects.filter(kind=kind, subject=subject, state=Errand.State.OPEN)
+    if account is not None:
+        found = found.filter(account=account)
+    state = Errand.State.DROPPED if dropped else Errand.State.DONE
+    return found.update(state=state, settled_at=timezone.now())
+
+
+def runs_errand(kind: str) -> Callable[[Runner], Runner]:
+    """Decorator: this function does errands of this kind by itself; True means done."""
+
+    def register(runner: Runner) -> Runner:
+        _runners[kind] = runner
+        return runner
+
+    return register
+
+
+def shows_errand(kind: str) -> Callable[[Callable[[Errand], ErrandCard]], Callable[[Errand], ErrandCard]]:
+    """Decorator: errands of this kind need a decision; this function says how a page shows one."""
+
+    def register(card: Callable[[Errand], ErrandCard]) -> Callable[[Errand], ErrandCard]:
+        _cards[kind] = card
+        return card
+
+    return register
+
+
+def decisions_for(account: str) -> list[ErrandCard]:
+    """The account's open errands that need a decision, oldest first."""
+    found = Errand.objects.filter(account=account, state=Errand.State.OPEN, kind__in=_cards)
+    return [_cards[errand.kind](errand) for errand in found]
+
+
+def waiting_for(account: str) -> int:
+    """How many of the account's errands will run by themselves."""
+    return Errand.objects.filter(account=account, state=Errand.State.OPEN, kind__in=_runners).count()
+
+
+def run_errands(actor: "Actor") -> int:
+    """Run what this actor's open keys can do; returns how many were done. Never raises."""
+    if not actor.can_sign:
+        return 0
+    stale = timezone.now() - AGAIN_AFTER
+    due = Errand.objects.filter(
+        Q(tried_at=None) | Q(tried_at__lt=stale),
+        account=actor.address,
+        state=Errand.State.OPEN,
+        kind__in=_runners,
+    ).order_by(F("tried_at").asc(nulls_first=True), "created_at")
+    return sum(_run(actor, errand) for errand in due[:AT_ONCE])
+
+
+def _run(actor: "Actor", errand: Errand) -> bool:
+    claimed = Errand.objects.filter(pk=errand.pk, state=Errand.State.OPEN, attempts=errand.attempts).update(
+        attempts=errand.attempts + 1, tried_at=timezone.now()
+    )
+    if not claimed:
+        return False
+    try:
+        done = _runners[errand.kind](actor, errand)
+    except (AccountsError, ChainError) as error:
+        logger.info("errand %s (%s) waits: %s", errand.pk, errand.kind, type(error).__name__)
+        return False
+    except Exception:
+        # The page that happened to run it must not suffer; the errand stays and is tried again.
+        logger.exception("errand %s (%s) failed", errand.pk, errand.kind)
+        return False
+    return done and settle_errand(errand)

@@ -1,0 +1,35 @@
+"""Publishing sharing keys on the chain, once the e-mail is verified."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from accounts.models import Errand, PublishedKey
+from accounts.services.errands import runs_errand
+from chain.acts import prepare_act
+from chain.models import Act
+from chain.outbox import submit_act
+
+if TYPE_CHECKING:
+    from accounts.actor import Actor
+
+
+@runs_errand("publish-key")
+def publish_own_key(actor: "Actor", errand: Errand) -> bool:  # noqa: ARG001
+    """Submit PublishKey for the newest version of the actor's key; waits until the e-mail is verified."""
+    if not actor.user.email_verified:
+        return False
+    key = actor.own_public_key
+    if is_published_or_waiting(actor.address, key.version):
+        return True
+    act = prepare_act("PublishKey", author=actor.address, version=key.version, key="0x" + key.key.hex())
+    signed = actor.sign(act)
+    with transaction.atomic():
+        submit_act(signed)
+    return True
+
+
+def is_published_or_waiting(address: str, version: int) -> bool:
+    """Whether this version of an account's key is confirmed, or on its way."""
+    waiting = Act.objects.waiting().of_kind("PublishKey").by(address).filter(number=version)
+    return PublishedKey.objects.filter(account=address, version=version).exists() or waiting.exists()

@@ -1,0 +1,46 @@
+"""Who may see a page of accounts."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.actor import Actor
+from accounts.requests import PortalRequest
+
+P = ParamSpec("P")
+View = Callable[Concatenate[PortalRequest, P], HttpResponse]
+
+
+def signed_in(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Only for signed-in people; others go to the sign-in page and come back."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        return view(cast(PortalRequest, request), *args, **kwargs)
+
+    return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", login_required(checked))
+
+
+def require_actor(request: PortalRequest) -> Actor:
+    """Who acts; a user without an account (an administrator) is refused."""
+    if request.actor is None:
+        raise PermissionDenied("You have no account to act with.")
+    return request.actor
+
+
+def next_url(request: HttpRequest) -> str:
+    """Where to go back to: a path of this portal, else home."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
+    return target if safe and target.startswith("/") else reverse("home")
+
+
+def go_next(request: HttpRequest) -> HttpResponseRedirect:
+    """Redirect there."""
+    return HttpResponseRedirect(next_url(request))

@@ -1,0 +1,26 @@
+"""Addresses of the accounts' pages."""
+
+from django.urls import path
+
+from accounts.web import institutions, profile, tokens, vault
+
+app_name = "accounts"
+
+PAGE = "institutions/<uuid:institution_id>/"
+
+urlpatterns = [
+    path("profile/", profile.show_profile, name="profile"),
+    path("profile/patient-account/", profile.open_patient_account, name="open-patient-account"),
+    path("switch/", profile.switch_account, name="switch"),
+    path("errands/", profile.list_errands, name="errands"),
+    path("phrase/", vault.show_phrase, name="phrase"),
+    path("phrase/check/", vault.check_phrase, name="phrase-check"),
+    path("vault/", vault.open_vault, name="vault-open"),
+    path("tokens/", tokens.list_tokens, name="tokens"),
+    path("tokens/<uuid:token_id>/revoke/", tokens.revoke_token, name="token-revoke"),
+    path("invitations/<str:secret>/", institutions.show_invitation, name="invitation"),
+    path(PAGE, institutions.show_institution, name="institution"),
+    path(PAGE + "invite/", institutions.invite, name="institution-invite"),
+    path(PAGE + "affiliate/", institutions.affiliate, name="institution-affiliate"),
+    path(PAGE + "leave/", institutions.leave, name="institution-leave"),
+]
