@@ -15,16 +15,21 @@ def prepare_files_and_tables() -> None:
     """Migrate, make the cache's table and the keys, collect static files if any changed."""
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
-    call_command("make_keys", verbosity=0)
+    call_command("make_keys", stdout=io.StringIO())
     stamp, now = settings.VAR / "static.stamp", _static_digest()
     if not stamp.exists() or stamp.read_text() != now:
         call_command("collectstatic", interactive=False, clear=True, verbosity=0)
         stamp.write_text(now)
 
 
-def prepare_contract(*, fund: bool) -> None:
-    """Deploy the contract if the chain has none; `fund`: the relayer gets the local chain's play money."""
-    call_command("deploy_contract", fund=fund, verbosity=0)
+def prepare_contract(*, fund: bool) -> list[str]:
+    """Deploy the contract if the chain has none; `fund`: the relayer gets the local chain's play money.
+
+    Returns lines that say what is there.
+    """
+    said = io.StringIO()
+    call_command("deploy_contract", fund=fund, stdout=said)
+    return said.getvalue().splitlines()
 
 
 def seed_demo() -> list[str]:

@@ -73,7 +73,8 @@ def _run(processes: Processes) -> None:
     prepare_files_and_tables()
     if own_chain:
         _wait_for_chain(processes, chain_port)
-    prepare_contract(fund=own_chain)
+    for line in prepare_contract(fund=own_chain):
+        say("medrec", line)
     _start_portal(processes, port)
     _wait_for_page(processes, f"http://127.0.0.1:{port}/")
     sign_ins = seed_demo()
