@@ -1,0 +1,228 @@
+"""The node, over JSON-RPC: each answer typed, each failure one of chain.errors."""
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from web3 import HTTPProvider
+
+from chain.abi import decode_result, encode_call
+from chain.deployment import deployment
+from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
+
+TIMEOUT = 10.0
+_provider_lock = threading.Lock()
+_providers: dict[str, HTTPProvider] = {}
+
+
+@dataclass(frozen=True)
+class Head:
+    """A block's header, as far as we use it."""
+
+    number: int
+    hash: str
+    time: datetime
+    base_fee: int
+
+
+@dataclass(frozen=True)
+class RawLog:
+    """A log as the node gives it."""
+
+    block_number: int
+    block_hash: str
+    log_index: int
+    tx_hash: str
+    topics: list[bytes]
+    data: bytes
+    block_time: datetime | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a transaction that was mined."""
+
+    block_number: int
+    block_hash: str
+    succeeded: bool
+    gas_used: int
+    contract_address: str | None
+
+
+def request(method: str, *params: Any) -> Any:
+    """One JSON-RPC call. ChainUnavailable without an answer, RpcRefused for an answer that is an error."""
+    try:
+        answer: Any = _provider().make_request(method, list(params))
+    except Exception as problem:  # requests, urllib3, JSON and web3 each have their own
+        raise ChainUnavailable(f"The chain's node does not answer ({type(problem).__name__}).") from problem
+    if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
+        raise ChainUnavailable("The chain's node answers nonsense.")
+    if (error := answer.get("error")) is None:
+        return answer["result"]
+    if not isinstance(error, dict):
+        raise RpcRefused(str(error))
+    data = error.get("data")
+    given = bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
+    raise RpcRefused(str(error.get("message", "")), int(error.get("code", 0)), given)
+
+
+def chain_id() -> int:
+    """The network's id."""
+    return int(request("eth_chainId"), 16)
+
+
+def head() -> Head:
+    """The newest block."""
+    found = block("latest")
+    if found is None:
+        raise ChainUnavailable("The chain's node has no block.")
+    return found
+
+
+def block(number: int | str) -> Head | None:
+    """A block by its number; None if the node has none."""
+    given = request("eth_getBlockByNumber", _tag(number), False)
+    if given is None:
+        return None
+    base_fee = int(given.get("baseFeePerGas") or "0x0", 16)
+    return Head(int(given["number"], 16), given["hash"], _time(given["timestamp"]), base_fee)
+
+
+def logs(first: int, last: int) -> list[RawLog]:
+    """The contract's logs in these blocks, both included, in the chain's order."""
+    wanted = {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
+    found = [_raw_log(given) for given in request("eth_getLogs", wanted) if not given.get("removed")]
+    return sorted(found, key=lambda raw: (raw.block_number, raw.log_index))
+
+
+def code(address: str) -> bytes:
+    """The code at an address; empty for a plain account."""
+    return bytes.fromhex(request("eth_getCode", address, "latest")[2:])
+
+
+def balance(address: str) -> int:
+    """Wei."""
+    return int(request("eth_getBalance", address, "latest"), 16)
+
+
+def nonce(address: str, at: int | str = "latest") -> int:
+    """How many transactions of an address are mined."""
+    return int(request("eth_getTransactionCount", address, _tag(at)), 16)
+
+
+def receipt(tx_hash: str) -> Receipt | None:
+    """A mined transaction's receipt; None while it is not mined."""
+    given = request("eth_getTransactionReceipt", tx_hash)
+    if given is None or given.get("blockNumber") is None:
+        return None
+    created = given.get("contractAddress")
+    return Receipt(
+        int(given["blockNumber"], 16),
+        given["blockHash"],
+        int(given["status"], 16) == 1,
+        int(given["gasUsed"], 16),
+        str(to_checksum_address(created)) if created else None,
+    )
+
+
+def send_raw(raw: bytes) -> str:
+    """Broadcast signed bytes; the transaction's hash."""
+    return str(request("eth_sendRawTransaction", "0x" + raw.hex()))
+
+
+def call(
+    to: str, data: bytes, *, sender: str | None = None, gas: int | None = None, at: int | str = "latest"
+) -> bytes:
+    """Run a call without a transaction. RpcRefused with the revert's data if it reverts."""
+    return bytes.fromhex(request("eth_call", _call_fields(to, data, sender, gas), _tag(at))[2:])
+
+
+def estimate_gas(to: str, data: bytes, sender: str) -> int:
+    """Gas a transaction needs at least."""
+    return int(request("eth_estimateGas", _call_fields(to, data, sender, None)), 16)
+
+
+def priority_fee() -> int:
+    """The tip the node proposes, in wei per gas; one gwei where it has no opinion."""
+    try:
+        return int(request("eth_maxPriorityFeePerGas"), 16)
+    except RpcRefused:
+        return 10**9
+
+
+def view(function: str, *args: Any, contract: str | None = None) -> tuple[Any, ...]:
+    """What one of the contract's views returns at the head."""
+    answer = call(contract or deployment().address, encode_call(function, *args))
+    try:
+        return decode_result(function, answer)
+    except DecodingError as problem:
+        raise ChainUnavailable("There is no MedRec contract at its address.") from problem
+
+
+def origin_of(contract: str) -> tuple[int, str]:
+    """The identity of a deployed contract."""
+    chain, first = view("origin", contract=contract)
+    return chain, str(to_checksum_address(first))
+
+
+def check_key(account: str, key: bytes) -> None:
+    """KeyMismatch unless the key is the account's sharing key by the contract's state."""
+    _, digest = view("keyOf", account)
+    if bytes(digest) != keccak(key):
+        raise KeyMismatch("The sharing key is not the one the chain has for this account.")
+
+
+def can_read(patient: str, who: str, via: str, scope: str) -> bool:
+    """Whether the contract lets `who` read the scope now."""
+    return bool(view("canRead", patient, who, via, scope)[0])
+
+
+def can_write(patient: str, who: str, via: str, scope: str) -> bool:
+    """Whether the contract lets `who` write to the scope now."""
+    return bool(view("canWrite", patient, who, via, scope)[0])
+
+
+def _provider() -> HTTPProvider:
+    url: str = settings.CHAIN_RPC_URL
+    with _provider_lock:
+        if url not in _providers:
+            # No retries of the library's: our queues try again, and say meanwhile what is wrong.
+            _providers[url] = HTTPProvider(
+                url, request_kwargs={"timeout": TIMEOUT}, exception_retry_configuration=None
+            )
+        return _providers[url]
+
+
+def _tag(number: int | str) -> str:
+    return hex(number) if isinstance(number, int) else number
+
+
+def _time(given: str) -> datetime:
+    return datetime.fromtimestamp(int(given, 16), UTC)
+
+
+def _call_fields(to: str, data: bytes, sender: str | None, gas: int | None) -> dict[str, str]:
+    fields = {"to": to, "data": "0x" + data.hex()}
+    if sender is not None:
+        fields["from"] = sender
+    if gas is not None:
+        fields["gas"] = hex(gas)
+    return fields
+
+
+def _raw_log(given: dict[str, Any]) -> RawLog:
+    time = given.get("blockTimestamp")
+    return RawLog(
+        int(given["blockNumber"], 16),
+        given["blockHash"],
+        int(given["logIndex"], 16),
+        given["transactionHash"],
+        [bytes.fromhex(topic[2:]) for topic in given["topics"]],
+        bytes.fromhex(given["data"][2:]),
+        _time(time) if time else None,
+    )

@@ -1,0 +1,42 @@
+"""What can go wrong between the portal and the chain, as a few types."""
+
+
+class ChainError(Exception):
+    """Anything of the chain's."""
+
+
+class ActError(ChainError, ValueError):
+    """An act that cannot be right: a field missing or out of range, a signature not its author's."""
+
+
+class ActConflict(ChainError):
+    """Somebody else's act, or an earlier one, has taken the place this one wanted (HTTP 409)."""
+
+
+class ChainUnavailable(ChainError):
+    """The node does not answer."""
+
+
+class RpcRefused(ChainError):
+    """The node answered with an error; `data` is the revert reason where there is one."""
+
+    def __init__(self, message: str, code: int = 0, data: bytes = b"") -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data
+
+
+class NotDeployed(ChainError):
+    """No contract is known yet (`manage.py deploy_contract`)."""
+
+
+class KeyMismatch(ChainError):
+    """A sharing key is not the one whose digest the contract's state holds."""
+
+
+class MissingKey(ChainError):
+    """A signing key of the portal is neither in the settings nor in var/keys (`manage.py make_keys`)."""
+
+
+class Paused(ChainError):
+    """Sending has to wait; the text is the reason shown to people."""

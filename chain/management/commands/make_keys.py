@@ -1,0 +1,20 @@
+"""manage.py make_keys: the portal's own signing keys, as files in var/keys."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from chain.keys import NAMES, key_path, make_key
+
+
+class Command(BaseCommand):
+    """Makes what is missing, and never touches what is there."""
+
+    help = "Make the relayer's, admission, anchor and admin keys in var/keys, unless they are there."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """One line per key made; the keys themselves are not shown."""
+        del args, options
+        for name in NAMES:
+            if make_key(name):
+                self.stdout.write(f"Made: {key_path(name)}")

@@ -1,0 +1,21 @@
+"""manage.py relay_acts: sends what waits in the outbox once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from chain.relayer.sender import run_relayer
+from chain.status import chain_status
+
+
+class Command(BaseCommand):
+    """The same as Celery's task, by hand."""
+
+    help = "Send the acts that wait in the outbox."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Send, and say what still waits."""
+        del args, options
+        run_relayer()
+        status = chain_status()
+        self.stdout.write(status.paused_reason or f"{status.waiting_acts} acts wait for confirmation")

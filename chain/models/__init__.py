@@ -1,0 +1,18 @@
+"""The outbox of acts, what the relayer sends, and the archive of events."""
+
+from chain.models.acts import Act, ActState
+from chain.models.events import Block, Cursor, Event
+from chain.models.sending import Attempt, Sender, Transaction
+from chain.models.signers import SignerState
+
+__all__ = [
+    "Act",
+    "ActState",
+    "Attempt",
+    "Block",
+    "Cursor",
+    "Event",
+    "Sender",
+    "SignerState",
+    "Transaction",
+]

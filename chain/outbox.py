@@ -1,0 +1,113 @@
+"""Accepting acts: the row is written in the user's transaction, and is the truth from then on."""
+
+import logging
+from collections.abc import Iterable
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Max, Q
+
+from chain.acts import SignedAct
+from chain.deployment import domain
+from chain.errors import ActConflict
+from chain.models import Act, Event, SignerState
+from chain.signers import check_signature
+from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP
+
+log = logging.getLogger(__name__)
+
+
+def submit_act(signed: SignedAct) -> Act:
+    """Accept a signed act, inside the caller's transaction.
+
+    The same act again gives its first row. ActError for a signature that is not its author's; ActConflict
+    when the slot's number is taken, before anything is written.
+    """
+    act = signed.act
+    digest = act.digest(domain())
+    if (known := Act.objects.filter(digest=digest).first()) is not None:
+        return known
+    check_signature(signed)
+    slot, number = act.slot
+    check_number(slot, number)
+    try:
+        with transaction.atomic():
+            row = Act.objects.create(
+                kind=act.kind,
+                author=act.author,
+                subject=act.subject,
+                fields=act.fields,
+                digest=digest,
+                signature=signed.signature,
+                contract_signed=signed.contract_signed,
+                slot=slot,
+                number=number,
+            )
+    except IntegrityError:
+        if (known := Act.objects.filter(digest=digest).first()) is not None:
+            return known
+        raise ActConflict("Another act came first. Look again, and decide anew.") from None
+    row.needs.set(_needs(row))
+    _nudge_on_commit()
+    return row
+
+
+def submit_acts(signed: Iterable[SignedAct]) -> list[Act]:
+    """Accept several acts, all or none, each building on those before it where it does."""
+    with transaction.atomic():
+        return [submit_act(one) for one in signed]
+
+
+def last_number(slot: str) -> int:
+    """The highest number of a slot among waiting and confirmed acts and all events seen; 0 if none."""
+    known = Act.objects.reserving().filter(slot=slot).aggregate(last=Max("number"))["last"] or 0
+    seen = Event.objects.filter(slot=slot).aggregate(last=Max("number"))["last"] or 0
+    last: int = max(known, seen)
+    topic, _, account = slot.partition(":")
+    if topic == "key" and (state := SignerState.objects.filter(account=account).first()):
+        last = max(last, state.key_version)
+    return last
+
+
+def next_number(slot: str) -> int:
+    """The serial, version or epoch that the next act on a slot should name; 1 if there was none."""
+    return last_number(slot) + 1
+
+
+def check_number(slot: str, number: int) -> None:
+    """ActConflict unless the number can follow what the slot has, waiting acts counted."""
+    topic, last = slot.split(":", 1)[0], last_number(slot)
+    if number <= last:
+        raise ActConflict("This has been done or changed meanwhile. Look again, and decide anew.")
+    if topic in EXACT_SLOTS and number != last + 1:
+        raise ActConflict(f"The next version would be {last + 1}, not {number}.")
+    if topic in SERIAL_SLOTS and number > last + SERIAL_STEP:
+        raise ActConflict(f"The serial {number} is too far from the last, {last}.")
+
+
+def _needs(row: Act) -> list[Act]:
+    """The waiting acts that go first."""
+    wanted = Q()
+    for slot, at_most in row.prepared.builds_on:
+        wanted |= Q(slot=slot) if at_most is None else Q(slot=slot, number__lte=at_most)
+    if row.kind == "RekeyFolder":
+        # What still waits at the old epoch would be refused after the move.
+        at_old_epoch = Q(fields__folder=row.fields["folder"], fields__epoch__lte=row.fields["fromEpoch"])
+        wanted |= at_old_epoch & Q(subject=row.subject, kind__in=("NewRecord", "ModifyRecord"))
+    if not wanted:
+        return []
+    return list(Act.objects.waiting().filter(wanted).exclude(pk=row.pk))
+
+
+def nudge() -> None:
+    """Ask the relayer to look now. A lost message costs a second: the sweep looks anyway."""
+    from chain.tasks import relay  # the task calls the relayer, which calls back here
+
+    try:
+        relay.apply_async(expires=5, retry=False)
+    except Exception as problem:  # whatever a broker may raise must not undo what was accepted
+        log.warning("The relayer could not be nudged: %s", problem)
+
+
+def _nudge_on_commit() -> None:
+    if not any(entry[1] is nudge for entry in connection.run_on_commit):
+        transaction.on_commit(nudge)

@@ -1,0 +1,46 @@
+"""One process at a time at a relayer key's nonces: a lease on its row, by conditional updates."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from chain.errors import ChainError
+from chain.models import Sender
+
+_TERM = timedelta(seconds=60)  # after a crash, the next process waits this long at most
+
+
+class LeaseLost(ChainError):
+    """The lease ran out and somebody else has it: what was about to be saved must not be."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A held lease. `renew` inside a transaction makes that transaction depend on it."""
+
+    sender: Sender
+    token: str
+
+    def renew(self) -> None:
+        """Hold it for another term; LeaseLost if it is no longer ours."""
+        held = Sender.objects.filter(pk=self.sender.pk, lease=self.token)
+        if held.update(leased_until=timezone.now() + _TERM) != 1:
+            raise LeaseLost("Another process sends with this key.")
+
+
+@contextmanager
+def hold(sender: Sender) -> Iterator[Lease | None]:
+    """The lease for the time of the block; None if another process has it."""
+    now, token = timezone.now(), secrets.token_hex(16)
+    free = Sender.objects.filter(pk=sender.pk, leased_until__lte=now)
+    if free.update(lease=token, leased_until=now + _TERM) != 1:
+        yield None
+        return
+    try:
+        yield Lease(sender, token)
+    finally:
+        Sender.objects.filter(pk=sender.pk, lease=token).update(lease="", leased_until=timezone.now())

@@ -1,0 +1,68 @@
+"""Who may sign for an account: its own projection, and the check of a signature when an act is accepted."""
+
+from chain.acts import SignedAct
+from chain.deployment import domain
+from chain.errors import ActError
+from chain.handlers import on_event, on_reset
+from chain.models import Act, Event, SignerState
+from chain.signer import recover_signer
+
+
+def signers_of(account: str, kind: str) -> set[str]:
+    """The addresses whose signature makes an act of this kind the account's.
+
+    The signer in force, and the one that a waiting replacement of keys brings; for recovery, its address.
+    """
+    state = SignerState.objects.filter(account=account).first()
+    found = {state.signer if state else account}
+    coming = Act.objects.waiting().by(account).of_kind("ReplaceKeys").order_by("-number").first()
+    if coming is not None:
+        found.add(coming.fields["signer"])
+    if state and state.recovery:
+        if kind == "NameRecovery":
+            return {state.recovery}
+        if kind == "ReplaceKeys":
+            found.add(state.recovery)
+    return found
+
+
+def check_signature(signed: SignedAct) -> None:
+    """ActError unless the act is signed by its author's signer.
+
+    What a contract has to judge (ERC-1271) is left to the simulation.
+    """
+    if signed.contract_signed:
+        return
+    digest = bytes.fromhex(signed.act.digest(domain())[2:])
+    if recover_signer(digest, signed.signature) not in signers_of(signed.act.author, signed.act.kind):
+        raise ActError("The signature is not by the account's signer.")
+
+
+@on_event("KeysReplaced")
+def keep_signer(event: Event) -> None:
+    """The account's signer in force."""
+    SignerState.objects.update_or_create(
+        account=event["author"],
+        defaults={
+            "signer": event["signer"],
+            "generation": event["generation"],
+            "key_version": event["version"],
+        },
+    )
+
+
+@on_event("RecoveryNamed")
+def keep_recovery(event: Event) -> None:
+    """The account's recovery address."""
+    recovery = event["recovery"]
+    SignerState.objects.update_or_create(
+        account=event["author"],
+        defaults={"recovery": "" if int(recovery, 16) == 0 else recovery},
+        create_defaults={"signer": event["author"], "recovery": recovery},
+    )
+
+
+@on_reset
+def forget_signers() -> None:
+    """Empty the projection."""
+    SignerState.objects.all().delete()

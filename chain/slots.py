@@ -1,0 +1,213 @@
+"""Slots: the places on the chain that acts take, and which acts come before which.
+
+A slot and a number (serial, version, epoch; 1 for what happens once) name the state an act makes. Two acts
+that want the same number of one slot cannot both be right, so the outbox reserves it.
+"""
+
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+ZERO_ADDRESS = "0x" + "0" * 40
+ZERO_WORD = "0x" + "0" * 64
+
+# How the number of a slot may grow: by exactly one, by at most 1,024, or in any step.
+EXACT_SLOTS = {"generation", "record", "request", "answer", "close"}
+SERIAL_STEP = 1024
+SERIAL_SLOTS = {"institution", "affiliation", "recovery", "name", "block", "grant"}
+
+
+def folder_scope(folder: int) -> str:
+    """A folder's number as the scope of a grant."""
+    return f"0x{folder:064x}"
+
+
+def folder_of_scope(scope: str) -> int | None:
+    """The folder that a scope means; None for a record or a selection."""
+    number = int(scope, 16)
+    return number if number < 1 << 16 else None
+
+
+def record_id(author: str, nonce: str) -> str:
+    """The id of a record (and of a request): keccak256(author || nonce)."""
+    return "0x" + keccak(bytes.fromhex(author[2:]) + bytes.fromhex(nonce[2:])).hex()
+
+
+def slot_institution(institution: str) -> str:
+    """Admission of an institution."""
+    return f"institution:{institution}"
+
+
+def slot_affiliation(institution: str, doctor: str) -> str:
+    """A doctor's affiliation; affiliating and leaving share its serial."""
+    return f"affiliation:{institution}:{doctor}"
+
+
+def slot_key(account: str) -> str:
+    """Versions of an account's sharing key."""
+    return f"key:{account}"
+
+
+def slot_recovery(account: str) -> str:
+    """An account's recovery address."""
+    return f"recovery:{account}"
+
+
+def slot_generation(account: str) -> str:
+    """An account's generations of keys."""
+    return f"generation:{account}"
+
+
+def slot_name(patient: str, folder: int) -> str:
+    """A folder's name."""
+    return f"name:{patient}:{folder}"
+
+
+def slot_record(record: str) -> str:
+    """A record's versions, from 1."""
+    return f"record:{record}"
+
+
+def slot_close(record: str) -> str:
+    """The closing of a record, once."""
+    return f"close:{record}"
+
+
+def slot_block(patient: str, sender: str) -> str:
+    """Whether a patient takes inbox records from a sender."""
+    return f"block:{patient}:{sender}"
+
+
+def slot_request(request: str) -> str:
+    """A request for access, once."""
+    return f"request:{request}"
+
+
+def slot_answer(request: str) -> str:
+    """The closing of a request by denial or withdrawal, once."""
+    return f"answer:{request}"
+
+
+def slot_grant(patient: str, grantee: str, via: str, scope: str) -> str:
+    """A grant; granting and revoking share its serial."""
+    return f"grant:{patient}:{grantee}:{via}:{scope}"
+
+
+def slot_giveup(patient: str, grantee: str, via: str, scope: str) -> str:
+    """The giving up of a grant, once per serial."""
+    return f"giveup:{patient}:{grantee}:{via}:{scope}"
+
+
+def slot_epoch(patient: str, folder: int) -> str:
+    """A folder's epochs."""
+    return f"epoch:{patient}:{folder}"
+
+
+def slot_log(author: str, log: str) -> str:
+    """The anchored sizes of a view log."""
+    return f"log:{author}:{log}"
+
+
+def subject(kind: str, fields: dict[str, Any]) -> str:
+    """The patient, institution or account that an act is about."""
+    if "patient" in fields:
+        return str(fields["patient"])
+    named = kind in ("AdmitInstitution", "LeaveInstitution")
+    return str(fields["institution"] if named else fields["author"])
+
+
+def slot_of(kind: str, fields: dict[str, Any]) -> tuple[str, int]:
+    """The slot an act takes, and the number it gives it."""
+    f, author = fields, fields["author"]
+    match kind:
+        case "AdmitInstitution":
+            return slot_institution(f["institution"]), f["serial"]
+        case "AffiliateDoctor":
+            return slot_affiliation(author, f["doctor"]), f["serial"]
+        case "LeaveInstitution":
+            return slot_affiliation(f["institution"], author), f["serial"]
+        case "PublishKey":
+            return slot_key(author), f["version"]
+        case "NameRecovery":
+            return slot_recovery(author), f["serial"]
+        case "ReplaceKeys":
+            return slot_generation(author), f["generation"]
+        case "NameFolder":
+            return slot_name(author, f["folder"]), f["serial"]
+        case "NewRecord":
+            return slot_record(record_id(author, f["nonce"])), 1
+        case "ModifyRecord":
+            return slot_record(f["record"]), f["version"]
+        case "CloseRecord":
+            return slot_close(f["record"]), 1
+        case "BlockSender":
+            return slot_block(author, f["sender"]), f["serial"]
+    return _consent_slot(kind, fields)
+
+
+def _consent_slot(kind: str, fields: dict[str, Any]) -> tuple[str, int]:
+    f, author = fields, fields["author"]
+    match kind:
+        case "RequestAccess":
+            return slot_request(record_id(author, f["nonce"])), 1
+        case "WithdrawRequest" | "DenyAccess":
+            return slot_answer(f["request"]), 1
+        case "GrantAccess" | "RevokeAccess":
+            return slot_grant(author, f["grantee"], f["via"], f["scope"]), f["serial"]
+        case "GiveUpAccess":
+            return slot_giveup(f["patient"], author, f["via"], f["scope"]), f["serial"]
+        case "RekeyFolder":
+            return slot_epoch(author, f["folder"]), f["toEpoch"]
+        case "AnchorLog":
+            return slot_log(author, f["log"]), f["size"]
+    raise KeyError(kind)
+
+
+def builds_on(kind: str, fields: dict[str, Any]) -> list[tuple[str, int | None]]:
+    """The slots that an act builds on: what waits there, up to the number given, goes first.
+
+    A revoke waits for none.
+    """
+    f, author = fields, fields["author"]
+    if kind == "RevokeAccess":
+        return []
+    own, number = slot_of(kind, fields)
+    found: list[tuple[str, int | None]] = [(own, number - 1)]
+    if kind == "AffiliateDoctor":
+        found.append((slot_institution(author), None))
+    if f.get("via", ZERO_ADDRESS) != ZERO_ADDRESS:
+        who = f["grantee"] if kind == "GrantAccess" else author
+        found += [(slot_institution(f["via"]), None), (slot_affiliation(f["via"], who), None)]
+    if kind in ("ModifyRecord", "CloseRecord"):
+        found.append((slot_record(f["record"]), None if kind == "CloseRecord" else number - 1))
+    if kind in ("NewRecord", "ModifyRecord"):
+        found += _writer_slots(fields, slot_of(kind, fields)[0])
+    if kind == "RequestAccess":
+        found.append((slot_key(author), None))
+    if f.get("request", ZERO_WORD) != ZERO_WORD:
+        found.append((slot_request(f["request"]), None))
+    if kind == "GrantAccess" and folder_of_scope(f["scope"]) is None:
+        found.append((slot_record(f["scope"]), None))
+    if kind == "GiveUpAccess":
+        found.append((slot_grant(f["patient"], author, f["via"], f["scope"]), number))
+    return found + _epoch_slots(kind, fields)
+
+
+def _writer_slots(fields: dict[str, Any], record_slot: str) -> list[tuple[str, int | None]]:
+    """The grants by which somebody else than the patient may write."""
+    patient, author, via = fields["patient"], fields["author"], fields["via"]
+    if patient == author:
+        return []
+    scopes = [folder_scope(fields["folder"]), record_slot.removeprefix("record:")]
+    return [(slot_grant(patient, who, via, scope), None) for who in (author, via) for scope in scopes]
+
+
+def _epoch_slots(kind: str, fields: dict[str, Any]) -> list[tuple[str, int | None]]:
+    """The moves to the epoch that an act names, and the replacing of keys that began its generation."""
+    epoch = fields.get("epoch", fields.get("fromEpoch"))
+    if epoch is None:
+        return []
+    patient = subject(kind, fields)
+    folder = fields["folder"] if "folder" in fields else folder_of_scope(fields["scope"])
+    found: list[tuple[str, int | None]] = [(slot_generation(patient), epoch >> 16)]
+    return found if folder is None else [*found, (slot_epoch(patient, folder), epoch)]

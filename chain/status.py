@@ -1,0 +1,40 @@
+"""How the chain is, from the database alone: cheap enough for every page."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from chain.models import Act, Cursor, Sender
+
+_SILENT_AFTER = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class ChainStatus:
+    """What a page or a monitor wants to know. `paused_reason` is empty while acts are sent."""
+
+    reachable: bool
+    head: int
+    indexed: int
+    waiting_acts: int
+    oldest_waiting_seconds: float
+    paused_reason: str
+
+
+def chain_status() -> ChainStatus:
+    """The state of sending and reading now."""
+    now = timezone.now()
+    cursor = Cursor.objects.first()
+    queue = Act.objects.waiting().aggregate(count=Count("pk"), oldest=Min("created_at"))
+    paused = Sender.objects.exclude(paused_reason="").values_list("paused_reason", flat=True).first()
+    heard = cursor is not None and cursor.checked_at is not None and now - cursor.checked_at < _SILENT_AFTER
+    return ChainStatus(
+        reachable=heard and cursor is not None and not cursor.error,
+        head=cursor.head if cursor else 0,
+        indexed=cursor.applied if cursor else 0,
+        waiting_acts=queue["count"],
+        oldest_waiting_seconds=(now - queue["oldest"]).total_seconds() if queue["oldest"] else 0.0,
+        paused_reason=paused or (cursor.error if cursor else ""),
+    )

@@ -1,0 +1,152 @@
+"""A real node with the real contract, one per test process. Tests keep apart by fresh addresses, not by `evm_revert`."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from chain import client, keys
+from chain.acts import ZERO_ADDRESS, prepare_act, sign_act
+from chain.deploying import deploy, send_and_wait
+from chain.deployment import deployment_path
+from chain.indexer import run_indexer
+from chain.localchain import Anvil
+from chain.models import Act, Cursor
+from chain.outbox import next_number, submit_act
+from chain.relayer.sender import run_relayer
+from chain.signer import address_of_key
+
+# The first account of anvil's mnemonic: known to everybody, rich on a test chain only.
+FUNDER = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+CHAIN_ID = 33_117
+
+
+@dataclass(frozen=True)
+class Person:
+    """A fresh account and its signing key."""
+
+    address: str
+    key: bytes
+
+    def prepare(self, kind: str, **fields: Any) -> Any:
+        """An act by this account."""
+        return prepare_act(kind, author=self.address, **fields)
+
+    def submit(self, kind: str, **fields: Any) -> Act:
+        """Sign an act by this account and accept it into the outbox."""
+        return submit_act(sign_act(self.prepare(kind, **fields), self.key))
+
+
+def fresh_person() -> Person:
+    """An account nobody has seen."""
+    key = secrets.token_bytes(32)
+    return Person(address_of_key(key), key)
+
+
+@cache
+def _node() -> Anvil:
+    return Anvil(chain_id=CHAIN_ID)
+
+
+class ChainNode:
+    """The node, the contract on it, and the hands of the workers: nothing is sent or read unless a test says so."""
+
+    def __init__(self, node: Anvil) -> None:
+        self.node = node
+
+    @property
+    def url(self) -> str:
+        """Where the node answers."""
+        return self.node.url
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """One JSON-RPC call."""
+        return client.request(method, *params)
+
+    def mine(self, count: int = 1) -> None:
+        """Mine empty blocks (or what waits in the pool)."""
+        self.rpc("anvil_mine", hex(count))
+
+    def relay(self) -> None:
+        """What the relayer's task does."""
+        run_relayer()
+
+    def sync(self) -> None:
+        """What the indexer's task does."""
+        run_indexer()
+
+    def settle(self) -> None:
+        """Send what waits, mine, read, until every act of the outbox that can be settled is."""
+        for _ in range(12):
+            self.relay()
+            self.mine(settings.CHAIN_CONFIRMATIONS)
+            self.sync()
+            if not Act.objects.waiting().exists():
+                break
+            Act.objects.waiting().update(retry_at=None)  # what is put off by seconds is due at once
+        self.relay()
+
+    def admit(self, institution: str, *, admitted: bool = True) -> Act:
+        """Admit an institution by the portal's admission key."""
+        key = keys.admission_key()
+        serial = next_number(f"institution:{institution}")
+        fields = {"institution": institution, "admitted": admitted, "serial": serial}
+        return submit_act(sign_act(prepare_act("AdmitInstitution", author=address_of_key(key), **fields), key))
+
+    def affiliate(self, institution: Person, doctor: str, *, affiliated: bool = True) -> Act:
+        """Affiliate a doctor with an institution."""
+        serial = next_number(f"affiliation:{institution.address}:{doctor}")
+        return institution.submit("AffiliateDoctor", doctor=doctor, affiliated=affiliated, serial=serial)
+
+    def new_record(self, author: Person, *, patient: str | None = None, folder: int = 1, **fields: Any) -> Act:
+        """A record in a folder, of random digests."""
+        values = {
+            "patient": patient or author.address,
+            "via": ZERO_ADDRESS,
+            "folder": folder,
+            "epoch": 0,
+            "flags": 0,
+            "nonce": secrets.token_bytes(32),
+            "content": secrets.token_bytes(32),
+            "description": secrets.token_bytes(32),
+            "secret": secrets.token_bytes(32 if folder == 0 else 40),
+        }
+        return author.submit("NewRecord", **(values | fields))
+
+    def fund(self, address: str, ether: int = 100) -> None:
+        """Money for gas."""
+        send_and_wait(FUNDER, address, value=ether * 10**18)
+
+
+@cache
+def _deployed_node(var: str) -> ChainNode:
+    """The process's node, with keys and contract.json in the tests' VAR."""
+    del var
+    settings.CHAIN_RPC_URL = _node().url
+    for name in keys.NAMES:
+        keys.make_key(name)
+    node = ChainNode(_node())
+    node.fund(address_of_key(keys.relayer_keys()[0]), ether=1_000)
+    deploy()
+    return node
+
+
+@pytest.fixture(scope="session")
+def chain_node() -> Iterator[ChainNode]:
+    """The node with the contract; for tests that need no database."""
+    yield _deployed_node(str(settings.VAR))
+    deployment_path().unlink(missing_ok=True)
+    _node().stop()
+
+
+@pytest.fixture
+def chain(chain_node: ChainNode, db: None) -> ChainNode:
+    """The node with the contract, read from its present head on."""
+    del db
+    head = client.head().number
+    Cursor.objects.create(name="events", seen=head, applied=head, head=head)
+    return chain_node
