@@ -1,0 +1,48 @@
+"""What the tests of people and keys share: mails, and browsers."""
+
+import re
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import User
+from tests.people import PASSWORD
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits(request: pytest.FixtureRequest) -> None:
+    """allauth counts attempts in the cache; every test starts from none."""
+    if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("db")
+        cache.clear()
+
+
+def mailed_code() -> str:
+    """The code in the newest mail."""
+    found = re.search(r"^\s*([A-Z0-9]{3,}-?[A-Z0-9]{3,})\s*$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert found, mail.outbox[-1].body
+    return found[1]
+
+
+def mailed_link() -> str:
+    """The path of the link in the newest mail."""
+    found = re.search(r"https?://[^/\s]+(/\S+)", str(mail.outbox[-1].body))
+    assert found, mail.outbox[-1].body
+    return found[1]
+
+
+def sign_in(user: User, password: str = PASSWORD) -> Client:
+    """A browser in which the user has signed in by the page."""
+    client = Client()
+    answer = client.post("/accounts/login/", {"login": user.email, "password": password})
+    assert answer.status_code == 302, answer.content.decode()
+    return client
+
+
+@pytest.fixture
+def deployed() -> None:
+    from chain.deployment import Deployment, write_deployment
+    a="0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    write_deployment(Deployment(31337,a,31337,a))
