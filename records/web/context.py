@@ -1,0 +1,122 @@
+"""What every page shows around its content: links, counts, who acts, and the banners."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.actor import Actor
+from accounts.models import Account, Institution, Membership, User, Vault
+from accounts.services.errands import decisions_for
+from chain.status import chain_status
+from records.services import documents
+
+ROLES = {"patient": "patient", "practitioner": "doctor", "institution": "institution", "machine": "machine"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """One entry of the main navigation."""
+
+    label: str
+    icon: str
+    url: str
+    current: bool
+    count: int = 0
+
+
+class Portal:
+    """Looked up only when a template asks, so that fragments and downloads pay nothing."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.path = request.path
+        self.user: User | None = request.user if isinstance(request.user, User) else None
+        self.actor: Actor | None = getattr(request, "actor", None)
+
+    @property
+    def role(self) -> str:
+        """As what the person acts, in a word."""
+        return ROLES[self.actor.kind] if self.actor else ""
+
+    @cached_property
+    def other_accounts(self) -> list[Account]:
+        """Accounts of this person other than the one that acts."""
+        if self.user is None or self.actor is None:
+            return []
+        return list(self.user.accounts.exclude(address=self.actor.address))
+
+    @cached_property
+    def managed(self) -> list[Institution]:
+        """Institutions this person manages."""
+        if self.user is None:
+            return []
+        return list(
+            Institution.objects.filter(
+                memberships__user=self.user,
+                memberships__role=Membership.Role.MANAGER,
+                memberships__state=Membership.State.ACTIVE,
+            )
+        )
+
+    @cached_property
+    def phrase_missing(self) -> bool:
+        """Whether the recovery phrase was never checked."""
+        return (
+            self.actor is not None and Vault.objects.filter(user=self.user, phrase_confirmed_at=None).exists()
+        )
+
+    @cached_property
+    def errand_count(self) -> int:
+        """How many errands wait for a decision of this account."""
+        return len(decisions_for(self.actor.address)) if self.actor else 0
+
+    @cached_property
+    def chain_problem(self) -> str:
+        """A sentence while the chain takes nothing, else empty."""
+        if self.actor is None:
+            return ""
+        status = chain_status()
+        if not status.reachable:
+            return (
+                "The ledger cannot be reached just now. What you do is kept and will be confirmed "
+                "when it is back; a revoke already holds."
+            )
+        if status.paused_reason:
+            return f"Nothing is sent to the ledger just now: {status.paused_reason}"
+        return ""
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """The main navigation, for a patient or for a doctor."""
+        if self.actor is None:
+            return []
+        if self.actor.kind == Account.Kind.PATIENT:
+            return [
+                self._link("Home", "house", "home"),
+                self._link("Records", "file-earmark-medical", "records:list"),
+                self._link("Sharing", "people", "records:grants"),
+                self._link("History", "clock-history", "records:history"),
+                self._link("Inbox", "inbox", "records:inbox", count=self.inbox_count),
+            ]
+        return [
+            self._link("Patients", "people", "home"),
+            self._link("Ask", "person-plus", "records:request-new"),
+            self._link("Requests", "send", "records:requests"),
+        ]
+
+    @cached_property
+    def inbox_count(self) -> int:
+        """Records waiting to be filed or refused."""
+        return documents.count_inbox(self.actor.address) if self.actor else 0
+
+    def _link(self, label: str, icon: str, name: str, count: int = 0) -> Link:
+        url = reverse(name)
+        current = self.path == url or (url != "/" and self.path.startswith(url))
+        return Link(label=label, icon=icon, url=url, current=current, count=count)
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `portal` in every template."""
+    return {"portal": Portal(request)} if hasattr(request, "user") else {}

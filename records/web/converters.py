@@ -1,0 +1,27 @@
+"""Shapes of ids in addresses: what does not look like one is a 404 before any view runs."""
+
+
+class Id32:
+    """A 32-byte id of the chain: 0x and 64 lower-case hex digits."""
+
+    regex = "0x[0-9a-f]{64}"
+
+    def to_python(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+
+class Address(Id32):
+    """An Ethereum address: 0x and 40 hex digits, in EIP-55 capitals."""
+
+    regex = "0x[0-9a-fA-F]{40}"
+
+
+class RequestId(Id32):
+    """A request's id: of the chain, or the UUID of a mailed one."""
+
+    regex = "0x[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

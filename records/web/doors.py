@@ -1,0 +1,99 @@
+"""How every page of this app is entered and left: who may come in, and what a refusal looks like."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.actor import Actor
+from accounts.errors import AccountsError, VaultClosed
+from accounts.models import Account
+from chain.errors import ActConflict, ActError, ChainError
+from records.errors import AccessRefused, InvalidInput, NotFound, RecordsError
+
+P = ParamSpec("P")
+ActorView = Callable[Concatenate[HttpRequest, Actor, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+FormAction = Callable[[dict[str, Any]], HttpResponse]
+
+PATIENT = Account.Kind.PATIENT
+DOCTOR = Account.Kind.PRACTITIONER
+
+
+def actor_view(*kinds: str) -> Callable[[ActorView[P]], View[P]]:
+    """Decorator: the view gets the actor, who is of one of these kinds (any, when none is named).
+
+    Anonymous: to the sign-in page. Errors of the services: a page with their words and their status.
+    VaultClosed goes up to the middleware, which asks for the password.
+    """
+
+    def decorate(view: ActorView[P]) -> View[P]:
+        @wraps(view)
+        def enter(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return _to_sign_in(request)
+            actor: Actor | None = getattr(request, "actor", None)
+            if actor is None:
+                return render(request, "records/no_account.html", status=403)
+            if kinds and actor.kind not in kinds:
+                return render(request, "records/other_account.html", {"kinds": kinds}, status=403)
+            try:
+                return view(request, actor, *args, **kwargs)
+            except VaultClosed:
+                raise
+            except (RecordsError, AccountsError, ChainError) as error:
+                return refuse(request, error)
+
+        return enter
+
+    return decorate
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status that says what kind of refusal this is."""
+    if isinstance(error, RecordsError):
+        return error.status
+    if isinstance(error, ActConflict):
+        return 409
+    return 503 if isinstance(error, ChainError) and not isinstance(error, ActError) else 400
+
+
+def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The page for an error of a service: what happened, and what to do next."""
+    status = status_of(error)
+    context = {"error": str(error), "status": status}
+    if isinstance(error, AccessRefused):
+        context |= {"patient": error.patient, "via": error.via}
+        return render(request, "records/refused.html", context, status=status)
+    return render(request, "errors/refusal.html", context, status=status)
+
+
+def run_form(form: Form, action: FormAction) -> tuple[HttpResponse | None, int]:
+    """Do what a sent form asks: (the answer, 302), or (None, the status to show the form again with).
+
+    An error of the service stands beside its field, else above the form. Refusals (403, 404) go up.
+    """
+    if not form.is_bound:
+        return None, 200
+    if not form.is_valid():
+        return None, 400
+    try:
+        return action(form.cleaned_data), 302
+    except (VaultClosed, AccessRefused, NotFound):
+        raise
+    except (RecordsError, AccountsError, ChainError) as error:
+        named = isinstance(error, InvalidInput) and error.field in form.fields
+        form.add_error(error.field if named else None, str(error))  # type: ignore[union-attr]
+        return None, status_of(error)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    if getattr(request, "htmx", False):
+        return HttpResponseClientRedirect(reverse("account_login"))
+    return redirect_to_login(request.get_full_path())

@@ -1,0 +1,1 @@
+"""Forms parse what a person entered; the services judge it."""

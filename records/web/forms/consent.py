@@ -1,0 +1,168 @@
+"""Asking for access, and answering."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
+from records.shapes import FolderView, RecordView
+from records.web.forms.documents import Choices, DateInput, folder_choices
+
+MAX_DAYS = 3650
+FOLDERS, RECORDS, SELECTION = "folders", "records", "selection"
+
+
+class RequestForm(forms.Form):
+    """A doctor's request to a patient."""
+
+    patient = forms.CharField(
+        label="Patient",
+        max_length=320,
+        help_text="The exact address, or the content of the QR code, or an e-mail: then a link is mailed.",
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "placeholder": "0x… or name@example.org",
+            }
+        ),
+    )
+    via = forms.ChoiceField(label="Through", choices=[])
+    purpose = forms.ChoiceField(choices=PURPOSE_CHOICES)
+    kinds = forms.MultipleChoiceField(
+        label="Kinds of records",
+        choices=KIND_CHOICES,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None ticked asks for all kinds.",
+    )
+    permission = forms.ChoiceField(
+        label="You want to",
+        choices=[("read", "Read"), ("write", "Read, add and modify")],
+        initial="read",
+        widget=forms.RadioSelect,
+    )
+    days = forms.IntegerField(label="For how many days", min_value=1, max_value=MAX_DAYS, initial=90)
+    note = forms.CharField(
+        label="Note to the patient",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Encrypted: only the patient and you can read it.",
+    )
+
+    def __init__(self, *args: Any, places: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["via"].choices = places  # type: ignore[attr-defined]
+
+    @property
+    def by_email(self) -> bool:
+        """Whether the patient was named by an e-mail address."""
+        return "@" in self.cleaned_data["patient"] and not self.cleaned_data["patient"].startswith(
+            "ethereum:"
+        )
+
+
+class DenyForm(forms.Form):
+    """Why a request is refused; sealed to who asked."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Only who asked can read it. You may leave it empty.",
+    )
+
+
+class GranteeForm(forms.Form):
+    """To whom access is given, when nobody asked."""
+
+    grantee = forms.CharField(
+        label="Address of the doctor or institution",
+        max_length=100,
+        help_text="0x and 40 characters, or the content of their QR code.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "0x…"}),
+    )
+
+
+class GrantForm(forms.Form):
+    """What is shared with whom, through whom, and until when."""
+
+    via = forms.ChoiceField(label="Through", choices=[], required=False)
+    what = forms.ChoiceField(
+        label="What to share",
+        choices=[
+            (FOLDERS, "Whole folders, with what comes into them later"),
+            (RECORDS, "Single records"),
+            (SELECTION, "A selection by kind and period, as it is today"),
+        ],
+        initial=FOLDERS,
+        widget=forms.RadioSelect,
+    )
+    folders = forms.TypedMultipleChoiceField(
+        choices=[], coerce=int, required=False, widget=forms.CheckboxSelectMultiple, label="Folders"
+    )
+    records = forms.MultipleChoiceField(
+        choices=[], required=False, widget=forms.CheckboxSelectMultiple, label="Records"
+    )
+    kinds = forms.MultipleChoiceField(
+        choices=[],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Kinds",
+        help_text="None ticked means all kinds.",
+    )
+    since = forms.DateField(label="From", required=False, widget=DateInput)
+    until = forms.DateField(label="To", required=False, widget=DateInput)
+    permission = forms.ChoiceField(
+        label="They may",
+        choices=[("read", "Read"), ("write", "Read, add and modify")],
+        initial="read",
+        widget=forms.RadioSelect,
+        help_text="A selection is always read only.",
+    )
+    last_day = forms.DateField(
+        label="Until", widget=DateInput, help_text="Access ends at the end of this day."
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        folders: list[FolderView],
+        records: list[RecordView],
+        places: Choices,
+        days: int = 90,
+        **kwargs: Any,
+    ) -> None:
+        """`places`: institutions through which a doctor may be granted; empty when it is settled."""
+        super().__init__(*args, **kwargs)
+        self.fields["last_day"].initial = timezone.localdate() + timedelta(days=days)
+        held = {record.kind for record in records}
+        choices: dict[str, Choices] = {
+            "folders": folder_choices(folders),
+            "records": [(record.record, _line(record)) for record in records],
+            "kinds": [choice for choice in KIND_CHOICES if choice[0] in held],
+            "via": places,
+        }
+        for name, given in choices.items():
+            self.fields[name].choices = given  # type: ignore[attr-defined]
+        if not places:
+            del self.fields["via"]
+
+    def clean(self) -> dict[str, Any]:
+        """Something must be chosen."""
+        data = super().clean() or {}
+        what = data.get("what")
+        if what in (FOLDERS, RECORDS) and not data.get(what):
+            self.add_error(what, "Choose at least one.")
+        if data.get("since") and data.get("until") and data["since"] > data["until"]:
+            self.add_error("until", "The period ends before it begins.")
+        return data
+
+
+def _line(record: RecordView) -> str:
+    day = record.service_date.strftime("%-d %b %Y") if record.service_date else "no date"
+    return f"{record.title} ({record.kind_name}, {day})"

@@ -1,0 +1,38 @@
+"""Through which institutions a doctor may act, as choices of a form."""
+
+from accounts.actor import Actor
+from accounts.services import directory
+from records.services import consent
+from records.shapes import PatientView
+from records.web.doors import DOCTOR
+
+Choices = list[tuple[str, str]]
+
+
+def own_places(actor: Actor) -> Choices:
+    """A doctor's institutions; nothing for anybody else."""
+    if actor.kind != DOCTOR:
+        return []
+    return [
+        (institution.address, institution.name) for institution in directory.affiliations_of(actor.address)
+    ]
+
+
+def places_for(actor: Actor, patient: str) -> Choices:
+    """The same for acting on a patient's records; nothing when the patient acts."""
+    return [] if actor.address == patient else own_places(actor)
+
+
+def grant_from(actor: Actor, patient: str, via: str | None = None) -> PatientView | None:
+    """What this doctor holds of a patient, through that institution (or the first)."""
+    held = [view for view in consent.patients_of(actor=actor) if view.address == patient]
+    return next((view for view in held if via in (None, "", view.via)), None)
+
+
+def writable_folders(held: PatientView | None) -> Choices:
+    """Folders that a doctor may add to; the inbox is always open."""
+    found = []
+    if held is not None:
+        names = {int(scope.scope, 16): scope.name for scope in held.scopes if scope.kind == "folder"}
+        found = [(str(number), names.get(number, "")) for number in held.writable_folders]
+    return [*found, ("0", "The patient's inbox")]

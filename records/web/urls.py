@@ -1,0 +1,48 @@
+"""Addresses of the portal's pages about records and consent."""
+
+from django.urls import include, path, register_converter
+
+from records.web.converters import Address, Id32, RequestId
+from records.web.views import acts, grants, history, home, inbox, listing, record, requests, upload
+
+register_converter(Id32, "id32")
+register_converter(Address, "address")
+register_converter(RequestId, "request")
+
+pages = [
+    path("records/", listing.record_list, name="list"),
+    path("records/folders/new/", listing.folder_new, name="folder-new"),
+    path("records/folders/<int:folder>/", listing.record_list, name="folder"),
+    path("records/folders/<int:folder>/name/", listing.folder_rename, name="folder-rename"),
+    path("records/upload/", upload.upload, name="upload"),
+    path("records/leave/", upload.leave_record, name="leave-record"),
+    path("records/upload/<uuid:upload>/bytes/", upload.upload_bytes, name="upload-bytes"),
+    path("records/<id32:record>/", record.detail, name="detail"),
+    path("records/<id32:record>/versions/new/", upload.new_version, name="new-version"),
+    path("records/<id32:record>/versions/<int:version>/file/", record.download, name="download"),
+    path("records/<id32:record>/edit/", record.edit, name="edit"),
+    path("records/<id32:record>/move/", record.move, name="move"),
+    path("records/<id32:record>/close/", record.close, name="close"),
+    path("inbox/", inbox.inbox_list, name="inbox"),
+    path("inbox/<id32:record>/file/", inbox.inbox_file, name="inbox-file"),
+    path("inbox/<id32:record>/refuse/", inbox.inbox_refuse, name="inbox-refuse"),
+    path("patients/<address:address>/", listing.patient_records, name="patient"),
+    path("patients/<address:address>/give-up/", grants.give_up, name="give-up"),
+    path("requests/", requests.request_list, name="requests"),
+    path("requests/new/", requests.request_new, name="request-new"),
+    path("requests/mailed/<str:secret>/", requests.email_request, name="email-request"),
+    path("requests/<request:request_id>/", requests.request_detail, name="request"),
+    path("requests/<request:request_id>/withdraw/", requests.request_withdraw, name="request-withdraw"),
+    path("requests/<request:request_id>/deny/", requests.request_deny, name="request-deny"),
+    path("sharing/", grants.grant_list, name="grants"),
+    path("sharing/new/", grants.grant_new, name="grant-new"),
+    path("sharing/confirm/", grants.grant_confirm, name="grant-confirm"),
+    path("sharing/revoke/", grants.revoke, name="revoke"),
+    path("history/", history.history, name="history"),
+    path("acts/<uuid:act_id>/status/", acts.act_status, name="act-status"),
+]
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("", include((pages, "records"))),
+]

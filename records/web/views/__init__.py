@@ -1,0 +1,1 @@
+"""Pages by topic. Each view parses, calls one service, and renders."""

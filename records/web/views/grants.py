@@ -1,0 +1,175 @@
+"""Giving access and taking it back: choose, see exactly what is signed, confirm."""
+
+from datetime import date, datetime, time
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.actor import Actor
+from accounts.models import Account
+from accounts.services import directory
+from records.errors import InvalidInput, NotFound
+from records.services import consent, documents, folders, grants, revocations
+from records.shapes import RecordView, RequestView
+from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
+from records.web.forms.consent import FOLDERS, RECORDS, SELECTION, GranteeForm, GrantForm
+
+ENDED = ("revoked", "given up", "expired", "ended", "failed")
+
+
+@require_GET
+@actor_view(PATIENT)
+def grant_list(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Who has access to what, and who had."""
+    found = consent.grants_by(actor=actor)
+    context = {
+        "grants": [grant for grant in found if grant.state not in ENDED],
+        "ended": [grant for grant in found if grant.state in ENDED],
+        "requests": [asked for asked in consent.requests_for(actor=actor) if asked.state == "open"],
+    }
+    return render(request, "records/grants.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(PATIENT)
+def grant_new(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Choose what is shared: as an answer (?request=), or with somebody named (?grantee=)."""
+    if request_id := request.GET.get("request"):
+        asked = consent.get_request(actor=actor, request=request_id)
+        return _choose(request, actor, grantee=asked.author, asked=asked)
+    form = GranteeForm(request.GET if "grantee" in request.GET else None)
+    done, status = run_form(form, lambda data: _choose(request, actor, grantee=_known(data["grantee"])))
+    return done or render(request, "records/grant_whom.html", {"form": form}, status=status)
+
+
+@require_POST
+@actor_view(PATIENT)
+def grant_confirm(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Sign exactly what the confirmation page showed."""
+    grants.grant_access(actor=actor, proposal=request.POST.get("proposal", ""))
+    messages.success(request, "Signed. Access opens once the ledger has confirmed it.")
+    return redirect("records:grants")
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(PATIENT)
+def revoke(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Take a grant back. The portal obeys at once; the ledger confirms."""
+    given = request.POST if request.method == "POST" else request.GET
+    named = {key: given.get(key, "") for key in ("grantee", "via", "scope")}
+    if request.method == "POST":
+        revocations.revoke_access(actor=actor, **named)
+        messages.success(request, "Revoked. From now on every look is refused.")
+        return redirect("records:grants")
+    found = [
+        g for g in consent.grants_by(actor=actor) if (g.grantee, g.via, g.scope) == tuple(named.values())
+    ]
+    if not found:
+        raise NotFound
+    return render(request, "records/revoke.html", {"grant": found[0]})
+
+
+def _choose(
+    request: HttpRequest, actor: Actor, *, grantee: str, asked: RequestView | None = None
+) -> HttpResponse:
+    person = directory.person_of(grantee)
+    terms = asked.terms if asked else None
+    form = GrantForm(
+        request.POST if request.method == "POST" else None,
+        folders=folders.list_folders(actor=actor),
+        records=_shareable(actor),
+        places=[] if asked else _places(person),
+        days=terms.days if terms else 90,
+        initial=_wished(asked),
+    )
+
+    def propose(data: dict[str, Any]) -> HttpResponse:
+        via = (
+            asked.via
+            if asked
+            else data.get("via", grantee if person.kind == Account.Kind.INSTITUTION else "")
+        )
+        proposal = grants.propose_grant(
+            actor=actor,
+            grantee=grantee,
+            via=via,
+            **_scopes(data),
+            permissions="read" if data["what"] == SELECTION else data["permission"],
+            not_before=None,
+            expires_at=_end_of(data["last_day"]),
+            request=asked.id if asked else None,
+        )
+        return render(
+            request, "records/grant_confirm.html", {"proposal": proposal, "person": person, "asked": asked}
+        )
+
+    done, status = run_form(form, propose)
+    context = {"form": form, "person": person, "asked": asked}
+    return done or render(request, "records/grant_new.html", context, status=status)
+
+
+@require_POST
+@actor_view(DOCTOR)
+def give_up(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
+    """A doctor gives back what a patient granted."""
+    given = request.POST
+    revocations.give_up_access(
+        actor=actor, patient=address, via=given.get("via", ""), scope=given.get("scope", "")
+    )
+    messages.success(request, "Given back. You have that access no longer.")
+    return redirect("home")
+
+
+def _scopes(data: dict[str, Any]) -> dict[str, Any]:
+    """What was chosen, as the service takes it."""
+    if data["what"] == FOLDERS:
+        return {"folders": data["folders"]}
+    if data["what"] == RECORDS:
+        return {"records": data["records"]}
+    return {"kinds": data["kinds"], "since": data["since"], "until": data["until"]}
+
+
+def _known(text: str) -> str:
+    account = directory.find_account(text)
+    if account is None or account.kind == Account.Kind.MACHINE:
+        raise InvalidInput(
+            "grantee", "Nobody here has this address. Copy it from the doctor or the institution."
+        )
+    return account.address
+
+
+def _places(person: directory.Person) -> list[tuple[str, str]]:
+    if person.kind != Account.Kind.PRACTITIONER:
+        return []
+    places = [(each.address, each.name) for each in directory.affiliations_of(person.address)]
+    if not places:
+        raise InvalidInput(
+            "grantee", f"{person.name} belongs to no admitted institution now, so nothing can be granted."
+        )
+    return places
+
+
+def _shareable(actor: Actor) -> list[RecordView]:
+    found = documents.list_records(actor=actor, patient=actor.address)
+    return [record for record in found if record.folder and not record.closed and record.state == "confirmed"]
+
+
+def _wished(asked: RequestView | None) -> dict[str, Any]:
+    if asked is None or asked.terms is None:
+        return {"folders": [1]}
+    terms = asked.terms
+    return {
+        "what": SELECTION if terms.kinds else FOLDERS,
+        "folders": [1],
+        "kinds": terms.kinds,
+        "permission": "write" if terms.write else "read",
+    }
+
+
+def _end_of(day: date) -> datetime:
+    """The last second of a day, in the portal's time zone."""
+    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))

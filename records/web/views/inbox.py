@@ -1,0 +1,54 @@
+"""What doctors have left for the patient: filed into a folder, or refused."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.actor import Actor
+from records.services import documents, folders, inbox
+from records.web.doors import PATIENT, actor_view, run_form
+from records.web.forms.documents import FolderChoiceForm
+
+
+@require_GET
+@actor_view(PATIENT)
+def inbox_list(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Records that wait to be filed or refused."""
+    return _render_inbox(request, actor, 200)
+
+
+@require_POST
+@actor_view(PATIENT)
+def inbox_file(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Take a record into a folder."""
+
+    def file(data: dict[str, int]) -> HttpResponse:
+        inbox.file_record(actor=actor, record=record, folder=data["folder"])
+        messages.success(request, "Filed.")
+        return redirect("records:inbox")
+
+    form = FolderChoiceForm(request.POST, folders=folders.list_folders(actor=actor))
+    done, status = run_form(form, file)
+    return done or _render_inbox(request, actor, status, form)
+
+
+@require_POST
+@actor_view(PATIENT)
+def inbox_refuse(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Refuse a record: it takes no further versions and leaves the inbox."""
+    inbox.refuse_record(actor=actor, record=record)
+    messages.success(request, "Refused. It is kept under closed records.")
+    return redirect("records:inbox")
+
+
+def _render_inbox(
+    request: HttpRequest, actor: Actor, status: int, failed: FolderChoiceForm | None = None
+) -> HttpResponse:
+    found = documents.list_records(actor=actor, patient=actor.address, folder=0)
+    context = {
+        "records": [record for record in found if record.in_inbox],
+        "folders": folders.list_folders(actor=actor),
+        "failed": failed,
+    }
+    return render(request, "records/inbox.html", context, status=status)

@@ -1,0 +1,69 @@
+"""A patient's own records, by folder; the same patient's records as a doctor sees them."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.actor import Actor
+from records.errors import NotFound
+from records.services import consent, documents, folders
+from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
+from records.web.forms.documents import FolderNameForm
+
+
+@require_GET
+@actor_view(PATIENT)
+def record_list(request: HttpRequest, actor: Actor, folder: int | None = None) -> HttpResponse:
+    """A patient's records, all or of one folder."""
+    own = folders.list_folders(actor=actor)
+    current = next((each for each in own if each.number == folder), None)
+    if folder is not None and current is None:
+        raise NotFound("There is no such folder.")
+    found = documents.list_records(actor=actor, patient=actor.address, folder=folder)
+    context = {
+        "folders": own,
+        "current": current,
+        "records": [record for record in found if record.folder and not record.closed],
+        "closed": [record for record in found if record.closed],
+    }
+    return render(request, "records/list.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(PATIENT)
+def folder_new(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Make a folder."""
+    form = FolderNameForm(request.POST or None)
+    done, status = run_form(
+        form, lambda data: redirect("records:folder", folders.create_folder(actor=actor, name=data["name"]))
+    )
+    context = {"form": form, "title": "New folder", "button": "Make the folder"}
+    return done or render(request, "records/folder_form.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(PATIENT)
+def folder_rename(request: HttpRequest, actor: Actor, folder: int) -> HttpResponse:
+    """Give a folder another name."""
+
+    def rename(data: dict[str, str]) -> HttpResponse:
+        folders.rename_folder(actor=actor, folder=folder, name=data["name"])
+        return redirect("records:folder", folder)
+
+    now = next((each.name for each in folders.list_folders(actor=actor) if each.number == folder), "")
+    form = FolderNameForm(request.POST or None, initial={"name": now})
+    done, status = run_form(form, rename)
+    context = {"form": form, "title": "Rename the folder", "button": "Rename"}
+    return done or render(request, "records/folder_form.html", context, status=status)
+
+
+@require_GET
+@actor_view(DOCTOR)
+def patient_records(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
+    """What a doctor may read of one patient, through one institution."""
+    via = request.GET.get("via") or None
+    found = documents.list_records(actor=actor, patient=address, via=via)
+    mine = [each for each in consent.patients_of(actor=actor) if each.address == address]
+    patient = next((each for each in mine if via in (None, each.via)), None)
+    context = {"patient": patient, "address": address, "via": via, "records": found, "ways": mine}
+    return render(request, "records/patient.html", context)

@@ -1,0 +1,114 @@
+"""One record: its page, its bytes, its description, its place."""
+
+from itertools import chain as joined
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.actor import Actor
+from chain.slots import folder_scope
+from records.services import consent, documents, folders, log, reading
+from records.shapes import GrantView, RecordView
+from records.web.doors import PATIENT, actor_view, run_form
+from records.web.forms.documents import DescriptionForm, DescriptionViaForm, FolderChoiceForm
+from records.web.places import places_for
+
+OPEN_GRANTS = ("live", "not yet", "paused", "waiting")
+
+
+@require_GET
+@actor_view()
+def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Everything about one record that this actor may see."""
+    view = documents.get_record(actor=actor, record=record)
+    own = actor.address == view.patient
+    context: dict[str, Any] = {"record": view, "own": own}
+    if own:
+        context["readers"] = _readers(actor, view)
+        history = log.access_history(actor=actor, patient=actor.address)
+        context["history"] = [entry for entry in history if entry.record == record]
+    return render(request, "records/detail.html", context)
+
+
+@require_GET
+@actor_view()
+def download(
+    _request: HttpRequest, actor: Actor, record: str, version: int
+) -> StreamingHttpResponse | HttpResponse:
+    """A version's content, decrypted as it goes out; the view is logged by the service."""
+    opened = reading.open_content(actor=actor, record=record, version=version)
+    chunks = opened.iterate(0, opened.size)
+    # The first chunk is opened before the status line is sent: a store that is down is a page, not a stump.
+    first = next(chunks, b"")
+    response = StreamingHttpResponse(joined([first], chunks), content_type=opened.media_type)
+    response["Content-Length"] = str(opened.size)
+    response["Content-Disposition"] = content_disposition_header(True, opened.file_name) or "attachment"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view()
+def edit(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Mend title, kind and date; the file stays as it is."""
+    view = documents.get_record(actor=actor, record=record)
+
+    def save(data: dict[str, Any]) -> HttpResponse:
+        documents.modify_description(
+            actor=actor,
+            record=record,
+            title=data["title"],
+            kind=data["kind"],
+            service_date=data["service_date"],
+            via=data.get("via", ""),
+        )
+        return redirect("records:detail", record)
+
+    form = DescriptionViaForm(
+        request.POST or None,
+        initial=DescriptionForm.from_record(view),
+        places=places_for(actor, view.patient),
+    )
+    done, status = run_form(form, save)
+    return done or render(request, "records/edit.html", {"form": form, "record": view}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(PATIENT)
+def move(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Put a record into another folder; who sees it follows the folder."""
+    view = documents.get_record(actor=actor, record=record)
+    own = folders.list_folders(actor=actor)
+
+    def save(data: dict[str, Any]) -> HttpResponse:
+        documents.move_record(actor=actor, record=record, folder=data["folder"])
+        return redirect("records:detail", record)
+
+    form = FolderChoiceForm(request.POST or None, folders=own, initial={"folder": view.folder})
+    done, status = run_form(form, save)
+    return done or render(
+        request, "records/move.html", {"form": form, "record": view, "folders": own}, status=status
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view()
+def close(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Close a record: entered in error by its patient, withdrawn by its author."""
+    view = documents.get_record(actor=actor, record=record)
+    if request.method == "POST":
+        documents.close_record(actor=actor, record=record, reason=request.POST.get("reason", ""))
+        messages.success(request, "Closed. It takes no further versions.")
+        return redirect("records:detail", record) if actor.kind == PATIENT else redirect("home")
+    return render(request, "records/close.html", {"record": view, "own": actor.address == view.patient})
+
+
+def _readers(actor: Actor, record: RecordView) -> list[GrantView]:
+    """The owner's grants that open this record: of its folder, or of itself."""
+    scopes = {folder_scope(record.folder), record.record}
+    return [g for g in consent.grants_by(actor=actor) if g.scope in scopes and g.state in OPEN_GRANTS]

@@ -1,0 +1,98 @@
+"""Requests for access: a doctor asks, a patient looks, answers or refuses."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.actor import Actor
+from accounts.services.directory import parse_address
+from records.services import consent
+from records.services import requests as asking
+from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
+from records.web.forms.consent import DenyForm, RequestForm
+from records.web.places import own_places
+
+
+@require_GET
+@actor_view(DOCTOR)
+def request_list(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """A doctor's own requests, newest first."""
+    return render(request, "records/requests.html", {"requests": consent.requests_by(actor=actor)})
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(DOCTOR)
+def request_new(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Ask a patient, named by exact address, QR code or e-mail."""
+    initial = {"patient": request.GET.get("patient", ""), "via": request.GET.get("via", "")}
+    form = RequestForm(request.POST or None, places=own_places(actor), initial=initial)
+    done, status = run_form(form, lambda data: _send(request, actor, form, data))
+    context = {"form": form, "places": form.fields["via"].choices}  # type: ignore[attr-defined]
+    return done or render(request, "records/request_new.html", context, status=status)
+
+
+@require_GET
+@actor_view()
+def request_detail(request: HttpRequest, actor: Actor, request_id: str) -> HttpResponse:
+    """One request, for who asked and for who is asked."""
+    asked = consent.get_request(actor=actor, request=request_id)
+    return render(request, "records/request.html", {"asked": asked, "mine": asked.author == actor.address})
+
+
+@require_POST
+@actor_view(DOCTOR)
+def request_withdraw(request: HttpRequest, actor: Actor, request_id: str) -> HttpResponse:
+    """Take a request back."""
+    asking.withdraw_request(actor=actor, request=request_id)
+    messages.success(request, "The request is withdrawn.")
+    return redirect("records:requests")
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(PATIENT)
+def request_deny(request: HttpRequest, actor: Actor, request_id: str) -> HttpResponse:
+    """Refuse a request, with a reason or without."""
+
+    def deny(data: dict[str, str]) -> HttpResponse:
+        asking.deny_request(actor=actor, request=request_id, reason=data["reason"])
+        messages.success(request, "You refused the request.")
+        return redirect("home")
+
+    asked = consent.get_request(actor=actor, request=request_id)
+    form = DenyForm(request.POST if request.method == "POST" else None)
+    done, status = run_form(form, deny)
+    return done or render(request, "records/request_deny.html", {"form": form, "asked": asked}, status=status)
+
+
+@require_GET
+def email_request(request: HttpRequest, secret: str) -> HttpResponse:
+    """The mailed link. It is not kept through a sign-in, so that its secret never enters a stored session."""
+    if not request.user.is_authenticated:
+        return render(request, "records/email_request.html")
+    return _open_email_request(request, secret)
+
+
+@actor_view(PATIENT)
+def _open_email_request(_request: HttpRequest, actor: Actor, secret: str) -> HttpResponse:
+    asked = asking.open_email_request(actor=actor, secret=secret)
+    return redirect("records:request", asked.id)
+
+
+def _send(request: HttpRequest, actor: Actor, form: RequestForm, data: dict[str, Any]) -> HttpResponse:
+    terms = {
+        "via": data["via"],
+        "purpose": data["purpose"],
+        "kinds": data["kinds"],
+        "permissions": data["permission"],
+        "days": data["days"],
+        "note": data["note"],
+    }
+    if form.by_email:
+        asking.request_by_email(actor=actor, email=data["patient"].strip(), **terms)
+        messages.success(request, "Sent. You will see the answer here.")
+        return redirect("records:requests")
+    asked = asking.request_access(actor=actor, patient=parse_address(data["patient"]), **terms)
+    return redirect("records:request", asked.id)

@@ -1,0 +1,126 @@
+"""Uploading: a record is described first, then its bytes come as the body of a PUT."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.actor import Actor
+from accounts.errors import AccountsError, VaultClosed
+from accounts.services.directory import parse_address
+from chain.errors import ChainError
+from records.errors import RecordsError
+from records.services import documents, folders, uploads
+from records.web.doors import DOCTOR, PATIENT, actor_view, run_form, status_of
+from records.web.forms.documents import DescriptionForm, PatientForm, UploadForm, folder_choices
+from records.web.places import grant_from, own_places, places_for, writable_folders
+
+PIECE = 256 * 1024  # bytes read from the socket at a time
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view()
+def upload(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """A new record: the patient's own, or a doctor's for a patient (?patient=, ?via=)."""
+    if actor.kind == PATIENT:
+        form = UploadForm(
+            request.POST or None,
+            folders=folder_choices(folders.list_folders(actor=actor)),
+            places=[],
+            initial={"folder": request.GET.get("folder", "1")},
+        )
+        return _describe(request, actor, form, patient=None)
+    patient = parse_address(request.GET.get("patient", ""))
+    held = grant_from(actor, patient, request.GET.get("via"))
+    form = UploadForm(
+        request.POST or None,
+        folders=writable_folders(held),
+        places=own_places(actor),
+        initial={"via": request.GET.get("via", "")},
+    )
+    return _describe(request, actor, form, patient=patient, held=held)
+
+
+@require_GET
+@actor_view(DOCTOR)
+def leave_record(request: HttpRequest, _actor: Actor) -> HttpResponse:
+    """For whom: a doctor needs no grant to leave a record in a patient's inbox."""
+
+    def go_on(data: dict[str, Any]) -> HttpResponse:
+        query = urlencode({"patient": parse_address(data["patient"])})
+        return redirect(f"{reverse('records:upload')}?{query}")
+
+    form = PatientForm(request.GET if "patient" in request.GET else None)
+    done, status = run_form(form, go_on)
+    return done or render(request, "records/leave_record.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view()
+def new_version(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Another file for a record; the former versions stay readable."""
+    now = documents.get_record(actor=actor, record=record)
+    form = UploadForm(
+        request.POST or None,
+        folders=[],
+        places=places_for(actor, now.patient),
+        initial=DescriptionForm.from_record(now) | {"via": now.via},
+    )
+    return _describe(request, actor, form, patient=now.patient, replaces=now)
+
+
+@require_http_methods(["PUT"])
+@actor_view()
+def upload_bytes(request: HttpRequest, actor: Actor, upload: str) -> HttpResponse:
+    """The file itself: read as a stream, encrypted as it arrives. Sent again, it has one effect."""
+    length = request.headers.get("Content-Length", "")
+    try:
+        view = uploads.receive_upload(
+            actor=actor,
+            upload_id=upload,
+            stream=_body(request),
+            length=int(length) if length.isdigit() else None,
+        )
+    except VaultClosed:
+        raise
+    except (RecordsError, AccountsError, ChainError) as error:
+        return JsonResponse({"error": str(error)}, status=status_of(error))
+    return JsonResponse({"next": reverse("records:detail", args=[view.record])}, status=201)
+
+
+def _describe(
+    request: HttpRequest, actor: Actor, form: UploadForm, patient: str | None, **context: Any
+) -> HttpResponse:
+    replaces = context.get("replaces")
+
+    def describe(data: dict[str, Any]) -> HttpResponse:
+        described = uploads.describe_upload(
+            actor=actor,
+            patient=patient,
+            title=data["title"],
+            kind=data["kind"],
+            service_date=data["service_date"],
+            folder=int(data["folder"]) if "folder" in data else None,
+            via=data.get("via", ""),
+            nonce=data["nonce"],
+            file_name=data["file_name"],
+            media_type=data["media_type"],
+            size=data["size"],
+            replaces=replaces.record if replaces else None,
+        )
+        return JsonResponse({"bytes": reverse("records:upload-bytes", args=[described.id])}, status=201)
+
+    done, status = run_form(form, describe)
+    template = "records/upload_fields.html" if form.is_bound else "records/upload.html"
+    context |= {"form": form, "patient": patient, "max_bytes": settings.UPLOAD_MAX_BYTES}
+    return done or render(request, template, context, status=status)
+
+
+def _body(request: HttpRequest) -> Iterator[bytes]:
+    while piece := request.read(PIECE):
+        yield piece
