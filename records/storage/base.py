@@ -11,6 +11,8 @@ from records.storage.cid import Cid
 from records.storage.errors import ContentCorrupt
 from records.storage.tree import LEAF_SIZE
 
+_NOTHING = hashlib.sha256().digest()
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -23,11 +25,13 @@ class Stored:
 class Blob(ABC):
     """A stored content, opened for reading. Every byte handed out was checked against the CID.
 
-    Checking goes leaf by leaf (1 MiB), and one leaf is kept in memory. A blob is for one thread; close it, or use
-    it in a `with`.
+    Checking goes leaf by leaf (1 MiB), and one leaf is kept in memory. A blob is for one thread; close it, or
+    use it in a `with`.
     """
 
     def __init__(self, cid: Cid, size: int) -> None:
+        if size == 0 and cid.digest != _NOTHING:  # it has no leaf whose check would fail
+            raise ContentCorrupt(f"{cid} is empty, which its CID does not say")
         self.cid = cid
         self.size = size
         self._kept: tuple[int, bytes] | None = None
@@ -66,7 +70,8 @@ class Blob(ABC):
     def _leaf(self, index: int) -> bytes:
         if self._kept is None or self._kept[0] != index:
             data = self._fetch(index)
-            if hashlib.sha256(data).digest() != self._digest(index):
+            length = min(LEAF_SIZE, self.size - index * LEAF_SIZE)
+            if len(data) != length or hashlib.sha256(data).digest() != self._digest(index):
                 raise ContentCorrupt(f"leaf {index} of {self.cid} has other bytes than its CID says")
             self._kept = (index, data)
         return self._kept[1]
@@ -100,7 +105,7 @@ class Store(Protocol):
         """Open a content for reading. Raises ContentNotFound, ContentCorrupt."""
 
     def stat(self, cid: Cid) -> int:
-        """Size in bytes of a content. Raises ContentNotFound, ContentCorrupt."""
+        """Size in bytes of a content, as the store has it: nothing is read. Raises ContentNotFound."""
 
     def has(self, cid: Cid) -> bool:
         """Whether this store itself holds the content."""
@@ -109,7 +114,10 @@ class Store(Protocol):
         """Keep a content that the store has or can get. Raises ContentNotFound."""
 
     def unpin(self, cid: Cid) -> None:
-        """Stop keeping a content and erase its bytes here. Does nothing when it is not kept."""
+        """Stop keeping a content and erase its bytes here. Does nothing when it is not kept.
+
+        Failed half-way, it may be asked again, and goes on.
+        """
 
     def check(self) -> None:
         """For health checks: raises StoreUnavailable or StoreFull when a put would now fail."""

@@ -1,8 +1,9 @@
 """Content identifiers of the `unixfs-v1-2025` profile (IPIP-499): CIDv1, sha2-256, raw leaves of 1 MiB,
 a balanced tree of at most 1,024 links a node.
 
-A file of at most one leaf is that raw block. A longer one is a tree of dag-pb nodes over its leaves. The chain
-holds the digest in the CID and a bit that tells raw from dag-pb, so that the CID can be written down again.
+A file of at most one leaf is that raw block (the empty file too, as Kubo has it). A longer one is a tree of
+dag-pb nodes over its leaves. The chain holds the digest in the CID and a bit that tells raw from dag-pb, so
+that the CID can be written down again.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """The store in a folder.
 
 An object lies in `objects/<first byte of its digest>/<CID>`; one of several leaves has its leaves' digests
-beside it, in `<CID>.leaves`, so that a range is checked without reading the rest. A put writes into `incoming/`,
-and the file appears in `objects/` by a rename once it is on disk, whole.
+beside it, in `<CID>.leaves`, so that a range is checked without reading the rest. A put writes into
+`incoming/`, and the file appears in `objects/` by a rename once it is on disk, whole.
 """
 
 import errno
@@ -24,7 +24,7 @@ from records.storage.tree import LEAF_SIZE
 logger = logging.getLogger(__name__)
 
 ABANDONED_AFTER = 24 * 3600  # seconds without a write after which a put is taken for dead
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class LocalStore:
@@ -59,10 +59,10 @@ class LocalStore:
             with _disk_errors():
                 size = os.fstat(descriptor).st_size
                 leaves = _checked_leaves(cid, size, path, self._incoming) if cid.dag_pb else cid.digest
+            return LocalBlob(cid, size, descriptor, leaves)
         except BaseException:
             os.close(descriptor)
             raise
-        return LocalBlob(cid, size, descriptor, leaves)
 
     def stat(self, cid: Cid) -> int:
         with _disk_errors(cid):

@@ -7,21 +7,20 @@ import ipaddress
 import os
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import ipfshttpclient
-from ipfshttpclient import exceptions
-
 from records.storage.cid import Cid
 from records.storage.errors import ContentNotFound, StorageError, StoreFull, StoreUnavailable
 from records.storage.tree import LEAF_SIZE, MAX_LINKS
 
-# ipfshttpclient passes an argument to urllib3 that does nothing any more; each process would say so once.
-warnings.filterwarnings("ignore", message="The 'strict' parameter", category=FutureWarning)
+# Read when it is imported: its patch of requests, for Unix sockets, uses what urllib3 is about to remove.
+os.environ.setdefault("PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS", "no")
+
+import ipfshttpclient
+from ipfshttpclient import exceptions
 
 # Every parameter that decides the CID, whatever the node's own settings say.
 ADD_OPTIONS = {
@@ -42,7 +41,7 @@ ADD_OPTIONS = {
 }
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte; a node with peers looks for a block that long
-WRITE_TIMEOUT = 600.0  # seconds until the answer to an add or a pin: the node writes to disk, or fetches
+WRITE_TIMEOUT = 600.0  # seconds until the answer to an add, a pin, an erasing: the node does all of it first
 RETRY_PAUSES = (0.1, 0.5)  # seconds before the second and the third attempt
 
 
@@ -100,12 +99,22 @@ class IpfsNode:
                 raise
 
     def erase(self, cids: list[Cid]) -> None:
-        """Remove blocks, but those that something pins. Those that are not there are passed over."""
+        """Remove blocks, but those that something pins. Those that are not there are passed over.
+
+        The node looks through all its pins first, and refuses if one of them is damaged.
+        """
         names = [str(cid) for cid in cids]
         options = {"force": "true"}  # no error for a block that is not there
-        self._ask(  # ipfshttpclient has no method for it
-            lambda client, limit: client._client.request("/block/rm", names, opts=options, timeout=limit)
+        limit = _seconds(WRITE_TIMEOUT)
+        answers = self._ask(  # ipfshttpclient has no method for it
+            lambda client, _: client._client.request(
+                "/block/rm", names, opts=options, decoder="json", timeout=limit
+            )
         )
+        for answer in answers:
+            problem = answer.get("Error", "")
+            if problem and not problem.startswith("pinned"):
+                raise StoreUnavailable(problem)
 
     def version(self) -> str:
         """The node's version; the cheapest thing to ask."""

@@ -1,8 +1,8 @@
 """The nodes of a file's tree: dag-pb with UnixFS metadata, written and read exactly as the profile has them.
 
 A node is the protobuf message PBNode: its links (field 2), then its data (field 1). A link holds the child's
-CID, an empty name, and the total bytes of all blocks below. The data is a UnixFS message: type file, bytes of the
-file, bytes of the file below each link. Source: the IPLD dag-pb and the UnixFS specifications.
+CID, an empty name, and the total bytes of all blocks below. The data is a UnixFS message: type file, bytes of
+the file, bytes of the file below each link. Source: the IPLD dag-pb and the UnixFS specifications.
 """
 
 from collections.abc import Sequence

@@ -6,13 +6,22 @@ import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.kubo.build import find_kubo
+from tests.requirements import require_tool
+
 START_TIMEOUT = 60  # seconds
+
+
+def require_kubo() -> Path:
+    """The Kubo binary; without it the test is skipped (see `require_tool`)."""
+    return require_tool(
+        "Kubo", find_kubo(), "build it with python -m tests.kubo.build (needs Go), or set KUBO_BINARY"
+    )
 
 
 class KuboNode:
@@ -70,13 +79,19 @@ class KuboNode:
             raise RuntimeError("Kubo is not running")
         return self._process.pid
 
+    def ask(self, command: str) -> bytes:
+        """Send a command without a body to the API, for example `repo/gc`; its answer. Raises OSError."""
+        request = urllib.request.Request(f"{self.url}/api/v0/{command}", method="POST")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            body: bytes = answer.read()
+            return body
+
     def _answers(self) -> bool:
         try:
-            request = urllib.request.Request(f"{self.url}/api/v0/version", method="POST")
-            with urllib.request.urlopen(request, timeout=2):
-                return True
-        except (urllib.error.URLError, OSError):
+            self.ask("version")
+        except OSError:
             return False
+        return True
 
     def _configure(self) -> None:
         """Nothing may leave this machine: no bootstrap peers, no discovery, no automatic configuration."""
