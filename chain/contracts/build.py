@@ -1,6 +1,7 @@
-"""Compiles the contract with npm's solc and keeps the result in artifact.json; `--check` says whether a rebuild gives the same bytes.
+"""Compile the contract with npm's solc into artifact.json; `--check` tells whether a rebuild gives the same.
 
-Sources are named by their place below this folder and below node_modules, so that the bytes are the same in any folder.
+Sources are named by their place below this folder and below node_modules, and the bytecode has no metadata,
+so that the bytes are the same in any folder. Needs Node: the one that NODE names, or the first of the PATH.
 """
 
 import hashlib
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 ARTIFACT = HERE / "artifact.json"
 
 SETTINGS: dict[str, Any] = {
@@ -21,51 +21,72 @@ SETTINGS: dict[str, Any] = {
     "evmVersion": "prague",
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
 }
-OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"]
-SOLC = """
-const fs = require('fs');
-const solc = require(process.argv[1] + '/solc');
-const read = name => ({contents: fs.readFileSync(process.argv[1] + '/' + name, 'utf8')});
-process.stdout.write(JSON.stringify({version: solc.version(),
-  output: JSON.parse(solc.compile(fs.readFileSync(0, 'utf8'), {import: read}))}));
-"""
+OUTPUTS = [
+    "abi",
+    "evm.bytecode.object",
+    "evm.deployedBytecode.object",
+    "evm.deployedBytecode.immutableReferences",
+]
+CODE_LIMIT = 24_576  # bytes, EIP-170
 
 
 class BuildError(Exception):
-    """The compiler refused, or the committed artifact is not what the sources give."""
+    """The compiler refused, or what it made is not what the portal relies on."""
+
+
+def run_solc(argument: str, given: str = "") -> str:
+    """What the compiler answers. Raises BuildError when it does not run."""
+    command = [os.environ.get("NODE") or "node", str(HERE / "solc.js"), argument]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)  # noqa: S603
+    except OSError as error:
+        raise BuildError(f"Node does not run: {error}") from error
+    except subprocess.CalledProcessError as error:
+        raise BuildError(error.stderr.strip()) from error
+    return done.stdout
 
 
 def compile_contract() -> dict[str, Any]:
-    """Compile src/ and return the artifact: ABI, bytecodes (0x-hex), compiler version, settings, sha-256 of each source."""
+    """Compile src/ into ABI, bytecodes (0x-hex), compiler, settings, sources' sha-256. Raises BuildError."""
     sources = {f"src/{path.name}": path.read_text() for path in sorted((HERE / "src").glob("*.sol"))}
     request = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in sources.items()},
         "settings": SETTINGS | {"outputSelection": {"src/MedRec.sol": {"MedRec": OUTPUTS}}},
     }
-    node = subprocess.run(
-        [os.environ.get("NODE", "node"), "-e", SOLC, str(ROOT / "node_modules")],
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if node.returncode != 0:
-        raise BuildError(node.stderr.strip())
-    answer = json.loads(node.stdout)
-    if errors := [e["formattedMessage"] for e in answer["output"].get("errors", []) if e["severity"] == "error"]:
-        raise BuildError("\n".join(errors))
-    contract = answer["output"]["contracts"]["src/MedRec.sol"]["MedRec"]
-    return {
+    output = json.loads(run_solc("--standard-json", json.dumps(request)))
+    if complaints := [error["formattedMessage"] for error in output.get("errors", [])]:
+        raise BuildError("\n".join(complaints))
+    contract = output["contracts"]["src/MedRec.sol"]["MedRec"]
+    deployed = contract["evm"]["deployedBytecode"]
+    artifact = {
         "contract": "MedRec",
         "abi": contract["abi"],
         "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
-        "deployedBytecode": "0x" + contract["evm"]["deployedBytecode"]["object"],
-        "immutableReferences": contract["evm"]["deployedBytecode"]["immutableReferences"],
-        "compiler": answer["version"],
+        "deployedBytecode": "0x" + deployed["object"],
+        "immutableReferences": deployed["immutableReferences"],
+        "compiler": run_solc("--version").split("Version: ")[1].strip(),
         "settings": SETTINGS,
         "sources": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sources.items()},
     }
+    check_artifact(artifact, sources["src/ActTypes.sol"])
+    return artifact
+
+
+def check_artifact(artifact: dict[str, Any], act_types: str) -> None:
+    """Raise BuildError unless each act has its EIP-712 type, an event has its fields, and the code fits."""
+    functions = [e for e in artifact["abi"] if e["type"] == "function" and e["inputs"]]
+    acts = [e["inputs"][0] for e in functions if e["inputs"][0]["type"] == "tuple"]
+    events = [{part["name"] for part in e["inputs"]} for e in artifact["abi"] if e["type"] == "event"]
+    for act in acts:
+        kind = act["internalType"].removeprefix("struct IMedRec.")
+        members = ",".join(f"{part['type']} {part['name']}" for part in act["components"])
+        if f'"{kind}({members})"' not in act_types:
+            raise BuildError(f"ActTypes.sol lacks {kind}({members})")
+        if not any({part["name"] for part in act["components"]} <= event for event in events):
+            raise BuildError(f"no event carries every field of {kind}")
+    if (size := len(artifact["deployedBytecode"]) // 2 - 1) > CODE_LIMIT:
+        raise BuildError(f"the code has {size:,} bytes, over the {CODE_LIMIT:,} that a contract may have")
 
 
 def main(arguments: list[str]) -> int:
@@ -73,16 +94,13 @@ def main(arguments: list[str]) -> int:
     try:
         built = json.dumps(compile_contract(), indent=1) + "\n"
     except BuildError as error:
-        print(f"The contract does not compile: {error}", file=sys.stderr)
+        print(f"The contract cannot be built: {error}", file=sys.stderr)
         return 1
     if "--check" not in arguments:
         ARTIFACT.write_text(built)
         return 0
     if not ARTIFACT.exists() or ARTIFACT.read_text() != built:
-        print(
-            "artifact.json is not what the sources give: run `python chain/contracts/build.py` and commit it.",
-            file=sys.stderr,
-        )
+        print("artifact.json is not what its sources give: run chain/contracts/build.py", file=sys.stderr)
         return 1
     return 0
 

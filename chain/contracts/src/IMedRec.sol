@@ -266,6 +266,8 @@ interface IMedRec {
     error BadFolder();
     error BadReason();
     error BadVia();
+    error BadPatient();
+    error BadGrantee();
     error NotAdmitted(address institution);
     error NotAffiliated(address institution, address doctor);
     error NoWriteAccess();
@@ -277,8 +279,12 @@ interface IMedRec {
     error RequestExists();
     error RequestNotOpen();
     error GrantNotCurrent(uint64 current, uint64 given);
+    /// @notice The gas cap of an act could not be forwarded: the whole batch is undone.
     error NotEnoughGas();
-    error NestedRelay();
+    /// @notice A relayed call that is no act.
+    error NotAnAct();
+    /// @notice A relayed act that gave no reason: malformed, or over its gas cap.
+    error ActFailed();
 
     // ---------------------------------------------------------------------------------------------------- act functions
 
@@ -341,7 +347,8 @@ interface IMedRec {
         external
         view
         returns (address patient, uint16 folder, uint32 epoch, uint32 version, uint8 flags, bool closed);
-    /// @return patient Whom the request asks. @return state 0 unknown, 1 open, 2 closed.
+    /// @return patient Whom the request asks.
+    /// @return state 0 unknown, 1 open, 2 closed.
     function requestOf(bytes32 request) external view returns (address patient, uint8 state);
     function grantOf(address patient, address grantee, address via, bytes32 scope)
         external
@@ -354,7 +361,7 @@ interface IMedRec {
             uint32 epoch,
             uint64 affiliationSerial
         );
-    function blockOf(address patient, address sender) external view returns (bool blocked, uint64 serial);
+    function blockedOf(address patient, address sender) external view returns (bool blocked, uint64 serial);
     function logOf(address author, bytes32 log) external view returns (uint64 size);
     /// @notice Whether `who` may read the scope now: a live grant of his own or of the institution he acts through, admission, and the same affiliation.
     function canRead(address patient, address who, address via, bytes32 scope) external view returns (bool);
