@@ -22,14 +22,21 @@ _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "
 
 
 def anvil_binary() -> Path:
-    """The platform's own binary, not npm's wrapper, which leaves the node running when it is killed itself.
+    """The node's binary. Raises LocalChainError when the npm packages are not installed."""
+    return foundry_binary("anvil")
+
+
+def foundry_binary(name: str) -> Path:
+    """A Foundry tool's binary for this platform, not npm's wrapper: killed itself, that leaves the tool running.
 
     Raises LocalChainError when the npm packages are not installed.
     """
     machine = _MACHINES.get(platform.machine().lower(), platform.machine())
-    binary = _MODULES / "@foundry-rs" / f"anvil-{sys.platform}-{machine}" / "bin" / "anvil"
+    binary = _MODULES / "@foundry-rs" / f"{name}-{sys.platform}-{machine}" / "bin" / name
     if not binary.exists():
-        raise LocalChainError("anvil is not installed: `make setup` brings it from npm")
+        raise LocalChainError(
+            f"{name} is not installed: `make setup` (for tests, `make test`) brings it from npm"
+        )
     return binary
 
 
