@@ -27,7 +27,7 @@ def anvil_binary() -> Path:
 
 
 def foundry_binary(name: str) -> Path:
-    """A Foundry tool's binary for this platform, not npm's wrapper: killed itself, that leaves the tool running.
+    """A Foundry tool's binary, not npm's wrapper: killed itself, that leaves the tool running.
 
     Raises LocalChainError when the npm packages are not installed.
     """
