@@ -18,7 +18,7 @@ VAR.mkdir(parents=True, exist_ok=True)
 def _secret_key() -> str:
     """SECRET_KEY from the environment, else one made once and kept in var/."""
     if given := env.str("SECRET_KEY", ""):
-        return given
+        return str(given)
     kept = VAR / "secret_key"
     if not kept.exists():
         kept.touch(mode=0o600)
@@ -26,7 +26,7 @@ def _secret_key() -> str:
     return kept.read_text()
 
 
-# --- Django -----------------------------------------------------------------------------------------------------
+# --- Django -------------------------------------------------------------------------------------------------
 
 SECRET_KEY = _secret_key()
 DEBUG = env.bool("DEBUG", False)
@@ -125,11 +125,11 @@ STORAGES = {
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
-# File bytes come as the raw body of a PUT; a multipart file is refused, so that plaintext never touches a disk.
+# File bytes come as the raw body of a PUT; a multipart file is refused: plaintext never touches a disk.
 FILE_UPLOAD_HANDLERS = ["medrec.uploads.RefuseFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
-# --- Browser security ----------------------------------------------------------------------------------------------
+# --- Browser security ---------------------------------------------------------------------------------------
 
 HTTPS = PUBLIC_URL.startswith("https://")
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", HTTPS)
@@ -143,7 +143,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 X_FRAME_OPTIONS = "DENY"
 
-# --- Sign-in -------------------------------------------------------------------------------------------------------
+# --- Sign-in ------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -183,7 +183,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "MedRec <portal@localhost>")
 VAULT_IDLE_SECONDS = env.int("VAULT_IDLE_SECONDS", 30 * 60)
 VAULT_MAX_SECONDS = env.int("VAULT_MAX_SECONDS", 12 * 60 * 60)
 
-# --- API -----------------------------------------------------------------------------------------------------------
+# --- API ----------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.TokenAuthentication"],
@@ -202,7 +202,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
-# --- Chain ---------------------------------------------------------------------------------------------------------
+# --- Chain --------------------------------------------------------------------------------------------------
 
 CHAIN_RPC_URL = env.str("CHAIN_RPC_URL", f"http://127.0.0.1:{env.int('LOCALCHAIN_PORT', 8645)}")
 CHAIN_CONTRACT_ADDRESS = env.str("CHAIN_CONTRACT_ADDRESS", "")
@@ -213,20 +213,20 @@ CHAIN_BATCH_GAS = env.int("CHAIN_BATCH_GAS", 12_000_000)
 CHAIN_BATCH_WAIT = env.float("CHAIN_BATCH_WAIT", 0.25)
 CHAIN_MAX_FEE_GWEI = env.float("CHAIN_MAX_FEE_GWEI", 200.0)
 CHAIN_STUCK_BLOCKS = env.int("CHAIN_STUCK_BLOCKS", 10)
-# Keys as 0x-hex; where a setting is empty the file var/keys/<name>.key is read (`manage.py make_keys` makes them).
+# Keys as 0x-hex; where one is empty the file var/keys/<name>.key is read (`manage.py make_keys` makes them).
 CHAIN_RELAYER_KEYS = env.list("CHAIN_RELAYER_KEYS", default=[])
 CHAIN_ADMISSION_KEY = env.str("CHAIN_ADMISSION_KEY", "")
 CHAIN_ANCHOR_KEY = env.str("CHAIN_ANCHOR_KEY", "")
 CHAIN_ADMIN_KEY = env.str("CHAIN_ADMIN_KEY", "")
 
-# --- Records -------------------------------------------------------------------------------------------------------
+# --- Records ------------------------------------------------------------------------------------------------
 
 STORE_PATH = Path(env.str("STORE_PATH", str(VAR / "store")))
 IPFS_API_URL = env.str("IPFS_API_URL", "")
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 5 * 1024**3)
 NONCE_MAX_BYTES = env.int("NONCE_MAX_BYTES", 64)
 
-# --- Celery --------------------------------------------------------------------------------------------------------
+# --- Celery -------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
 CELERY_TASK_IGNORE_RESULT = True
@@ -254,7 +254,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-accounts": {"task": "accounts.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
 }
 
-# --- Logging: what happened and ids, never medical words ------------------------------------------------------------
+# --- Logging: what happened and ids, never medical words ----------------------------------------------------
 
 LOGGING = {
     "version": 1,

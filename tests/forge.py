@@ -1,4 +1,4 @@
-"""The contract's own tests, run by Foundry's forge: `python -m tests.forge`. Its solc needs node in the PATH."""
+"""The contract's own tests, run by Foundry's forge: `python -m tests.forge`. Needs node in the PATH."""
 
 import subprocess
 import sys
