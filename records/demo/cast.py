@@ -1,0 +1,170 @@
+"""Who is in the demo, and the files they have."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from records.demo.images import chest_radiograph, ecg_strip
+from records.demo.reports import Measurement, laboratory_report, letter
+
+PASSWORD = "ruby lantern orchard"  # noqa: S105 - printed on the terminal for whoever looks around
+
+LABORATORY, IMAGING, DISCHARGE, CONSULTATION = "11502-2", "18748-4", "18842-5", "11488-4"
+ECG, VACCINATION, REFERRAL = "11524-6", "11369-6", "57133-1"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody of the demo; `role` is what the list of sign-ins says."""
+
+    name: str
+    email: str
+    born: date
+    role: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the demo, made when it is needed."""
+
+    title: str
+    kind: str
+    service_date: date
+    name: str
+    media_type: str
+    make: Callable[[], bytes]
+
+
+RUBY, LAKESIDE = "Ruby Hospital", "Lakeside Clinic"
+
+ADMINISTRATOR = Person("Ada Morgan", "admin@medrec.example", date(1980, 1, 1), "administrator: /admin/")
+HELEN = Person("Dr. Helen Brandt", "helen@ruby.example", date(1975, 9, 30), f"doctor and manager, {RUBY}")
+AMARA = Person("Dr. Amara Okafor", "amara@ruby.example", date(1986, 2, 17), f"doctor, {RUBY}")
+TOMAS = Person(
+    "Dr. Tomas Novak", "tomas@lakeside.example", date(1979, 6, 5), f"doctor and manager, {LAKESIDE}"
+)
+ASHA = Person(
+    "Asha Verma", "asha@patients.example", date(1988, 4, 12), "patient: shares a folder, has an inbox"
+)
+BEN = Person("Ben Carter", "ben@patients.example", date(1961, 11, 3), "patient: shares with a hospital")
+CHIARA = Person(
+    "Chiara Rossi", "chiara@patients.example", date(2001, 7, 25), "patient: has refused a request"
+)
+
+EVERYBODY = (ADMINISTRATOR, ASHA, BEN, CHIARA, HELEN, AMARA, TOMAS)
+
+
+def _pdf(title: str, kind: str, day: date, name: str, make: Callable[[], bytes]) -> File:
+    return File(title, kind, day, name, "application/pdf", make)
+
+
+BLOOD_REPORT = _pdf(
+    "Blood report, spring check",
+    LABORATORY,
+    date(2026, 3, 2),
+    "blood-report.pdf",
+    lambda: laboratory_report(
+        institution=RUBY,
+        patient=ASHA.name,
+        taken_on=date(2026, 3, 2),
+        heading="Blood report",
+        measurements=[
+            Measurement("Haemoglobin", 11.1, "g/dl", 12.0, 15.5),
+            Measurement("Leucocytes", 6.4, "10^9/l", 4.0, 10.0),
+            Measurement("Platelets", 262, "10^9/l", 150, 400),
+            Measurement("Ferritin", 9, "ug/l", 15, 150),
+            Measurement("Glucose, fasting", 92, "mg/dl", 70, 100),
+            Measurement("Creatinine", 0.8, "mg/dl", 0.5, 1.1),
+            Measurement("Cholesterol, LDL", 118, "mg/dl", 0, 116),
+        ],
+    ),
+)
+ECG_STRIP = File("ECG at rest", ECG, date(2026, 3, 9), "ecg.png", "image/png", ecg_strip)
+RADIOGRAPH = File(
+    "Chest radiograph",
+    IMAGING,
+    date(2026, 3, 9),
+    "chest.dcm",
+    "application/dicom",
+    lambda: chest_radiograph(patient=ASHA.name, taken_on=date(2026, 3, 9), institution=RUBY),
+)
+CONSULTATION_NOTE = _pdf(
+    "Consultation: tiredness",
+    CONSULTATION,
+    date(2026, 3, 10),
+    "consultation.pdf",
+    lambda: letter(
+        institution=RUBY,
+        patient=ASHA.name,
+        written_on=date(2026, 3, 10),
+        heading="Consultation",
+        paragraphs=[
+            "Tired for three months, short of breath on stairs. Low ferritin, mild anaemia; heart and lungs "
+            "without findings.",
+            "Plan: oral iron for three months, then another blood count.",
+            "Dr. Amara Okafor",
+        ],
+    ),
+)
+REFERRAL_LETTER = _pdf(
+    "Letter from Lakeside Clinic",
+    REFERRAL,
+    date(2026, 4, 1),
+    "letter.pdf",
+    lambda: letter(
+        institution=LAKESIDE,
+        patient=ASHA.name,
+        written_on=date(2026, 4, 1),
+        heading="Letter",
+        paragraphs=[
+            "Thank you for your visit. Please bring your latest blood report next time.",
+            "Dr. Tomas Novak",
+        ],
+    ),
+)
+DISCHARGE_SUMMARY = _pdf(
+    "Discharge summary, knee replacement",
+    DISCHARGE,
+    date(2025, 10, 21),
+    "discharge.pdf",
+    lambda: letter(
+        institution=RUBY,
+        patient=BEN.name,
+        written_on=date(2025, 10, 21),
+        heading="Discharge summary",
+        paragraphs=[
+            "Total replacement of the left knee on 14 October, without complications. Walks with two crutches, "
+            "wound dry.",
+            "Physiotherapy three times a week; thrombosis prophylaxis for five weeks.",
+        ],
+    ),
+)
+SUGAR_REPORT = _pdf(
+    "HbA1c",
+    LABORATORY,
+    date(2026, 1, 15),
+    "hba1c.pdf",
+    lambda: laboratory_report(
+        institution=LAKESIDE,
+        patient=BEN.name,
+        taken_on=date(2026, 1, 15),
+        heading="Diabetes check",
+        measurements=[
+            Measurement("HbA1c", 7.1, "%", 4.0, 5.6),
+            Measurement("Glucose", 141, "mg/dl", 70, 100),
+        ],
+    ),
+)
+VACCINATIONS = _pdf(
+    "Vaccination record",
+    VACCINATION,
+    date(2026, 2, 4),
+    "vaccinations.pdf",
+    lambda: letter(
+        institution=LAKESIDE,
+        patient=CHIARA.name,
+        written_on=date(2026, 2, 4),
+        heading="Vaccination record",
+        paragraphs=["Tetanus and diphtheria, booster.", "Influenza, season 2025/26."],
+    ),
+)
