@@ -1,13 +1,14 @@
 """The contract's identity, which is part of every key and context that belongs to it."""
 
+import re
 from dataclasses import dataclass
 
-ADDRESS_BYTES = 20
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 def address_bytes(address: str) -> bytes:
     """The 20 bytes of "0x" and 40 hex digits. Raises ValueError."""
-    if len(address) != 2 + 2 * ADDRESS_BYTES or not address.startswith("0x"):
+    if not _ADDRESS.fullmatch(address):
         raise ValueError("an address is 0x and 40 hex digits")
     return bytes.fromhex(address[2:])
 
