@@ -14,6 +14,18 @@ from chain.status import chain_status
 from records.services import documents
 
 ROLES = {"patient": "patient", "practitioner": "doctor", "institution": "institution", "machine": "machine"}
+PATIENT_LINKS = (
+    ("Home", "house", "home"),
+    ("Records", "file-earmark-medical", "records:list"),
+    ("Sharing", "people", "records:grants"),
+    ("History", "clock-history", "records:history"),
+    ("Inbox", "inbox", "records:inbox"),
+)
+DOCTOR_LINKS = (
+    ("Patients", "people", "home"),
+    ("Ask", "person-plus", "records:request-new"),
+    ("Requests", "send", "records:requests"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,32 +101,25 @@ class Portal:
 
     @cached_property
     def links(self) -> list[Link]:
-        """The main navigation, for a patient or for a doctor."""
+        """The main navigation, for a patient or for a doctor; the entry whose page this is, is current."""
         if self.actor is None:
             return []
-        if self.actor.kind == Account.Kind.PATIENT:
-            return [
-                self._link("Home", "house", "home"),
-                self._link("Records", "file-earmark-medical", "records:list"),
-                self._link("Sharing", "people", "records:grants"),
-                self._link("History", "clock-history", "records:history"),
-                self._link("Inbox", "inbox", "records:inbox", count=self.inbox_count),
-            ]
+        entries = PATIENT_LINKS if self.actor.kind == Account.Kind.PATIENT else DOCTOR_LINKS
+        urls = [reverse(name) for _, _, name in entries]
+        here = [url for url in urls if self.path == url or (url != "/" and self.path.startswith(url))]
+        current = max(here, key=len, default="")
+        counts = {"records:inbox": self.inbox_count}
         return [
-            self._link("Patients", "people", "home"),
-            self._link("Ask", "person-plus", "records:request-new"),
-            self._link("Requests", "send", "records:requests"),
+            Link(label=label, icon=icon, url=url, current=url == current, count=counts.get(name, 0))
+            for (label, icon, name), url in zip(entries, urls, strict=True)
         ]
 
     @cached_property
     def inbox_count(self) -> int:
-        """Records waiting to be filed or refused."""
-        return documents.count_inbox(self.actor.address) if self.actor else 0
-
-    def _link(self, label: str, icon: str, name: str, count: int = 0) -> Link:
-        url = reverse(name)
-        current = self.path == url or (url != "/" and self.path.startswith(url))
-        return Link(label=label, icon=icon, url=url, current=current, count=count)
+        """Records waiting to be filed or refused; a doctor has no inbox."""
+        if self.actor is None or self.actor.kind != Account.Kind.PATIENT:
+            return 0
+        return documents.count_inbox(self.actor.address)
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 from django.contrib.auth.views import redirect_to_login
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
@@ -18,8 +19,8 @@ from chain.errors import ActConflict, ActError, ChainError
 from records.errors import AccessRefused, InvalidInput, NotFound, RecordsError
 
 P = ParamSpec("P")
-ActorView = Callable[Concatenate[HttpRequest, Actor, P], HttpResponse]
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+ActorView = Callable[Concatenate[HttpRequest, Actor, P], HttpResponseBase]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 FormAction = Callable[[dict[str, Any]], HttpResponse]
 
 PATIENT = Account.Kind.PATIENT
@@ -35,7 +36,7 @@ def actor_view(*kinds: str) -> Callable[[ActorView[P]], View[P]]:
 
     def decorate(view: ActorView[P]) -> View[P]:
         @wraps(view)
-        def enter(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def enter(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             actor: Actor | None = getattr(request, "actor", None)

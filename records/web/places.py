@@ -5,8 +5,7 @@ from accounts.services import directory
 from records.services import consent
 from records.shapes import PatientView
 from records.web.doors import DOCTOR
-
-Choices = list[tuple[str, str]]
+from records.web.forms.documents import Choices
 
 
 def own_places(actor: Actor) -> Choices:

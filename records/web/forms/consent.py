@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import validate_email
 from django.utils import timezone
 
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
 from records.shapes import FolderView, RecordView
+from records.web.forms.addresses import AddressField, checked_address
 from records.web.forms.documents import Choices, DateInput, folder_choices
 
 MAX_DAYS = 3650
@@ -39,7 +41,7 @@ class RequestForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="None ticked asks for all kinds.",
     )
-    permission = forms.ChoiceField(
+    permissions = forms.ChoiceField(
         label="You want to",
         choices=[("read", "Read"), ("write", "Read, add and modify")],
         initial="read",
@@ -58,12 +60,18 @@ class RequestForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["via"].choices = places  # type: ignore[attr-defined]
 
+    def clean_patient(self) -> str:
+        """An e-mail address or an account's address."""
+        text: str = self.cleaned_data["patient"]
+        if "@" in text and not text.startswith("ethereum:"):
+            validate_email(text)
+            return text
+        return checked_address(text)
+
     @property
     def by_email(self) -> bool:
         """Whether the patient was named by an e-mail address."""
-        return "@" in self.cleaned_data["patient"] and not self.cleaned_data["patient"].startswith(
-            "ethereum:"
-        )
+        return "@" in self.cleaned_data["patient"]
 
 
 class DenyForm(forms.Form):
@@ -80,11 +88,9 @@ class DenyForm(forms.Form):
 class GranteeForm(forms.Form):
     """To whom access is given, when nobody asked."""
 
-    grantee = forms.CharField(
+    grantee = AddressField(
         label="Address of the doctor or institution",
-        max_length=100,
         help_text="0x and 40 characters, or the content of their QR code.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "0x…"}),
     )
 
 
@@ -117,14 +123,14 @@ class GrantForm(forms.Form):
     )
     since = forms.DateField(label="From", required=False, widget=DateInput)
     until = forms.DateField(label="To", required=False, widget=DateInput)
-    permission = forms.ChoiceField(
+    permissions = forms.ChoiceField(
         label="They may",
         choices=[("read", "Read"), ("write", "Read, add and modify")],
         initial="read",
         widget=forms.RadioSelect,
         help_text="A selection is always read only.",
     )
-    last_day = forms.DateField(
+    expires_at = forms.DateField(
         label="Until", widget=DateInput, help_text="Access ends at the end of this day."
     )
 
@@ -139,7 +145,7 @@ class GrantForm(forms.Form):
     ) -> None:
         """`places`: institutions through which a doctor may be granted; empty when it is settled."""
         super().__init__(*args, **kwargs)
-        self.fields["last_day"].initial = timezone.localdate() + timedelta(days=days)
+        self.fields["expires_at"].initial = timezone.localdate() + timedelta(days=days)
         held = {record.kind for record in records}
         choices: dict[str, Choices] = {
             "folders": folder_choices(folders),

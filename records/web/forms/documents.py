@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from records.kinds import KIND_CHOICES
 from records.shapes import FolderView, RecordView
+from records.web.forms.addresses import AddressField
 
 Choices = list[tuple[str, str]]
 
@@ -105,8 +106,4 @@ class FolderNameForm(forms.Form):
 class PatientForm(forms.Form):
     """For whom a record is left."""
 
-    patient = forms.CharField(
-        max_length=100,
-        help_text="The patient's exact address, or the content of the QR code.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "0x…"}),
-    )
+    patient = AddressField(help_text="The patient's exact address, or the content of the QR code.")

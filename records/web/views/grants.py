@@ -98,9 +98,9 @@ def _choose(
             grantee=grantee,
             via=via,
             **_scopes(data),
-            permissions="read" if data["what"] == SELECTION else data["permission"],
+            permissions="read" if data["what"] == SELECTION else data["permissions"],
             not_before=None,
-            expires_at=_end_of(data["last_day"]),
+            expires_at=_end_of(data["expires_at"]),
             request=asked.id if asked else None,
         )
         return render(
@@ -133,8 +133,8 @@ def _scopes(data: dict[str, Any]) -> dict[str, Any]:
     return {"kinds": data["kinds"], "since": data["since"], "until": data["until"]}
 
 
-def _known(text: str) -> str:
-    account = directory.find_account(text)
+def _known(address: str) -> str:
+    account = directory.find_account(address)
     if account is None or account.kind == Account.Kind.MACHINE:
         raise InvalidInput(
             "grantee", "Nobody here has this address. Copy it from the doctor or the institution."
@@ -166,7 +166,7 @@ def _wished(asked: RequestView | None) -> dict[str, Any]:
         "what": SELECTION if terms.kinds else FOLDERS,
         "folders": [1],
         "kinds": terms.kinds,
-        "permission": "write" if terms.write else "read",
+        "permissions": "write" if terms.write else "read",
     }
 
 

@@ -1,6 +1,7 @@
 """The first page: for a stranger, a patient, a doctor."""
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from accounts.actor import Actor
@@ -12,7 +13,7 @@ RECENT = 5
 SHOWN_GRANTS = ("live", "waiting", "not yet", "paused")
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: HttpRequest) -> HttpResponseBase:
     """The landing page, or the home page of the account that acts."""
     if not request.user.is_authenticated:
         return render(request, "records/landing.html")

@@ -1,5 +1,7 @@
 """A patient's own records, by folder; the same patient's records as a doctor sees them."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -65,5 +67,7 @@ def patient_records(request: HttpRequest, actor: Actor, address: str) -> HttpRes
     found = documents.list_records(actor=actor, patient=address, via=via)
     mine = [each for each in consent.patients_of(actor=actor) if each.address == address]
     patient = next((each for each in mine if via in (None, each.via)), None)
-    context = {"patient": patient, "address": address, "via": via, "records": found, "ways": mine}
+    context: dict[str, Any] = {"patient": patient, "address": address, "via": via, "ways": mine}
+    context["records"] = [record for record in found if not record.closed]
+    context["closed"] = [record for record in found if record.closed]
     return render(request, "records/patient.html", context)

@@ -36,9 +36,7 @@ def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
 
 @require_GET
 @actor_view()
-def download(
-    _request: HttpRequest, actor: Actor, record: str, version: int
-) -> StreamingHttpResponse | HttpResponse:
+def download(_request: HttpRequest, actor: Actor, record: str, version: int) -> StreamingHttpResponse:
     """A version's content, decrypted as it goes out; the view is logged by the service."""
     opened = reading.open_content(actor=actor, record=record, version=version)
     chunks = opened.iterate(0, opened.size)

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actor import Actor
-from accounts.services.directory import parse_address
 from records.services import consent
 from records.services import requests as asking
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
@@ -68,7 +68,7 @@ def request_deny(request: HttpRequest, actor: Actor, request_id: str) -> HttpRes
 
 
 @require_GET
-def email_request(request: HttpRequest, secret: str) -> HttpResponse:
+def email_request(request: HttpRequest, secret: str) -> HttpResponseBase:
     """The mailed link. It is not kept through a sign-in, so that its secret never enters a stored session."""
     if not request.user.is_authenticated:
         return render(request, "records/email_request.html")
@@ -86,13 +86,13 @@ def _send(request: HttpRequest, actor: Actor, form: RequestForm, data: dict[str,
         "via": data["via"],
         "purpose": data["purpose"],
         "kinds": data["kinds"],
-        "permissions": data["permission"],
+        "permissions": data["permissions"],
         "days": data["days"],
         "note": data["note"],
     }
     if form.by_email:
-        asking.request_by_email(actor=actor, email=data["patient"].strip(), **terms)
+        asking.request_by_email(actor=actor, email=data["patient"], **terms)
         messages.success(request, "Sent. You will see the answer here.")
         return redirect("records:requests")
-    asked = asking.request_access(actor=actor, patient=parse_address(data["patient"]), **terms)
+    asked = asking.request_access(actor=actor, patient=data["patient"], **terms)
     return redirect("records:request", asked.id)

@@ -52,7 +52,7 @@ def leave_record(request: HttpRequest, _actor: Actor) -> HttpResponse:
     """For whom: a doctor needs no grant to leave a record in a patient's inbox."""
 
     def go_on(data: dict[str, Any]) -> HttpResponse:
-        query = urlencode({"patient": parse_address(data["patient"])})
+        query = urlencode({"patient": data["patient"]})
         return redirect(f"{reverse('records:upload')}?{query}")
 
     form = PatientForm(request.GET if "patient" in request.GET else None)
