@@ -3,6 +3,7 @@
 const form = document.getElementById("upload");
 const file = document.getElementById("file");
 const fileError = document.getElementById("file-error");
+const fields = document.getElementById("fields");
 const said = document.getElementById("said");
 const send = document.getElementById("send");
 const cancel = document.getElementById("cancel");
@@ -62,6 +63,8 @@ const describe = async () => {
   if (answer.status === 201) {
     bytesAt = (await answer.json()).bytes;
     described = body.toString();
+    for (const error of fields.querySelectorAll(".field-error, .alert")) error.remove();
+    for (const input of fields.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
     return true;
   }
   const text = await answer.text();
@@ -70,7 +73,7 @@ const describe = async () => {
     say(page.querySelector("[role=alert]")?.textContent ?? "The portal refused this. Load the page again.", true);
     return false;
   }
-  document.getElementById("fields").innerHTML = text;
+  fields.innerHTML = text;
   say("Something has to be corrected.", true);
   form.querySelector("[aria-invalid=true]")?.focus();
   return false;

@@ -130,7 +130,7 @@ def _scopes(data: dict[str, Any]) -> dict[str, Any]:
         return {"folders": data["folders"]}
     if data["what"] == RECORDS:
         return {"records": data["records"]}
-    return {"kinds": data["kinds"], "since": data["since"], "until": data["until"]}
+    return {"selection": True, "kinds": data["kinds"], "since": data["since"], "until": data["until"]}
 
 
 def _known(address: str) -> str:

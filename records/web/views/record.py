@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.actor import Actor
 from chain.slots import folder_scope
+from records.models import SelectionRecord
 from records.services import consent, documents, folders, log, reading
 from records.shapes import GrantView, RecordView
 from records.web.doors import PATIENT, actor_view, run_form
@@ -107,6 +108,7 @@ def close(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
 
 
 def _readers(actor: Actor, record: RecordView) -> list[GrantView]:
-    """The owner's grants that open this record: of its folder, or of itself."""
+    """The owner's grants that open this record: of its folder, of itself, of a selection that has it."""
     scopes = {folder_scope(record.folder), record.record}
+    scopes |= set(SelectionRecord.objects.filter(record=record.record).values_list("selection", flat=True))
     return [g for g in consent.grants_by(actor=actor) if g.scope in scopes and g.state in OPEN_GRANTS]
