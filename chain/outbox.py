@@ -26,7 +26,7 @@ def submit_act(signed: SignedAct) -> Act:
     digest = act.digest(domain())
     if (known := Act.objects.filter(digest=digest).first()) is not None:
         return known
-    check_signature(signed)
+    replaced = check_signature(signed)
     slot, number = act.slot
     check_number(slot, number)
     try:
@@ -46,7 +46,7 @@ def submit_act(signed: SignedAct) -> Act:
         if (known := Act.objects.filter(digest=digest).first()) is not None:
             return known
         raise ActConflict("Another act came first. Look again, and decide anew.") from None
-    row.needs.set(_needs(row))
+    row.needs.set([*_needs(row), *([replaced] if replaced else [])])
     _nudge_on_commit()
     return row
 

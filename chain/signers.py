@@ -9,15 +9,9 @@ from chain.signer import recover_signer
 
 
 def signers_of(account: str, kind: str) -> set[str]:
-    """The addresses whose signature makes an act of this kind the account's.
-
-    The signer in force, and the one that a waiting replacement of keys brings; for recovery, its address.
-    """
+    """The addresses whose signature makes an act of this kind the account's now."""
     state = SignerState.objects.filter(account=account).first()
     found = {state.signer if state else account}
-    coming = Act.objects.waiting().by(account).of_kind("ReplaceKeys").order_by("-number").first()
-    if coming is not None:
-        found.add(coming.fields["signer"])
     if state and state.recovery:
         if kind == "NameRecovery":
             return {state.recovery}
@@ -26,16 +20,22 @@ def signers_of(account: str, kind: str) -> set[str]:
     return found
 
 
-def check_signature(signed: SignedAct) -> None:
+def check_signature(signed: SignedAct) -> Act | None:
     """ActError unless the act is signed by its author's signer.
 
-    What a contract has to judge (ERC-1271) is left to the simulation.
+    Where that signer comes with a replacement of keys that still waits, it is returned: the act builds on
+    it. What a contract has to judge (ERC-1271) is left to the simulation.
     """
     if signed.contract_signed:
-        return
-    digest = bytes.fromhex(signed.act.digest(domain())[2:])
-    if recover_signer(digest, signed.signature) not in signers_of(signed.act.author, signed.act.kind):
+        return None
+    author, kind = signed.act.author, signed.act.kind
+    signer = recover_signer(bytes.fromhex(signed.act.digest(domain())[2:]), signed.signature)
+    if signer in signers_of(author, kind):
+        return None
+    coming = Act.objects.waiting().by(author).of_kind("ReplaceKeys").order_by("-number").first()
+    if coming is None or coming.fields["signer"] != signer:
         raise ActError("The signature is not by the account's signer.")
+    return coming
 
 
 @on_event("KeysReplaced")

@@ -1,4 +1,7 @@
-"""A real node with the real contract, one per test process. Tests keep apart by fresh addresses, not by `evm_revert`."""
+"""A real node with the real contract, one per test process.
+
+Tests keep apart by fresh addresses, not by `evm_revert`: to an indexer that is a reorganisation.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ from chain.deploying import deploy, send_and_wait
 from chain.deployment import deployment_path
 from chain.indexer import run_indexer
 from chain.localchain import Anvil
-from chain.models import Act, Cursor
+from chain.models import Act, Block, Cursor
 from chain.outbox import next_number, submit_act
 from chain.relayer.sender import run_relayer
 from chain.signer import address_of_key
@@ -53,7 +56,7 @@ def _node() -> Anvil:
 
 
 class ChainNode:
-    """The node, the contract on it, and the hands of the workers: nothing is sent or read unless a test says so."""
+    """The node, its contract, and the workers' hands: nothing is sent or read unless a test says so."""
 
     def __init__(self, node: Anvil) -> None:
         self.node = node
@@ -95,14 +98,18 @@ class ChainNode:
         key = keys.admission_key()
         serial = next_number(f"institution:{institution}")
         fields = {"institution": institution, "admitted": admitted, "serial": serial}
-        return submit_act(sign_act(prepare_act("AdmitInstitution", author=address_of_key(key), **fields), key))
+        return submit_act(
+            sign_act(prepare_act("AdmitInstitution", author=address_of_key(key), **fields), key)
+        )
 
     def affiliate(self, institution: Person, doctor: str, *, affiliated: bool = True) -> Act:
         """Affiliate a doctor with an institution."""
         serial = next_number(f"affiliation:{institution.address}:{doctor}")
         return institution.submit("AffiliateDoctor", doctor=doctor, affiliated=affiliated, serial=serial)
 
-    def new_record(self, author: Person, *, patient: str | None = None, folder: int = 1, **fields: Any) -> Act:
+    def new_record(
+        self, author: Person, *, patient: str | None = None, folder: int = 1, **fields: Any
+    ) -> Act:
         """A record in a folder, of random digests."""
         values = {
             "patient": patient or author.address,
@@ -147,6 +154,7 @@ def chain_node() -> Iterator[ChainNode]:
 def chain(chain_node: ChainNode, db: None) -> ChainNode:
     """The node with the contract, read from its present head on."""
     del db
-    head = client.head().number
-    Cursor.objects.create(name="events", seen=head, applied=head, head=head)
+    head = client.head()
+    Block.objects.create(number=head.number, hash=head.hash, time=head.time)
+    Cursor.objects.create(name="events", seen=head.number, applied=head.number, head=head.number)
     return chain_node

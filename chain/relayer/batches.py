@@ -91,6 +91,8 @@ def simulate(batch: Batch, sender: str, at: int) -> Batch:
     try:
         answer = client.call(deployment().address, batch.calldata, sender=sender, gas=_SIMULATION_GAS, at=at)
     except RpcRefused as problem:
+        if not problem.data:
+            raise  # not the contract's refusal, but some trouble of the node's
         if len(batch.acts) == 1:
             judge(batch.acts[0], problem.data, at)
             return Batch([], [])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from chain.errors import ChainError
 from chain.models import Sender
 
-_TERM = timedelta(seconds=60)  # after a crash, the next process waits this long at most
+_TERM = timedelta(seconds=20)  # after a crash, the next process waits this long at most
 
 
 class LeaseLost(ChainError):

@@ -100,6 +100,7 @@ def _send_next(lease: Lease, key: bytes) -> bool:
     batch, full = next_batch()
     if not batch.acts:
         return False
+    lease.renew()
     if not full and (missing := _wait_left(batch)) > 0:
         time.sleep(missing)
         batch, _ = next_batch()

@@ -1,4 +1,4 @@
-"""Acts: their types come from the ABI, their digests are EIP-712's, and bad fields are refused in plain words."""
+"""Acts: types from the ABI, digests by EIP-712, bad fields refused in plain words."""
 
 import secrets
 from typing import Any

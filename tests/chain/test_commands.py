@@ -1,0 +1,133 @@
+"""make_keys, deploy_contract, sync_chain, relay_acts; settings that are not right."""
+
+import stat
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from chain import client, keys
+from chain.abi import code_matches
+from chain.checks import check_settings
+from chain.deployment import deployment, deployment_path, origin
+from chain.errors import MissingKey, NotDeployed
+from chain.models import Act, ActState
+from chain.signer import address_of_key
+from tests.chain_node import ChainNode, fresh_person
+
+
+def run(name: str, *args: str) -> str:
+    """What a command prints."""
+    out = StringIO()
+    call_command(name, *args, stdout=out)
+    return out.getvalue()
+
+
+def test_keys_are_made_once_and_for_the_owner_s_eyes(settings: Settings, tmp_path: Path) -> None:
+    settings.VAR = tmp_path
+    with pytest.raises(MissingKey, match="make_keys"):
+        keys.relayer_keys()
+    assert run("make_keys").count("Made:") == len(keys.NAMES)
+    kept = {name: keys.key_path(name).read_text() for name in keys.NAMES}
+    assert len(set(kept.values())) == len(keys.NAMES)
+    assert stat.S_IMODE(keys.key_path("relayer").stat().st_mode) == 0o600
+    assert run("make_keys") == ""
+    assert {name: keys.key_path(name).read_text() for name in keys.NAMES} == kept
+
+
+def test_a_key_of_the_settings_goes_before_the_file_and_a_bad_one_is_not_repeated(settings: Settings) -> None:
+    person = fresh_person()
+    settings.CHAIN_ADMISSION_KEY = "0x" + person.key.hex()
+    assert keys.admission_key() == person.key
+    settings.CHAIN_ADMISSION_KEY = "0x" + "ff" * 32
+    with pytest.raises(MissingKey) as refused:
+        keys.admission_key()
+    assert "ffff" not in str(refused.value)
+
+
+def test_deploying_again_changes_nothing(chain_node: ChainNode) -> None:
+    before = deployment()
+    height = client.head().number
+    assert f"In use: contract {before.address}" in run("deploy_contract")
+    deployment_path().unlink()
+    with pytest.raises(NotDeployed):
+        deployment()
+    run("deploy_contract")
+    assert (deployment().address, origin()) == (before.address, (chain_node_id(chain_node), before.address))
+    assert client.head().number == height
+    assert code_matches(client.code(before.address))
+    assert not code_matches(client.code(before.address)[:-1])
+
+
+def chain_node_id(node: ChainNode) -> int:
+    """The chain id the node itself says."""
+    return int(node.rpc("eth_chainId"), 16)
+
+
+def test_a_new_relayer_is_funded_when_asked(chain_node: ChainNode, settings: Settings) -> None:
+    del chain_node
+    person = fresh_person()
+    settings.CHAIN_RELAYER_KEYS = ["0x" + person.key.hex()]
+    assert client.balance(person.address) == 0
+    assert f"Funded: {person.address}" in run("deploy_contract", "--fund")
+    assert client.balance(person.address) >= 100 * 10**18
+    assert "Funded" not in run("deploy_contract", "--fund")
+
+
+def test_deploying_without_a_node_says_so(settings: Settings) -> None:
+    settings.CHAIN_RPC_URL = "http://127.0.0.1:9"
+    with pytest.raises(CommandError, match="does not answer"):
+        run("deploy_contract")
+
+
+def test_the_contract_can_come_from_the_settings_alone(
+    chain_node: ChainNode, settings: Settings, tmp_path: Path
+) -> None:
+    del chain_node
+    known = deployment()
+    settings.VAR = tmp_path
+    settings.CHAIN_CONTRACT_ADDRESS = known.address
+    assert (deployment().chain_id, deployment().address) == (known.chain_id, known.address)
+    assert origin() == (known.origin_chain, known.origin_contract)
+
+
+def test_roles_are_held_by_the_keys_and_the_relayer_has_none(chain_node: ChainNode) -> None:
+    del chain_node
+    (admission,) = client.view("ADMISSION_ROLE")
+    relayer = address_of_key(keys.relayer_keys()[0])
+    assert client.view("hasRole", admission, address_of_key(keys.admission_key())) == (True,)
+    assert client.view("hasRole", admission, relayer) == (False,)
+    assert client.view("defaultAdmin")[0] == address_of_key(keys.admin_key()).lower()
+
+
+def test_the_sending_and_reading_commands_do_what_the_tasks_do(chain: ChainNode) -> None:
+    act = chain.new_record(fresh_person())
+    assert "1 acts wait" in run("relay_acts")
+    chain.mine(2)
+    assert f"Head {client.head().number}" in run("sync_chain")
+    assert Act.objects.get(pk=act.pk).state == ActState.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("CHAIN_RPC_URL", "localhost:8545", "E001"),
+        ("CHAIN_CONFIRMATIONS", 0, "E002"),
+        ("CHAIN_BATCH_BYTES", 131_072, "E003"),
+        ("CHAIN_BATCH_GAS", 20_000_000, "E004"),
+        ("CHAIN_BATCH_WAIT", -1, "E005"),
+        ("CHAIN_BLOCK_RANGE_MAX", 0, "E006"),
+        ("CHAIN_MAX_FEE_GWEI", 0, "E007"),
+        ("CHAIN_STUCK_BLOCKS", 0, "E008"),
+        ("CHAIN_CONTRACT_ADDRESS", "0x" + "ab" * 20, "E009"),
+        ("CHAIN_RELAYER_KEYS", ["0x12"], "E010"),
+    ],
+)
+def test_a_bad_setting_is_named(settings: Settings, name: str, value: object, number: str) -> None:
+    assert check_settings(None) == []
+    setattr(settings, name, value)
+    (problem,) = check_settings(None)
+    assert problem.id == f"chain.{number}"
+    assert name in problem.msg
