@@ -96,9 +96,9 @@ class Store(Protocol):
     """
 
     def put(self, stream: Iterable[bytes]) -> Stored:
-        """Keep a content and pin it; when this returns it is on disk, and before, nothing of it can be seen.
+        """Keep a content and pin it; when this returns it is on disk, and before, nobody knows its CID.
 
-        What the stream itself raises passes through, and nothing is kept. Raises StoreFull.
+        What the stream itself raises passes through, and nothing is pinned. Raises StoreFull.
         """
 
     def open(self, cid: Cid) -> Blob:

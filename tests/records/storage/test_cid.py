@@ -5,7 +5,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.storage.cid import Cid, CidBuilder, root_of_leaves
@@ -49,6 +49,7 @@ def test_the_tree_gets_its_second_level_after_1024_leaves(leaves: int, last: int
     assert str(root_of_leaves(digests, (leaves - 1) * LEAF_SIZE + last)) == expected
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(min_value=0, max_value=2_500_000), max_size=3), st.integers())
 def test_the_cid_does_not_depend_on_how_the_stream_is_cut(cuts: list[int], seed: int) -> None:
     data = random.Random(seed).randbytes(2 * LEAF_SIZE + 5)

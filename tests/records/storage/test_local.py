@@ -71,6 +71,16 @@ def test_nothing_is_visible_before_the_stream_has_ended(local: LocalStore, tmp_p
     assert seen == [[]]
 
 
+def test_a_put_that_broke_off_leaves_nothing(local: LocalStore, tmp_path: Path) -> None:
+    def stream() -> Iterator[bytes]:
+        yield os.urandom(2 * MIB)
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        local.put(stream())
+    assert files_in(tmp_path) == []
+
+
 @pytest.mark.parametrize("size", [1, MIB, 3 * MIB])
 @pytest.mark.parametrize("damage", ["flip", "cut", "grow", "empty"])
 def test_damaged_bytes_are_never_handed_out(
