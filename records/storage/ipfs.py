@@ -27,7 +27,7 @@ ERASE_BATCH = 100  # blocks a request: their CIDs stand in its URL
 class IpfsStore:
     """A `Store` on the Kubo node with this API address (see `IpfsNode`). Threads may share it.
 
-    Blocks of a put that broke off are not pinned, and stay until the node collects its garbage (`--enable-gc`).
+    Blocks of a put that broke off are not pinned, and go when the node collects its garbage (`--enable-gc`).
     """
 
     def __init__(self, url: str) -> None:
