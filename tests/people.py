@@ -4,7 +4,8 @@ import secrets
 from datetime import date
 
 from accounts.actor import Actor
-from accounts.models import Account, Institution, Membership, User
+from accounts.crypto.bundle import KeyBundle
+from accounts.models import Institution, Membership, User
 from accounts.services import invitations, signup
 
 PASSWORD = "correct horse battery"
@@ -18,7 +19,16 @@ def fresh_email(name: str) -> str:
 
 def make_person(name: str = "Ada Moss", *, roles: tuple[str, ...] = ("patient",)) -> User:
     """A user with a verified e-mail, a confirmed phrase and PASSWORD."""
-    user, _ = signup.create_person(
+    return _create(name, roles)[0]
+
+
+def make_patient(name: str = "Ada Moss") -> Actor:
+    """A patient's open actor; the key's publication is queued."""
+    return signup.actors_of(*_create(name, ("patient",)))[0]
+
+
+def _create(name: str, roles: tuple[str, ...]) -> tuple[User, KeyBundle]:
+    return signup.create_person(
         email=fresh_email(name),
         name=name,
         date_of_birth=BORN,
@@ -26,12 +36,6 @@ def make_person(name: str = "Ada Moss", *, roles: tuple[str, ...] = ("patient",)
         roles=roles,
         phrase_confirmed=True,
     )
-    return user
-
-
-def make_patient(name: str = "Ada Moss") -> Actor:
-    """A patient's open actor; the key's publication is queued."""
-    return signup.open_actor(make_person(name), PASSWORD, Account.Kind.PATIENT)
 
 
 def make_institution(name: str = "Ruby Hospital") -> tuple[Institution, Actor]:

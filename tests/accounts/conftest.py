@@ -8,7 +8,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
+from tests.chain_node import chain, chain_node
 from tests.people import PASSWORD
+
+__all__ = ["chain", "chain_node", "mailed_code", "mailed_link", "sign_in"]
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +42,3 @@ def sign_in(user: User, password: str = PASSWORD) -> Client:
     answer = client.post("/accounts/login/", {"login": user.email, "password": password})
     assert answer.status_code == 302, answer.content.decode()
     return client
-
-
-@pytest.fixture
-def deployed() -> None:
-    from chain.deployment import Deployment, write_deployment
-    a="0x5FbDB2315678afecb367f032d93F642f64180aa3"
-    write_deployment(Deployment(31337,a,31337,a))

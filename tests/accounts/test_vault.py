@@ -1,6 +1,7 @@
 """The vault: who opens it, when it closes, and that nobody keeps its key."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -18,7 +19,7 @@ from accounts.vault_session import COOKIE, take_cookie
 from tests.accounts.conftest import mailed_link, sign_in
 from tests.people import PASSWORD, make_person
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("deployed")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
 
 NEW_PASSWORD = "another battery staple"
 
@@ -82,7 +83,7 @@ def test_the_vault_closes_after_its_time_and_the_sweep_forgets_it(field: str, se
     OpenVault.objects.update(**{field: timezone.now() - timedelta(seconds=seconds + 1)})
     assert not is_open(client)
     page = client.post("/profile/patient-account/", headers={"referer": "http://testserver/profile/?a=1"})
-    assert page.url == "/vault/?next=%2Fprofile%2F%3Fa%3D1"
+    assert page["Location"] == "/vault/?next=%2Fprofile%2F%3Fa%3D1"
     sweep()
     assert not OpenVault.objects.exists()
 
@@ -159,11 +160,11 @@ def test_changing_the_password_seals_anew_and_ends_other_sessions() -> None:
     with pytest.raises(WrongSecret):
         vaults.open_entropy(user, PASSWORD)
     assert is_open(here)
-    assert there.get("/profile/").url.startswith("/accounts/login/")
+    assert there.get("/profile/")["Location"].startswith("/accounts/login/")
     assert OpenVault.objects.count() == 1
 
 
-def reset(user: User, **fields: str) -> "object":
+def reset(user: User, **fields: str) -> Any:
     """Ask for a reset, follow the mailed link and post the form."""
     client = Client()
     client.post("/accounts/password/reset/", {"email": user.email})
@@ -186,7 +187,7 @@ def test_a_reset_without_the_phrase_leaves_the_vault_closed_until_the_phrase_com
     held = sign_in(user)
     assert "Enter your recovery phrase, or tick" in reset(user).content.decode()
     assert reset(user, without_phrase="on").status_code == 302
-    assert held.get("/profile/").url.startswith("/accounts/login/")
+    assert held.get("/profile/")["Location"].startswith("/accounts/login/")
     user.refresh_from_db()
     with pytest.raises(VaultStale):
         vaults.open_entropy(user, NEW_PASSWORD)

@@ -1,0 +1,150 @@
+"""API tokens: shown once, sealed, bounded by scope, account and time."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from accounts.actor import Actor, ReadOnlyToken
+from accounts.api.authentication import TokenAuthentication
+from accounts.errors import TokenRefused
+from accounts.models import ApiToken
+from accounts.services import signup, tokens
+from chain.acts import PreparedAct, prepare_act
+from tests.accounts.conftest import sign_in
+from tests.chain_node import ChainNode, fresh_person
+from tests.people import PASSWORD, make_institution, make_patient, make_person
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
+
+
+def authenticate(header: str) -> Actor | None:
+    """Who a request with this Authorization header acts as."""
+    request = APIRequestFactory().get("/api/v1/records/", headers={"authorization": header})
+    found = TokenAuthentication().authenticate(Request(request))
+    return found[1] if found else None
+
+
+def an_act(actor: Actor) -> PreparedAct:
+    """Some act of the actor's."""
+    sender = fresh_person().address
+    return prepare_act("BlockSender", author=actor.address, sender=sender, blocked=True, serial=1)
+
+
+def test_an_acting_token_signs_and_opens_what_its_account_does() -> None:
+    patient = make_patient()
+    _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
+    actor = authenticate(f"Bearer {secret}")
+    assert actor is not None
+    assert (actor.user, actor.address) == (patient.user, patient.address)
+    assert actor.folder_root == patient.folder_root
+    act = an_act(patient)
+    assert actor.sign(act) == patient.sign(act)
+
+
+def test_a_read_only_token_reads_and_does_not_sign() -> None:
+    patient = make_patient()
+    _, secret = tokens.make_token(actor=patient, name="reader", scope="read", days=30)
+    actor = tokens.actor_of(secret)
+    assert actor is not None
+    assert actor.folder_root == patient.folder_root
+    assert not actor.can_sign
+    with pytest.raises(ReadOnlyToken):
+        actor.sign(an_act(patient))
+    assert actor.keys.signing_key is None
+
+
+def test_a_token_holds_the_keys_of_one_account_alone() -> None:
+    user = make_person(roles=("patient", "practitioner"))
+    patient = signup.open_actor(user, PASSWORD, "patient")
+    _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=1)
+    actor = tokens.actor_of(secret)
+    assert actor is not None
+    assert list(actor.bundle.accounts) == [0]
+
+
+def test_who_manages_an_institution_gets_no_read_only_token() -> None:
+    _, manager = make_institution()
+    with pytest.raises(TokenRefused, match="manages"):
+        tokens.make_token(actor=manager, name="reader", scope="read", days=1)
+    tokens.make_token(actor=manager, name="actor", scope="act", days=1)
+
+
+@pytest.mark.parametrize(("scope", "days"), [("all", 1), ("read", 0), ("read", 10_000)])
+def test_scope_and_time_are_bounded(scope: str, days: int) -> None:
+    with pytest.raises(TokenRefused):
+        tokens.make_token(actor=make_patient(), name="x", scope=scope, days=days)
+
+
+def test_unknown_ended_and_malformed_tokens_are_refused() -> None:
+    patient = make_patient()
+    token, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
+    assert authenticate("") is None
+    assert authenticate("Basic abc") is None
+    for header in ("Bearer", "Bearer a b", "Bearer medrec_unknown", f"Bearer {secret}x"):
+        with pytest.raises(AuthenticationFailed):
+            authenticate(header)
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert tokens.actor_of(secret) is None
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now() + timedelta(days=1))
+    assert tokens.actor_of(secret) is not None
+    stranger = make_patient("Bob Hill")
+    assert not tokens.revoke_token(actor=stranger, token_id=token.pk)
+    assert tokens.revoke_token(actor=patient, token_id=token.pk)
+    assert tokens.actor_of(secret) is None
+    token.refresh_from_db()
+    assert bytes(token.sealed) == b""
+
+
+def test_an_inactive_users_token_does_not_work() -> None:
+    patient = make_patient()
+    _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
+    type(patient.user).objects.filter(pk=patient.user.pk).update(is_active=False)
+    assert tokens.actor_of(secret) is None
+
+
+def test_the_database_holds_neither_the_secret_nor_a_key_in_the_open() -> None:
+    patient = make_patient()
+    _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM accounts_apitoken")
+        row = b"".join(v if isinstance(v, bytes) else str(v).encode() for v in cursor.fetchone())
+    assert secret.encode() not in row
+    assert patient.keys.signing_key is not None
+    assert patient.keys.signing_key.hex().encode() not in row
+    assert patient.folder_root.hex().encode() not in row
+
+
+def test_the_page_shows_the_secret_once_and_revokes_only_ones_own() -> None:
+    user = make_person()
+    client = sign_in(user)
+    made = client.post("/tokens/", {"name": "script", "scope": "act", "days": "30"})
+    assert made.status_code == 201
+    secret = made.context["secret"]
+    assert secret in made.content.decode()
+    assert secret not in client.get("/tokens/").content.decode()
+    token = ApiToken.objects.get()
+    stranger = sign_in(make_person("Bob Hill"))
+    assert stranger.post(f"/tokens/{token.pk}/revoke/").status_code == 404
+    assert tokens.actor_of(secret) is not None
+    client.post(f"/tokens/{token.pk}/revoke/")
+    assert tokens.actor_of(secret) is None
+    assert Client().get("/tokens/")["Location"].startswith("/accounts/login/")
+    assert client.post("/tokens/", {"name": "x", "scope": "act", "days": "0"}).status_code == 400
+
+
+def test_using_a_token_runs_what_waits_for_the_accounts_keys(chain: ChainNode) -> None:
+    from accounts.models import Errand
+    from accounts.services import errands
+
+    patient = make_patient()
+    chain.settle()
+    _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
+    errands.add_errand(account=patient.address, kind="publish-key", subject=patient.address)
+    authenticate(f"Bearer {secret}")
+    assert not Errand.objects.filter(state="open").exists()
