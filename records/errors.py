@@ -57,3 +57,14 @@ class StoreDown(RecordsError):
         self, message: str = "The file store cannot be reached. Nothing was saved; try again."
     ) -> None:
         super().__init__(message)
+
+
+class ChainDown(RecordsError):
+    """Something must be asked of the chain's state first (a recipient's key), and no node answers."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The chain cannot be reached, so a key could not be checked. Nothing was saved; try again."
+        )

@@ -13,21 +13,20 @@ from records.models.consent import (
     SelectionRecord,
 )
 from records.models.documents import (
+    Blob,
     BlockedSender,
-    ContentSize,
     FolderState,
     PatientFolder,
     QueuedKey,
     Record,
-    SealedDescription,
     Upload,
     Version,
 )
 from records.models.log import ViewLog
 
 __all__ = [
+    "Blob",
     "BlockedSender",
-    "ContentSize",
     "EmailGrant",
     "EmailRequest",
     "Envelope",
@@ -40,7 +39,6 @@ __all__ = [
     "Record",
     "Rekey",
     "Request",
-    "SealedDescription",
     "Selection",
     "SelectionRecord",
     "Upload",

@@ -4,11 +4,13 @@ Projection: Request, Grant, Rekey (written by records.handlers alone). Private: 
 """
 
 import uuid
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+Rows: TypeAlias = "models.JSONField[list[dict[str, Any]], list[dict[str, Any]]]"
 
 # --- projection --------------------------------------------------------------------------------------------
 
@@ -119,45 +121,35 @@ class Rekey(models.Model):
 
 
 class EnvelopeList(models.Model):
-    """A public list of envelopes, in its canonical bytes, by the digest that a signed act has."""
+    """What a public list of envelopes is about, by the digest that a signed act has; its bytes are a Blob."""
 
     digest = models.CharField(primary_key=True, max_length=66)
-    data = models.BinaryField()
-    purpose = models.CharField(max_length=10)
+    purpose = models.PositiveSmallIntegerField(help_text="records.crypto.envelopes.Purpose.")
     sender = models.CharField(max_length=42)
     patient = models.CharField(max_length=42)
     scope = models.CharField(max_length=66)
     epoch = models.PositiveBigIntegerField(default=0)
-    stored = models.BooleanField(default=False, help_text="List and envelopes are in the file store.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = (
-            models.Index(fields=("patient", "scope", "epoch"), name="envelope_list_scope"),
-            models.Index(fields=("stored",), name="envelope_list_stored"),
-        )
+        indexes = (models.Index(fields=("patient", "scope", "epoch"), name="envelope_list_scope"),)
 
     def __str__(self) -> str:
         return f"{self.purpose} list {self.digest}"
 
 
 class Envelope(models.Model):
-    """One entry of a list, with the envelope's bytes until it is deleted (when its grant ends)."""
+    """One entry of a list; the envelope's bytes are a Blob until it is deleted (when its grant ends)."""
 
     list = models.ForeignKey(EnvelopeList, on_delete=models.CASCADE, related_name="envelopes")
     recipient = models.CharField(max_length=42)
     key_digest = models.CharField(max_length=66)
     digest = models.CharField(max_length=66)
-    data = models.BinaryField(null=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
-    unpinned = models.BooleanField(default=False, help_text="The file store has deleted it too.")
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("list", "recipient"), name="envelope_once"),)
-        indexes = (
-            models.Index(fields=("recipient", "list"), name="envelope_recipient"),
-            models.Index(fields=("deleted_at", "unpinned"), name="envelope_deleted"),
-        )
+        indexes = (models.Index(fields=("recipient", "list"), name="envelope_recipient"),)
 
     def __str__(self) -> str:
         return self.digest
@@ -204,11 +196,11 @@ class EmailRequest(models.Model):
     digest = models.CharField(max_length=66, unique=True, editable=False, help_text="SHA-256 of the secret.")
     sealed = models.BinaryField(help_text="Terms under a key made from the secret.")
     sealed_author = models.BinaryField(help_text="Terms sealed to the author.")
-    author_key = models.CharField(max_length=66)
     patient = models.CharField(max_length=42, blank=True, default="", help_text="Who opened it.")
     sealed_patient = models.BinaryField(null=True, help_text="Terms sealed to the patient who opened it.")
-    patient_key = models.CharField(max_length=66, blank=True, default="")
-    sealed_reason = models.BinaryField(null=True, help_text="Why it was denied, sealed to the author.")
+    sealed_reason = models.BinaryField(
+        null=True, help_text="Why it was denied: digest of the author's key (32 bytes), envelope."
+    )
     state = models.CharField(max_length=9, choices=State.choices, default=State.SENT)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
@@ -228,11 +220,16 @@ class EmailRequest(models.Model):
 
 
 class GrantDraft(models.Model):
-    """Acts prepared for a confirmation page: exactly these fields will be signed."""
+    """Acts prepared for a confirmation page: exactly these fields will be signed.
+
+    Their envelopes stay here, sealed, and go nowhere before the patient has confirmed.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.CharField(max_length=42)
-    acts: "models.JSONField[list[dict[str, Any]], list[dict[str, Any]]]" = models.JSONField()
+    acts: Rows = models.JSONField()
+    lists: Rows = models.JSONField()
+    selections: Rows = models.JSONField(default=list)
     email_request = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     granted_at = models.DateTimeField(null=True, blank=True)

@@ -1,7 +1,7 @@
 """Folders, records and versions as the chain tells them; beside them what only this portal knows.
 
-The projection (FolderState, Record, Version, BlockedSender) is written by records.handlers alone, keyed by the
-chain's own ids, and can be dropped: it comes back the same.
+The projection (FolderState, Record, Version, BlockedSender) is written by records.handlers alone, keyed
+by the chain's own ids, and can be dropped: it comes back the same.
 """
 
 import uuid
@@ -105,8 +105,7 @@ class PatientFolder(models.Model):
 
     patient = models.CharField(max_length=42)
     folder = models.PositiveIntegerField()
-    sealed_name = models.BinaryField(help_text="Under the folder key of name_epoch.")
-    name_epoch = models.PositiveBigIntegerField()
+    sealed_name = models.BinaryField(null=True, help_text="Under a folder key; it says which epoch's.")
     handed_epoch = models.PositiveBigIntegerField(default=0, help_text="Its secret was sealed to somebody.")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -156,22 +155,29 @@ class Upload(models.Model):
         return f"upload {self.id}"
 
 
-class SealedDescription(models.Model):
-    """A description's ciphertext by its digest, so that a list fetches nothing from the store."""
+class Blob(models.Model):
+    """A small ciphertext (description, envelope, list, name) by its digest: first here, then in the store.
+
+    So a list fetches nothing from the store, and consent does not wait for a store that is down.
+    """
+
+    class State(models.TextChoices):
+        NEW = "new"
+        STORED = "stored"
+        DELETING = "deleting"
+        DELETED = "deleted"
 
     digest = models.CharField(primary_key=True, max_length=66)
-    data = models.BinaryField()
+    data = models.BinaryField(null=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.NEW)
 
-    def __str__(self) -> str:
-        return self.digest
-
-
-class ContentSize(models.Model):
-    """How large a stored content's ciphertext is, so that nothing asks the store for it."""
-
-    digest = models.CharField(primary_key=True, max_length=66)
-    dag_pb = models.BooleanField()
-    size = models.PositiveBigIntegerField()
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=["new", "stored", "deleting", "deleted"]), name="blob_state_known"
+            ),
+        )
+        indexes = (models.Index(fields=("state",), name="blob_state"),)
 
     def __str__(self) -> str:
         return self.digest

@@ -1,0 +1,107 @@
+"""What waits for an account's keys: re-keying, wrapping, renewing, revoking again; and sending again."""
+
+from django.db import transaction
+from django.urls import reverse
+
+from accounts.actor import Actor
+from accounts.models import Errand
+from accounts.services.errands import ErrandCard, runs_errand, shows_errand
+from chain.acts import prepare_act
+from chain.models import Act
+from chain.outbox import last_number, submit_act
+from records.access import standing_grants
+from records.chain_words import ZERO_WORD, address_field
+from records.crypto.envelopes import Purpose
+from records.crypto.payloads import RecordPayload
+from records.services import writing
+from records.services.envelopes import ListAbout, keep_list, key_of, open_mine, seal_list
+from records.services.keyring import Keyring
+from records.services.rekeying import REKEY, UNKNOWN_TERMS, rekey_folder
+from records.services.sending import SEND_AGAIN
+from records.services.states import state_of
+
+WRAP = "wrap-record"
+RENEW = "renew-record-grants"
+REVOKE_AGAIN = "revoke-again"
+
+
+@runs_errand(REKEY)
+def run_rekey(actor: Actor, errand: Errand) -> bool:
+    """Move a folder whose grant has run out or was given up."""
+    rekey_folder(actor, int(errand.subject))
+    return True
+
+
+@runs_errand(WRAP)
+def run_wrap(actor: Actor, errand: Errand) -> bool:
+    """Wrap a data key that was sealed to the patient by who had no current folder secret."""
+    state = state_of(errand.subject)
+    if state is None or state.patient != actor.address or state.closed:
+        return True
+    standing = state.standing()
+    if standing is None or standing.latest.wrapped or standing.latest.folder == 0:
+        return True
+    writing.wrap_anew(Keyring(actor, actor.address), standing, standing.latest.folder)
+    return True
+
+
+@runs_errand(RENEW)
+def run_renew(actor: Actor, errand: Errand) -> bool:
+    """Seal a record's new data key to those who hold a grant of the record alone."""
+    state = state_of(errand.subject)
+    standing = state.standing() if state is not None else None
+    if standing is None or standing.patient != actor.address:
+        return True
+    opened = Keyring(actor, actor.address).open_latest(standing)
+    if opened is None:
+        return False
+    for grant in standing_grants(actor.address, standing.record):
+        about = ListAbout(Purpose.RECORD, actor.address, actor.address, standing.record)
+        held = open_mine(actor, grant.envelopes, about)
+        payload = RecordPayload.from_bytes(held) if held is not None else None
+        if payload is not None and payload.data_key == opened.data_key:
+            continue
+        terms = payload.terms if payload is not None else UNKNOWN_TERMS
+        recipients = [actor.own_public_key, key_of(grant.grantee)]
+        fresh = RecordPayload(opened.data_key, terms).to_bytes()
+        listed = seal_list(actor.origin, about, fresh, recipients)
+        act = prepare_act(
+            "GrantAccess",
+            author=actor.address,
+            grantee=grant.grantee,
+            via=address_field(grant.via),
+            scope=grant.scope,
+            permissions=grant.permissions,
+            notBefore=int(grant.not_before.timestamp()),
+            expiry=int(grant.expiry.timestamp()),
+            epoch=0,
+            envelopes=listed.digest,
+            request=ZERO_WORD,
+            serial=grant.serial + 1,
+        )
+        with transaction.atomic():
+            keep_list(listed)
+            submit_act(actor.sign(act))
+    return True
+
+
+@runs_errand(REVOKE_AGAIN)
+def run_revoke_again(actor: Actor, errand: Errand) -> bool:
+    """A revoke that the chain refused (its serial was overtaken) is signed again with a higher one."""
+    act = Act.objects.filter(digest=errand.subject, author=actor.address).first()
+    if act is None:
+        return True
+    fields = {**act.fields, "serial": last_number(act.slot) + 1}
+    with transaction.atomic():
+        submit_act(actor.sign(prepare_act("RevokeAccess", **fields)))
+    return True
+
+
+@shows_errand(SEND_AGAIN)
+def show_send_again(errand: Errand) -> ErrandCard:
+    """A record that the chain refused: its page says why, and offers to send it again or to drop it."""
+    return ErrandCard(
+        title="A record was not accepted",
+        text="Access or the folder changed before it arrived. Its file is kept: send it again, or drop it.",
+        url=reverse("records:detail", args=[errand.details["record"]]),
+    )

@@ -1,0 +1,111 @@
+"""Files and small ciphertexts: the file store as the settings say, and the blobs that SQL keeps beside it."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+from records.chain_words import word
+from records.errors import StoreDown
+from records.models import Blob
+from records.storage import Store, open_store
+from records.storage.cid import Cid
+from records.storage.errors import ContentNotFound, StorageError
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 500
+
+
+@cache
+def _store(path: Path, ipfs_url: str) -> Store:
+    return open_store(path=path, ipfs_url=ipfs_url)
+
+
+def store() -> Store:
+    """The store of the settings: a folder, or an IPFS node. Raises StoreUnavailable."""
+    return _store(settings.STORE_PATH, settings.IPFS_API_URL)
+
+
+@contextmanager
+def storing() -> Iterator[Store]:
+    """The store, with its failures as StoreDown."""
+    try:
+        yield store()
+    except StorageError as error:
+        logger.warning("file store: %s: %s", type(error).__name__, error)
+        raise StoreDown from error
+
+
+def digest_of(data: bytes) -> str:
+    """The digest by which the chain names a small ciphertext: SHA-256, which is its raw CID's."""
+    return word(hashlib.sha256(data).digest())
+
+
+def keep_blob(data: bytes) -> str:
+    """Keep a small ciphertext (at most 1 MiB) in SQL; a task puts it into the store. Returns its digest.
+
+    Inside the caller's transaction, so that whatever names the digest and the bytes are kept together.
+    """
+    digest = digest_of(data)
+    Blob.objects.get_or_create(digest=digest, defaults={"data": data})
+    transaction.on_commit(nudge_blobs, robust=True)
+    return digest
+
+
+def read_blob(digest: str) -> bytes | None:
+    """A small ciphertext by its digest, from SQL or else from the store. None: deleted, or not found."""
+    row = Blob.objects.filter(digest=digest).first()
+    if row is not None:
+        return bytes(row.data) if row.data is not None else None
+    try:
+        with store().open(Cid.from_digest(digest)) as found:
+            data = found.read_at(0, found.size)
+    except ContentNotFound:
+        return None
+    except StorageError as error:
+        raise StoreDown("The file store cannot be reached. Try again.") from error
+    Blob.objects.get_or_create(digest=digest, defaults={"data": data, "state": Blob.State.STORED})
+    return data
+
+
+def read_blobs(digests: set[str]) -> dict[str, bytes]:
+    """Many at once, those that SQL has first, in one query."""
+    rows = Blob.objects.filter(digest__in=digests)
+    found = {row.digest: bytes(row.data) if row.data is not None else None for row in rows}
+    for digest in digests - set(found):
+        found[digest] = read_blob(digest)
+    return {digest: data for digest, data in found.items() if data is not None}
+
+
+def delete_blobs(digests: list[str]) -> None:
+    """Erase ciphertexts here now, and from the store as soon as it answers."""
+    Blob.objects.filter(digest__in=digests).exclude(state=Blob.State.DELETED).update(
+        data=None, state=Blob.State.DELETING
+    )
+    transaction.on_commit(nudge_blobs, robust=True)
+
+
+def settle_blobs() -> int:
+    """Put what is new into the store and erase there what is deleted here; returns how many."""
+    done = 0
+    pending = Blob.objects.filter(state__in=(Blob.State.NEW, Blob.State.DELETING))
+    for row in pending[:AT_ONCE]:
+        if row.state == Blob.State.NEW and row.data is not None:
+            store().put([bytes(row.data)])
+            done += Blob.objects.filter(pk=row.pk, state=row.state).update(state=Blob.State.STORED)
+        else:
+            store().unpin(Cid.from_digest(row.digest))
+            done += Blob.objects.filter(pk=row.pk, state=row.state).update(state=Blob.State.DELETED)
+    return done
+
+
+def nudge_blobs() -> None:
+    """Ask a worker to settle the blobs; the sweep does it anyway if this message is lost."""
+    current_app.send_task("records.tasks.store_blobs", expires=60, retry=False)

@@ -1,0 +1,267 @@
+"""Lists of consent: requests and grants, each the projection with what waits, as one party sees it."""
+
+import uuid
+from typing import Literal
+
+from django.utils import timezone
+
+from accounts.actor import Actor
+from accounts.crypto.errors import CryptoError
+from accounts.services.directory import Person, people_of
+from chain.models import Act
+from chain.slots import slot_answer, slot_request
+from records.chain_words import ZERO_WORD, address_row, raw, word
+from records.crypto.envelopes import Purpose, open_envelope
+from records.crypto.ids import request_id
+from records.crypto.payloads import Reason
+from records.crypto.payloads import Terms as SealedTerms
+from records.errors import NotFound
+from records.models import EmailRequest, Grant, Request
+from records.services.drafts import open_draft
+from records.services.envelopes import ListAbout, open_reason, open_terms
+from records.services.sharing import grants_by, patients_of
+from records.services.states import act_state
+from records.services.terms import show_terms, terms_from_draft
+from records.shapes import RequestView
+
+__all__ = [
+    "email_about",
+    "email_reason_about",
+    "get_request",
+    "grants_by",
+    "patients_of",
+    "request_act",
+    "requests_by",
+    "requests_for",
+    "sealed_terms",
+    "state_of_request",
+]
+
+State = Literal["waiting", "open", "granted", "denied", "withdrawn", "expired", "failed"]
+
+
+def requests_for(*, actor: Actor) -> list[RequestView]:
+    """Requests to this patient, newest first: confirmed ones, and mailed ones that were opened."""
+    rows = Request.objects.filter(patient=actor.address)
+    mailed = EmailRequest.objects.filter(patient=actor.address)
+    return _views(actor, list(rows), [], list(mailed))
+
+
+def requests_by(*, actor: Actor) -> list[RequestView]:
+    """Requests that this account has made, newest first, with what waits."""
+    rows = list(Request.objects.filter(author=actor.address))
+    known = {row.request for row in rows}
+    acts = Act.objects.by(actor.address).of_kind("RequestAccess").exclude(state="confirmed")
+    waiting = [act for act in acts if _request_of(act) not in known]
+    return _views(actor, rows, waiting, list(EmailRequest.objects.filter(author=actor.address)))
+
+
+def get_request(*, actor: Actor, request: str) -> RequestView:
+    """One request, for who asked and who was asked. Raises NotFound, VaultClosed."""
+    views: list[RequestView] = []
+    if request.startswith("0x"):
+        rows = list(Request.objects.filter(pk=request))
+        act = None if rows else request_act(request)
+        parties = {row.author for row in rows} | {row.patient for row in rows}
+        if act is not None:
+            parties = {act.author, act.subject}
+        if actor.address in parties:
+            views = _views(actor, rows, [act] if act else [], [])
+    elif (mailed := _mailed(request)) is not None and actor.address in (mailed.author, mailed.patient):
+        views = _views(actor, [], [], [mailed])
+    if not views:
+        raise NotFound("There is no such request.")
+    return views[0]
+
+
+def request_act(request: str) -> Act | None:
+    """The act that makes this request, while the chain has not confirmed it."""
+    return Act.objects.filter(slot=slot_request(request)).order_by("-created_at").first()
+
+
+def state_of_request(request: str) -> State:
+    """Where a request on the chain stands, what waits counted in."""
+    row = Request.objects.filter(pk=request).first()
+    if row is None:
+        act = request_act(request)
+        return "failed" if act is None or act_state(act) == "failed" else "waiting"
+    answers = _answers([request])
+    return _state(row, answers.get(request), granted=_granted({request}, waiting=True))
+
+
+def sealed_terms(actor: Actor, asked: RequestView | None) -> SealedTerms | None:
+    """The terms of a request as they were sealed, for the grant that answers it."""
+    if asked is None:
+        return None
+    if asked.by_email:
+        mailed = _mailed(asked.id)
+        return _mailed_terms(actor, mailed) if mailed is not None else None
+    row = Request.objects.filter(pk=asked.id).first()
+    if row is None:
+        return None
+    return open_terms(actor, row.envelopes, ListAbout(Purpose.TERMS, row.author, row.patient, row.request))
+
+
+def email_about(row: EmailRequest) -> bytes:
+    """What the sealed copies of a mailed request's terms are bound to."""
+    return b"email-request" + row.pk.bytes
+
+
+def email_reason_about(row: EmailRequest) -> ListAbout:
+    """The context of the reason for which a mailed request was denied; its scope is the secret's digest."""
+    return ListAbout(Purpose.REASON, row.patient, row.patient, row.digest)
+
+
+def _views(
+    actor: Actor, rows: list[Request], acts: list[Act], mailed: list[EmailRequest]
+) -> list[RequestView]:
+    addresses = {address for row in rows for address in (row.patient, row.author, row.via)}
+    addresses |= {address for act in acts for address in (act.subject, act.author)}
+    addresses |= {address_row(act.fields["via"]) for act in acts}
+    addresses |= {address for row in mailed for address in (row.patient, row.author, row.via)}
+    people = people_of(addresses - {""})
+    ids = [row.request for row in rows]
+    answers = _answers(ids)
+    granted = _granted(set(ids), waiting=any(row.patient == actor.address for row in rows))
+    views = [_from_row(actor, row, people, _state(row, answers.get(row.request), granted)) for row in rows]
+    views += [_from_act(actor, act, people) for act in acts]
+    views += [_from_mailed(actor, row, people) for row in mailed]
+    return sorted(views, key=lambda view: view.requested_at, reverse=True)
+
+
+def _state(row: Request, answer: Act | None, granted: set[str]) -> State:
+    if row.state == Request.State.DENIED:
+        return "denied"
+    if row.state == Request.State.WITHDRAWN:
+        return "withdrawn"
+    if answer is not None:
+        return "denied" if answer.kind == "DenyAccess" else "withdrawn"
+    return "granted" if row.request in granted else "open"
+
+
+def _answers(requests: list[str]) -> dict[str, Act]:
+    """Waiting denials and withdrawals, by request."""
+    slots = {slot_answer(request): request for request in requests}
+    return {slots[act.slot]: act for act in Act.objects.waiting().filter(slot__in=slots)}
+
+
+def _granted(requests: set[str], *, waiting: bool) -> set[str]:
+    """Which of these requests a grant answers; waiting grants counted where the patient looks."""
+    found = set(Grant.objects.filter(request__in=requests).values_list("request", flat=True))
+    if waiting:
+        acts = Act.objects.waiting().of_kind("GrantAccess").filter(fields__request__in=list(requests))
+        found |= {act.fields["request"] for act in acts}
+    return found
+
+
+def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: State) -> RequestView:
+    about = ListAbout(Purpose.TERMS, row.author, row.patient, row.request)
+    reason = ""
+    if row.reason and row.reason != ZERO_WORD:
+        reason_about = ListAbout(Purpose.REASON, row.patient, row.patient, row.request)
+        reason = open_reason(actor, row.reason, reason_about)
+    return RequestView(
+        id=row.request,
+        by_email=False,
+        patient=row.patient,
+        patient_name=people[row.patient].name,
+        author=row.author,
+        author_name=people[row.author].name,
+        author_key=people[row.author].key_fingerprint,
+        via=row.via,
+        via_name=people[row.via].name if row.via else "",
+        terms=show_terms(open_terms(actor, row.envelopes, about)),
+        state=state,
+        reason=reason,
+        act="",
+        requested_at=row.requested_at,
+        closed_at=row.closed_at,
+    )
+
+
+def _from_act(actor: Actor, act: Act, people: dict[str, Person]) -> RequestView:
+    request, via = _request_of(act), address_row(act.fields["via"])
+    about = ListAbout(Purpose.TERMS, act.author, act.subject, request)
+    return RequestView(
+        id=request,
+        by_email=False,
+        patient=act.subject,
+        patient_name=people[act.subject].name,
+        author=act.author,
+        author_name=people[act.author].name,
+        author_key=people[act.author].key_fingerprint,
+        via=via,
+        via_name=people[via].name if via else "",
+        terms=show_terms(open_terms(actor, act.fields["envelopes"], about)),
+        state="failed" if act_state(act) == "failed" else "waiting",
+        reason=act.error,
+        act=str(act.pk),
+        requested_at=act.created_at,
+    )
+
+
+def _from_mailed(actor: Actor, row: EmailRequest, people: dict[str, Person]) -> RequestView:
+    """To its author no address is shown until a grant is there, and an expired one is no more than that."""
+    mine = row.author == actor.address
+    state = _mailed_state(row, waiting=not mine)
+    named = row.patient if not mine or state == "granted" else ""
+    return RequestView(
+        id=str(row.pk),
+        by_email=True,
+        patient=named,
+        patient_name=people[named].name if named else row.email,
+        author=row.author,
+        author_name=people[row.author].name,
+        author_key=people[row.author].key_fingerprint,
+        via=row.via,
+        via_name=people[row.via].name if row.via else "",
+        terms=show_terms(_mailed_terms(actor, row)),
+        state=state,
+        reason=_mailed_reason(actor, row) if mine else "",
+        act="",
+        requested_at=row.created_at,
+        closed_at=row.closed_at,
+    )
+
+
+def _mailed_state(row: EmailRequest, *, waiting: bool) -> State:
+    if row.state == EmailRequest.State.DENIED:
+        return "denied"
+    if row.state == EmailRequest.State.WITHDRAWN:
+        return "withdrawn"
+    answered = Act.objects.filter(slot__in=row.grants.values("slot"), kind="GrantAccess")
+    if (answered if waiting else answered.confirmed()).exists():
+        return "granted"
+    return "expired" if row.expires_at <= timezone.now() and not row.patient else "open"
+
+
+def _mailed_terms(actor: Actor, row: EmailRequest) -> SealedTerms | None:
+    sealed = row.sealed_author if row.author == actor.address else row.sealed_patient
+    if not sealed:
+        return None
+    try:
+        return terms_from_draft(open_draft(actor, email_about(row), bytes(sealed)))
+    except CryptoError:
+        return None
+
+
+def _mailed_reason(actor: Actor, row: EmailRequest) -> str:
+    if not row.sealed_reason:
+        return ""
+    sealed = bytes(row.sealed_reason)
+    seed = actor.sharing_seed(word(sealed[:32]))
+    if seed is None:
+        return ""
+    context = email_reason_about(row).context(actor.origin, row.author)
+    return Reason.from_bytes(open_envelope(context, seed, sealed[32:])).text
+
+
+def _mailed(request: str) -> EmailRequest | None:
+    try:
+        return EmailRequest.objects.filter(pk=uuid.UUID(request)).first()
+    except ValueError:
+        return None
+
+
+def _request_of(act: Act) -> str:
+    return word(request_id(act.author, raw(act.fields["nonce"])))

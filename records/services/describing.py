@@ -1,0 +1,42 @@
+"""What a person may write about a record."""
+
+from datetime import date, timedelta
+
+from django.utils import timezone
+
+from records.errors import InvalidInput
+from records.kinds import KINDS
+
+TITLE_MAX = 200
+FILE_NAME_MAX = 255
+MEDIA_TYPE_MAX = 127
+OLDEST = date(1880, 1, 1)
+
+
+def check_description(*, title: str, kind: str, service_date: date | None) -> str:
+    """The title, tidied. Raises InvalidInput for a title, kind or date that cannot be."""
+    title = " ".join(title.split())
+    if not title:
+        raise InvalidInput("title", "Give the record a title.")
+    if len(title) > TITLE_MAX or "\x00" in title:
+        raise InvalidInput("title", f"A title has at most {TITLE_MAX} characters.")
+    if kind not in KINDS:
+        raise InvalidInput("kind", "Choose one of the kinds in the list.")
+    # A day of grace: it may be tomorrow where the patient is.
+    if service_date is not None and not OLDEST <= service_date <= timezone.localdate() + timedelta(days=1):
+        raise InvalidInput("service_date", "The date of service is not in the future.")
+    return title
+
+
+def check_file(*, file_name: str, media_type: str) -> tuple[str, str]:
+    """File name (without folders) and media type. Raises InvalidInput."""
+    name = file_name.replace("\\", "/").rpartition("/")[2].strip()
+    if not name or len(name) > FILE_NAME_MAX or any(ord(letter) < 32 for letter in name):
+        raise InvalidInput("file_name", f"A file name has 1 to {FILE_NAME_MAX} printable characters.")
+    media_type = media_type.strip().lower() or "application/octet-stream"
+    kind, _, rest = media_type.partition("/")
+    if not kind or not rest or len(media_type) > MEDIA_TYPE_MAX or not media_type.isascii():
+        raise InvalidInput("media_type", "A media type looks like application/pdf.")
+    if any(letter.isspace() and letter != " " for letter in media_type):
+        raise InvalidInput("media_type", "A media type looks like application/pdf.")
+    return name, media_type

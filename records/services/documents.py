@@ -1,0 +1,169 @@
+"""Reading lists of records, and what is done to a record without sending a file."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actor import Actor
+from chain.acts import prepare_act
+from chain.errors import ActConflict
+from chain.models import Act
+from chain.outbox import submit_act
+from chain.slots import slot_close
+from records import access
+from records.chain_words import ZERO_WORD
+from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
+from records.models import Grant, Record, ViewLog
+from records.services import writing
+from records.services.describing import check_description
+from records.services.folders import require_folder
+from records.services.keyring import Keyring
+from records.services.present import record_views
+from records.services.states import RecordState, record_acts, state_of, states_of
+from records.shapes import RecordView
+
+REFUSED, IN_ERROR, WITHDRAWN = 1, 2, 3
+ASK_AGAIN = "You have no access to this now. Ask the patient again."
+LIST_LOGGED_FOR = timedelta(minutes=10)
+
+
+def list_records(
+    *, actor: Actor, patient: str, via: str | None = None, folder: int | None = None
+) -> list[RecordView]:
+    """A patient's records as this actor may see them, with what waits; newest first.
+
+    Raises AccessRefused for somebody who holds no grant of the patient now, VaultClosed.
+    """
+    keyring = Keyring(actor, patient)
+    if keyring.own:
+        rows, acts = Record.objects.filter(patient=patient), record_acts(patient=patient)
+    else:
+        if not access.live_grants(actor, patient=patient, via=via):
+            raise AccessRefused(ASK_AGAIN, patient=patient, via=via or "")
+        rows = access.readable_by(actor, patient=patient, via=via)
+        acts = record_acts(patient=patient, author=actor.address)
+        _log_list(actor, patient, via or "")
+    states = states_of(rows, acts).values()
+    chosen = [state for state in states if folder is None or state.latest.folder == folder]
+    return record_views(keyring, chosen)
+
+
+def get_record(*, actor: Actor, record: str) -> RecordView:
+    """One record with its versions. Raises NotFound, AccessRefused, VaultClosed."""
+    state = visible_state(actor, record)
+    return record_views(Keyring(actor, state.patient), [state], versions=True)[0]
+
+
+def count_inbox(patient: str) -> int:
+    """How many confirmed records wait to be filed or refused."""
+    return Record.objects.filter(patient=patient, folder=0, closed=0).count()
+
+
+def visible_state(actor: Actor, record: str) -> RecordState:
+    """The record, if this actor may know of it. Raises NotFound, or AccessRefused for who once could.
+
+    An author sees what he or she wrote until the patient has taken it in.
+    """
+    state = state_of(record)
+    if state is None:
+        raise NotFound("There is no such record.")
+    if actor.address == state.patient or access.can_read(actor, record):
+        return state
+    untaken = state.confirmed is None or state.confirmed.folder == 0
+    if actor.address == state.author and untaken:
+        return state
+    if _once_granted(actor, state):
+        raise AccessRefused(ASK_AGAIN, patient=state.patient, via=_last_via(actor, state.patient))
+    raise NotFound("There is no such record.")
+
+
+def modify_description(
+    *, actor: Actor, record: str, title: str, kind: str, service_date: date | None, via: str = ""
+) -> RecordView:
+    """Mend title, kind or date of service: a version with the same content; nothing without a change.
+
+    Raises InvalidInput, NotFound, AccessRefused, Conflict, VaultClosed.
+    """
+    title = check_description(title=title, kind=kind, service_date=service_date)
+    state = visible_state(actor, record)
+    writing.require_writer(actor, state, via)
+    keyring = Keyring(actor, state.patient)
+    state = state.standing() or state
+    opened = writing.open_or_refuse(keyring, state)
+    mended = replace(
+        opened.description, title=title, kind=kind, service_date=service_date, previous_data_key=None
+    )
+    if mended != replace(opened.description, previous_data_key=None):
+        latest = state.latest
+        prepared = writing.prepare_version(
+            keyring, state, description=mended, content=latest.content, flags=latest.flags, via=via
+        )
+        writing.keep_version(actor, prepared)
+    return get_record(actor=actor, record=record)
+
+
+def move_record(*, actor: Actor, record: str, folder: int) -> RecordView:
+    """Put one's record into another folder: the data key is wrapped anew, the files stay.
+
+    Raises InvalidInput, NotFound, Conflict, VaultClosed.
+    """
+    state = visible_state(actor, record)
+    if actor.address != state.patient:
+        raise AccessRefused("Only the patient moves a record.", patient=state.patient)
+    if folder < 1:
+        raise InvalidInput("folder", "A record cannot go back into the inbox.")
+    require_folder(actor, folder)
+    writing.require_writer(actor, state, "")
+    if state.latest.folder != folder or not state.latest.wrapped:
+        writing.wrap_anew(Keyring(actor, state.patient), state, folder)
+    return get_record(actor=actor, record=record)
+
+
+def close_record(*, actor: Actor, record: str, reason: str = "") -> Act:
+    """Close a record: its patient as entered in error (or "refused"), its author while it is in the inbox.
+
+    Once: again gives the same act. Raises NotFound, AccessRefused, Conflict, VaultClosed.
+    """
+    state = visible_state(actor, record)
+    own = actor.address == state.patient
+    known = Act.objects.reserving().filter(slot=slot_close(record)).first()
+    if known is not None:
+        return known
+    if state.closed:
+        raise Conflict("This record is closed already.")
+    if not own and (actor.address != state.author or state.latest.folder != 0):
+        raise AccessRefused("Only the patient closes a record that was taken in.", patient=state.patient)
+    if own:
+        code, nonce = (REFUSED if reason == "refused" else IN_ERROR), ZERO_WORD
+    else:
+        code, nonce = WITHDRAWN, state.nonce
+    act = prepare_act(
+        "CloseRecord", author=actor.address, patient=state.patient, record=record, nonce=nonce, reason=code
+    )
+    try:
+        with transaction.atomic():
+            return submit_act(actor.sign(act))
+    except ActConflict as error:
+        raise Conflict(str(error)) from error
+
+
+def _once_granted(actor: Actor, state: RecordState) -> bool:
+    held = Grant.objects.filter(patient=state.patient, grantee__in=actor.recipients)
+    return state.confirmed is not None and held.exists()
+
+
+def _last_via(actor: Actor, patient: str) -> str:
+    held = Grant.objects.filter(patient=patient, grantee__in=actor.recipients).order_by("-block_number")
+    return held.values_list("via", flat=True).first() or ""
+
+
+def _log_list(actor: Actor, patient: str, via: str) -> None:
+    """One line for a list however often it is looked at within ten minutes."""
+    since = timezone.now() - LIST_LOGGED_FOR
+    seen = ViewLog.objects.filter(
+        patient=patient, viewer=actor.address, via=via, what=ViewLog.What.LIST, at__gt=since
+    )
+    if not seen.exists():
+        ViewLog.objects.create(patient=patient, viewer=actor.address, via=via, what=ViewLog.What.LIST)

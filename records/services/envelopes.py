@@ -1,0 +1,301 @@
+"""Envelopes and their public lists: sealed here, kept as blobs, opened by the keys an actor holds."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.actor import Actor
+from accounts.crypto.errors import CryptoError
+from accounts.crypto.origin import Origin
+from accounts.errors import NoPublishedKey
+from accounts.services.directory import PublicKey, public_key
+from chain.errors import ChainUnavailable, KeyMismatch
+from records.chain_words import raw, word
+from records.content import delete_blobs, keep_blob, read_blob
+from records.crypto.envelopes import (
+    EnvelopeContext,
+    EnvelopeEntry,
+    EnvelopeList,
+    Purpose,
+    envelope_digest,
+    open_envelope,
+    seal_envelope,
+)
+from records.crypto.errors import BadList
+from records.crypto.folders import unpack_epoch
+from records.crypto.payloads import (
+    DataKeyPayload,
+    FolderPayload,
+    Reason,
+    RecordPayload,
+    SelectionPayload,
+    Terms,
+)
+from records.errors import ChainDown, InvalidInput
+from records.models import Envelope, Grant, QueuedKey, Record, Rekey
+from records.models import EnvelopeList as ListRow
+
+
+@dataclass(frozen=True)
+class ListAbout:
+    """What a list's envelopes are bound to, besides recipient and key."""
+
+    purpose: Purpose
+    sender: str
+    patient: str
+    scope: str
+    epoch: int = 0
+
+    def context(self, origin: Origin, recipient: str) -> EnvelopeContext:
+        """The context of one envelope."""
+        return EnvelopeContext(
+            origin=origin,
+            purpose=self.purpose,
+            sender=self.sender,
+            recipient=recipient,
+            patient=self.patient,
+            scope=raw(self.scope),
+            epoch=self.epoch,
+        )
+
+
+@dataclass(frozen=True)
+class SealedList:
+    """Envelopes sealed, not yet kept."""
+
+    about: ListAbout
+    listed: EnvelopeList
+    envelopes: list[bytes]
+
+    @property
+    def digest(self) -> str:
+        """What the act carries."""
+        return word(self.listed.digest)
+
+
+def key_of(address: str, *, field: str = "address") -> PublicKey:
+    """The sharing key to seal to, checked against the contract's state.
+
+    Raises InvalidInput where there is none (or another), ChainDown where the node does not answer.
+    """
+    try:
+        return public_key(address)
+    except (NoPublishedKey, KeyMismatch) as error:
+        raise InvalidInput(
+            field, "This account has no confirmed sharing key yet. Try again later."
+        ) from error
+    except ChainUnavailable as error:
+        raise ChainDown from error
+
+
+def own_or_key_of(actor: Actor, address: str) -> PublicKey:
+    """The actor's own key as derived, or somebody's as published."""
+    return actor.own_public_key if address == actor.address else key_of(address)
+
+
+def seal_list(
+    origin: Origin, about: ListAbout, payload: bytes, recipients: Iterable[PublicKey]
+) -> SealedList:
+    """Seal one payload to each recipient."""
+    return seal_each(origin, about, [(recipient, payload) for recipient in recipients])
+
+
+def seal_each(origin: Origin, about: ListAbout, payloads: Iterable[tuple[PublicKey, bytes]]) -> SealedList:
+    """Seal each recipient's payload; a recipient named twice gets the first."""
+    entries: dict[str, EnvelopeEntry] = {}
+    envelopes = []
+    for recipient, payload in payloads:
+        if recipient.account in entries:
+            continue
+        sealed = seal_envelope(about.context(origin, recipient.account), recipient.key, payload)
+        envelopes.append(sealed)
+        digest = envelope_digest(sealed)
+        entries[recipient.account] = EnvelopeEntry(recipient.account, recipient.digest, digest)
+    return SealedList(about, EnvelopeList.of(entries.values()), envelopes)
+
+
+def keep_list(sealed: SealedList) -> str:
+    """Keep a list and its envelopes, in the caller's transaction; returns the list's digest."""
+    keep_blob(sealed.listed.to_bytes())
+    for envelope in sealed.envelopes:
+        keep_blob(envelope)
+    _index(sealed.digest, sealed.about, sealed.listed)
+    return sealed.digest
+
+
+def delete_envelopes(*, patient: str, scope: str, recipient: str) -> None:
+    """Erase every envelope of a scope for one account: its grant has ended."""
+    ended = Envelope.objects.filter(
+        list__patient=patient, list__scope=scope, recipient=recipient, deleted_at=None
+    ).exclude(list__purpose__in=(Purpose.TERMS, Purpose.REASON))
+    delete_blobs(list(ended.values_list("digest", flat=True)))
+    ended.update(deleted_at=timezone.now())
+
+
+def open_mine(actor: Actor, list_digest: str, about: ListAbout) -> bytes | None:
+    """The payload that a list holds for this actor, or None."""
+    _ensure_indexed(list_digest, about)
+    row = Envelope.objects.select_related("list").filter(list=list_digest, recipient__in=actor.recipients)
+    return next(_opened(actor, row), (None, None))[1]
+
+
+def newest_secret(actor: Actor, *, patient: str, scope: str, least: int) -> tuple[int, bytes] | None:
+    """(epoch, secret) of a folder from the newest envelope that reaches this packed epoch."""
+    generation, _ = unpack_epoch(least)
+    _ensure_scope(patient, scope)
+    found = _envelopes(actor, patient, scope, Purpose.FOLDER).filter(list__epoch__gte=least)
+    for _, payload in _opened(actor, found.order_by("-list__epoch")):
+        secrets = FolderPayload.from_bytes(payload).secrets
+        for packed in sorted(secrets, reverse=True):
+            if packed >= least and unpack_epoch(packed)[0] == generation:
+                return unpack_epoch(packed)[1], secrets[packed]
+    return None
+
+
+def scope_keys(actor: Actor, *, patient: str, scope: str) -> Iterator[tuple[str, bytes]]:
+    """(record, data key) from the envelopes of a grant of a record or of a selection."""
+    _ensure_scope(patient, scope)
+    found = _envelopes(actor, patient, scope, Purpose.RECORD, Purpose.SELECTION)
+    for row, payload in _opened(actor, found.order_by("-list__created_at")):
+        if row.list.purpose == Purpose.RECORD:
+            yield scope, RecordPayload.from_bytes(payload).data_key
+            continue
+        selection = SelectionPayload.from_bytes(payload)
+        if word(selection.selection_id(patient)) == scope:
+            yield from ((word(record), key) for record, key in selection.data_keys.items())
+
+
+def record_keys(actor: Actor, *, list_digest: str, author: str, patient: str, record: str) -> list[bytes]:
+    """The data key that stands sealed to the patient in a record's wrapped secret's place."""
+    payload = open_mine(actor, list_digest, ListAbout(Purpose.INBOX, author, patient, record))
+    return [] if payload is None else [DataKeyPayload.from_bytes(payload).data_key]
+
+
+def queued_about(row: QueuedKey) -> ListAbout:
+    """The context of a queued record's key."""
+    return ListAbout(Purpose.QUEUED, row.author, row.patient, row.record, row.epoch)
+
+
+def queued_keys(actor: Actor, rows: Iterable[QueuedKey]) -> Iterator[bytes]:
+    """Data keys kept sealed for author and patient while a record waits."""
+    for row in rows:
+        seed = actor.sharing_seed(row.key_digest)
+        if seed is None:
+            continue
+        try:
+            payload = open_envelope(
+                queued_about(row).context(actor.origin, row.recipient), seed, bytes(row.sealed)
+            )
+        except CryptoError:
+            continue
+        yield DataKeyPayload.from_bytes(payload).data_key
+
+
+def open_terms(actor: Actor, list_digest: str, about: ListAbout) -> Terms | None:
+    """What a request asks for, if this actor is party to it."""
+    payload = open_mine(actor, list_digest, about)
+    return None if payload is None else Terms.from_bytes(payload)
+
+
+def grant_terms(actor: Actor, list_digest: str, about: ListAbout) -> Terms | None:
+    """The terms that a grant's envelope for this actor holds."""
+    payload = open_mine(actor, list_digest, about)
+    if payload is None:
+        return None
+    kinds: dict[Purpose, type[FolderPayload | RecordPayload | SelectionPayload]] = {
+        Purpose.FOLDER: FolderPayload,
+        Purpose.RECORD: RecordPayload,
+        Purpose.SELECTION: SelectionPayload,
+    }
+    return kinds[about.purpose].from_bytes(payload).terms
+
+
+def open_reason(actor: Actor, list_digest: str, about: ListAbout) -> str:
+    """Why a request was denied, or "" for whoever holds no key to it."""
+    payload = open_mine(actor, list_digest, about)
+    return "" if payload is None else Reason.from_bytes(payload).text
+
+
+def about_scope(patient: str, scope: str, epoch: int) -> ListAbout:
+    """What a grant's list is about: the scope says which purpose."""
+    if int(scope, 16) < 2**16:
+        purpose = Purpose.FOLDER
+    else:
+        purpose = Purpose.RECORD if Record.objects.filter(pk=scope).exists() else Purpose.SELECTION
+    return ListAbout(purpose, patient, patient, scope, epoch)
+
+
+def _envelopes(actor: Actor, patient: str, scope: str, *purposes: Purpose) -> QuerySet[Envelope]:
+    return Envelope.objects.select_related("list").filter(
+        list__patient=patient,
+        list__scope=scope,
+        list__purpose__in=purposes,
+        list__sender=patient,
+        recipient__in=actor.recipients,
+        deleted_at=None,
+    )
+
+
+def _opened(actor: Actor, rows: Iterable[Envelope]) -> Iterator[tuple[Envelope, bytes]]:
+    for row in rows:
+        seed = actor.sharing_seed(row.key_digest)
+        sealed = read_blob(row.digest) if seed is not None else None
+        if seed is None or sealed is None:
+            continue
+        about = ListAbout(
+            Purpose(row.list.purpose), row.list.sender, row.list.patient, row.list.scope, row.list.epoch
+        )
+        try:
+            yield row, open_envelope(about.context(actor.origin, row.recipient), seed, sealed)
+        except CryptoError:
+            continue
+
+
+def _index(digest: str, about: ListAbout, listed: EnvelopeList) -> None:
+    row, made = ListRow.objects.get_or_create(
+        digest=digest,
+        defaults={
+            "purpose": about.purpose,
+            "sender": about.sender,
+            "patient": about.patient,
+            "scope": about.scope,
+            "epoch": about.epoch,
+        },
+    )
+    if made:
+        Envelope.objects.bulk_create(
+            Envelope(
+                list=row,
+                recipient=entry.recipient,
+                key_digest=entry.key_digest,
+                digest=word(entry.envelope),
+            )
+            for entry in listed.entries
+        )
+
+
+def _ensure_indexed(digest: str, about: ListAbout) -> None:
+    """A list that another portal (or a lost database) made is found by its digest in the store."""
+    if not digest or ListRow.objects.filter(pk=digest).exists():
+        return
+    data = read_blob(digest)
+    if data is None:
+        return
+    try:
+        listed = EnvelopeList.from_bytes(data)
+    except BadList:
+        return
+    _index(digest, about, listed)
+
+
+def _ensure_scope(patient: str, scope: str) -> None:
+    grants = Grant.objects.filter(patient=patient, scope=scope).exclude(envelopes="")
+    named = {row.envelopes: row.epoch for row in grants}
+    if int(scope, 16) < 2**16:
+        rekeys = Rekey.objects.filter(patient=patient, folder=int(scope, 16))
+        named.update({row.envelopes: row.epoch for row in rekeys})
+    known = set(ListRow.objects.filter(pk__in=named).values_list("digest", flat=True))
+    for digest in named.keys() - known:
+        _ensure_indexed(digest, about_scope(patient, scope, named[digest]))

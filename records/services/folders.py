@@ -1,0 +1,165 @@
+"""Folders: the unit of sharing. Numbers mean nothing; a name is sealed under the folder key."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Max
+
+from accounts.actor import Actor
+from accounts.crypto.errors import CryptoError
+from accounts.services.directory import people_of
+from chain.acts import prepare_act
+from chain.errors import ActConflict
+from chain.models import Act
+from chain.outbox import next_number, submit_act
+from chain.slots import folder_scope, slot_name
+from records.access import standing_grants
+from records.content import keep_blob
+from records.crypto.errors import BadName
+from records.crypto.folders import name_epoch, open_name, seal_name
+from records.errors import Conflict, InvalidInput, NotFound
+from records.models import FolderState, PatientFolder, Record
+from records.services.epochs import current_epoch
+from records.services.keyring import Keyring
+from records.services.states import act_state
+from records.shapes import ActState, FolderView, SharedWith
+
+INBOX, GENERAL = 0, 1
+GENERAL_NAME = "General"
+
+
+def create_folder(*, actor: Actor, name: str) -> int:
+    """A new folder, named on the chain; returns its number. Raises InvalidInput, Conflict, VaultClosed."""
+    keyring = Keyring(actor, actor.address)
+    taken = folder_names(keyring, folder_numbers(actor.address))
+    name = _checked(name, taken)
+    folder = max(taken, default=GENERAL) + 1
+    _save_name(keyring, folder, name, fresh=True)
+    return folder
+
+
+def rename_folder(*, actor: Actor, folder: int, name: str) -> None:
+    """Another name for a folder. Raises NotFound, InvalidInput, Conflict, VaultClosed."""
+    keyring = Keyring(actor, actor.address)
+    taken = folder_names(keyring, folder_numbers(actor.address))
+    if folder not in taken:
+        raise NotFound("There is no such folder.")
+    if taken.get(folder) == name.strip():
+        return
+    _save_name(keyring, folder, _checked(name, taken), fresh=False)
+
+
+def list_folders(*, actor: Actor) -> list[FolderView]:
+    """The actor's own folders, the inbox not among them."""
+    keyring = Keyring(actor, actor.address)
+    numbers = folder_numbers(actor.address)
+    names = folder_names(keyring, numbers)
+    counted = Record.objects.filter(patient=actor.address).values("folder").annotate(count=Count("pk"))
+    counts = {row["folder"]: row["count"] for row in counted}
+    shared = _shared_with(actor.address)
+    states = _name_states(actor.address)
+    return [
+        FolderView(
+            number=number,
+            name=names[number],
+            record_count=counts.get(number, 0),
+            shared_with=shared.get(folder_scope(number), []),
+            state=states.get(number, "confirmed"),
+        )
+        for number in numbers
+    ]
+
+
+def require_folder(actor: Actor, folder: int) -> None:
+    """Raise NotFound unless the actor has this folder."""
+    if folder not in folder_numbers(actor.address):
+        raise NotFound("There is no such folder.")
+
+
+def folder_numbers(patient: str) -> list[int]:
+    """A patient's folders; "General" is there from the beginning."""
+    named = PatientFolder.objects.filter(patient=patient).values_list("folder", flat=True)
+    known = FolderState.objects.filter(patient=patient).values_list("folder", flat=True)
+    used = Record.objects.filter(patient=patient).values_list("folder", flat=True).distinct()
+    return sorted({GENERAL, *named, *known, *used} - {INBOX})
+
+
+def folder_names(keyring: Keyring, numbers: list[int]) -> dict[int, str]:
+    """Names that this keyring opens; "Folder 3" where it does not."""
+    rows = PatientFolder.objects.filter(patient=keyring.patient, folder__in=numbers)
+    sealed = {row.folder: bytes(row.sealed_name) for row in rows if row.sealed_name is not None}
+    return {number: _name(keyring, number, sealed.get(number)) for number in numbers}
+
+
+def _name(keyring: Keyring, folder: int, sealed: bytes | None) -> str:
+    if folder == INBOX:
+        return "Inbox"
+    if sealed is None:
+        return GENERAL_NAME if folder == GENERAL else f"Folder {folder}"
+    try:
+        key = keyring.folder_key(folder, name_epoch(sealed))
+        return open_name(key, sealed) if key is not None else f"Folder {folder}"
+    except CryptoError:
+        return f"Folder {folder}"
+
+
+def _checked(name: str, taken: dict[int, str]) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise InvalidInput("name", "Give the folder a name.")
+    if name.casefold() in {other.casefold() for other in taken.values()}:
+        raise InvalidInput("name", "There is a folder of this name already.")
+    return name
+
+
+def _save_name(keyring: Keyring, folder: int, name: str, *, fresh: bool) -> None:
+    patient = keyring.patient
+    epoch = current_epoch(patient, folder)
+    key = keyring.folder_key(folder, epoch)
+    if key is None:
+        raise NotFound("There is no such folder.")
+    try:
+        sealed = seal_name(key, epoch, name)
+    except BadName as error:
+        raise InvalidInput("name", "A folder's name has at most 255 bytes.") from error
+    try:
+        with transaction.atomic():
+            if fresh:
+                PatientFolder.objects.create(patient=patient, folder=folder, sealed_name=sealed)
+            else:
+                PatientFolder.objects.update_or_create(
+                    patient=patient, folder=folder, defaults={"sealed_name": sealed}
+                )
+            act = prepare_act(
+                "NameFolder",
+                author=patient,
+                folder=folder,
+                name=keep_blob(sealed),
+                serial=next_number(slot_name(patient, folder)),
+            )
+            submit_act(keyring.actor.sign(act))
+    except (IntegrityError, ActConflict) as error:
+        raise Conflict("The folders were changed elsewhere just now. Look again.") from error
+
+
+def _shared_with(patient: str) -> dict[str, list[SharedWith]]:
+    grants = standing_grants(patient)
+    people = people_of({grant.grantee for grant in grants} | {grant.via for grant in grants if grant.via})
+    shared: dict[str, list[SharedWith]] = {}
+    for grant in grants:
+        shared.setdefault(grant.scope, []).append(
+            SharedWith(
+                address=grant.grantee,
+                name=people[grant.grantee].name,
+                via=grant.via,
+                via_name=people[grant.via].name if grant.via else "",
+                write=grant.writes,
+                until=grant.expiry,
+            )
+        )
+    return shared
+
+
+def _name_states(patient: str) -> dict[int, ActState]:
+    acts = Act.objects.by(patient).of_kind("NameFolder")
+    newest = acts.values("slot").annotate(last=Max("number"))
+    wanted = {(row["slot"], row["last"]) for row in newest}
+    return {act.fields["folder"]: act_state(act) for act in acts if (act.slot, act.number) in wanted}

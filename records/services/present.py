@@ -1,0 +1,133 @@
+"""Records as pages and API show them: opened, named, with their state."""
+
+from collections.abc import Iterable
+
+from accounts.actor import Actor
+from accounts.services.directory import Person, people_of
+from records.access import writable_by
+from records.chain_words import raw
+from records.kinds import KINDS
+from records.services.folders import folder_names
+from records.services.keyring import Keyring, OpenVersion
+from records.services.states import CLOSED_WORDS, RecordState, VersionState
+from records.shapes import RecordView, VersionView
+from records.storage.cid import Cid
+
+UNREADABLE = "Waiting for the patient's key"
+
+
+def record_views(
+    keyring: Keyring, states: Iterable[RecordState], *, versions: bool = False
+) -> list[RecordView]:
+    """Views of these records, newest first; with every version that opens, if asked."""
+    found = sorted(states, key=lambda state: state.versions[0].at, reverse=True)
+    keyring.load(found, latest_only=True)
+    people = people_of(_addresses(found))
+    names = folder_names(keyring, sorted({state.latest.folder for state in found}))
+    writable = _writable(keyring.actor, found)
+    return [
+        _record_view(
+            keyring, state, people, names, can_write=state.record in writable, with_versions=versions
+        )
+        for state in found
+    ]
+
+
+def _record_view(
+    keyring: Keyring,
+    state: RecordState,
+    people: dict[str, Person],
+    names: dict[int, str],
+    *,
+    can_write: bool,
+    with_versions: bool,
+) -> RecordView:
+    latest = state.latest
+    opened = keyring.open_latest(state)
+    description = opened.description if opened else None
+    first = state.versions[0]
+    return RecordView(
+        record=state.record,
+        patient=state.patient,
+        patient_name=people[state.patient].name,
+        author=state.author,
+        author_name=people[state.author].name,
+        via=state.via,
+        via_name=people[state.via].name if state.via else "",
+        folder=latest.folder,
+        folder_name=names[latest.folder],
+        version=latest.version,
+        title=description.title if description else UNREADABLE,
+        kind=description.kind if description else "",
+        kind_name=KINDS.get(description.kind, description.kind) if description else "",
+        service_date=description.service_date if description else None,
+        file_name=description.file_name if description else "",
+        media_type=description.media_type if description else "",
+        size=description.size if description else 0,
+        state=latest.state,
+        act=latest.act,
+        error=latest.error,
+        block_number=latest.block_number,
+        tx_hash=latest.tx_hash,
+        can_write=can_write and opened is not None,
+        closed=CLOSED_WORDS[state.closed],
+        created_at=first.at,
+        readable=opened is not None,
+        versions=_version_views(keyring, state, people) if with_versions else [],
+    )
+
+
+def _version_views(keyring: Keyring, state: RecordState, people: dict[str, Person]) -> list[VersionView]:
+    opened = keyring.open_all(state)
+    return [
+        _version_view(one, number, opened.get(one.version), people)
+        for number, one in enumerate(state.shown, start=1)
+    ]
+
+
+def _version_view(
+    one: VersionState, number: int, opened: OpenVersion | None, people: dict[str, Person]
+) -> VersionView:
+    description = opened.description if opened else None
+    return VersionView(
+        record=one.record,
+        version=one.version,
+        number=number,
+        author=one.author,
+        author_name=people[one.author].name,
+        via=one.via,
+        via_name=people[one.via].name if one.via else "",
+        title=description.title if description else UNREADABLE,
+        kind=description.kind if description else "",
+        kind_name=KINDS.get(description.kind, description.kind) if description else "",
+        service_date=description.service_date if description else None,
+        file_name=description.file_name if description else "",
+        media_type=description.media_type if description else "",
+        size=description.size if description else 0,
+        content=str(Cid(raw(one.content), dag_pb=bool(one.flags & 1))),
+        state=one.state,
+        act=one.act,
+        block_number=one.block_number,
+        tx_hash=one.tx_hash,
+        created_at=one.at,
+        readable=opened is not None,
+    )
+
+
+def _addresses(states: list[RecordState]) -> set[str]:
+    found: set[str] = set()
+    for state in states:
+        found |= {state.patient, state.author, state.via}
+        for version in state.versions:
+            found |= {version.author, version.via}
+    return found - {""}
+
+
+def _writable(actor: Actor, states: list[RecordState]) -> set[str]:
+    if not actor.can_sign:
+        return set()
+    own = {state.record for state in states if state.patient == actor.address and not state.closed}
+    others = [state.record for state in states if state.patient != actor.address and not state.closed]
+    if others:
+        own |= set(writable_by(actor).filter(pk__in=others).values_list("pk", flat=True))
+    return own

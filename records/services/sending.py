@@ -1,0 +1,106 @@
+"""Sending again what the chain could no longer take: nothing accepted is lost."""
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.services.errands import add_errand, settle_errands
+from chain.acts import prepare_act
+from chain.errors import ActConflict
+from chain.models import Act
+from chain.outbox import submit_act
+from chain.slots import slot_record
+from records import access
+from records.chain_words import address_row, raw, word
+from records.crypto.ids import record_id
+from records.errors import AccessRefused, Conflict, NotFound
+from records.models import QueuedKey
+from records.services import documents, writing
+from records.services.envelopes import keep_list
+from records.services.epochs import current_epoch
+from records.services.keyring import Keyring
+from records.services.states import SEND_AGAIN, RecordState, act_record, state_of
+from records.services.writing import Place
+from records.shapes import RecordView
+
+__all__ = ["SEND_AGAIN", "drop_failed", "leave_errand", "send_again"]
+
+
+def leave_errand(act: Act) -> None:
+    """An act on a record that was refused or returned becomes its author's errand."""
+    add_errand(account=act.author, kind=SEND_AGAIN, subject=act.digest, details={"record": act_record(act)})
+
+
+def send_again(*, actor: Actor, record: str) -> RecordView:
+    """Sign a refused record or version again for the state there is now; into the inbox, if nothing else.
+
+    Raises NotFound, AccessRefused, Conflict, ChainDown, VaultClosed.
+    """
+    writing.require_keys(actor)
+    failed = _failed(actor, record)
+    state = state_of(record)
+    if state is None:
+        raise NotFound("There is no such record.")
+    if failed.kind == "NewRecord":
+        _new_again(actor, state, failed)
+    else:
+        _version_again(actor, state, failed)
+    return documents.get_record(actor=actor, record=record)
+
+
+def drop_failed(*, actor: Actor, record: str) -> None:
+    """Decide that a refused record or version is not sent again. Raises NotFound."""
+    failed = _failed(actor, record)
+    settle_errands(kind=SEND_AGAIN, subject=failed.digest, account=actor.address, dropped=True)
+    QueuedKey.objects.filter(record=record, author=actor.address).delete()
+
+
+def _failed(actor: Actor, record: str) -> Act:
+    acts = Act.objects.by(actor.address).filter(slot=slot_record(record), state__in=("failed", "returned"))
+    failed = acts.order_by("-created_at").first()
+    if failed is None:
+        raise NotFound("Nothing of this record waits to be sent again.")
+    return failed
+
+
+def _new_again(actor: Actor, state: RecordState, failed: Act) -> None:
+    keyring = Keyring(actor, state.patient)
+    opened = writing.open_or_refuse(keyring, state)
+    fields, via = failed.fields, address_row(failed.fields["via"])
+    folder = fields["folder"]
+    if not access.can_write_folder(actor, patient=state.patient, folder=folder, via=via):
+        folder = 0
+        writing.require_sender(actor, state.patient, via)
+    place = Place(folder, current_epoch(state.patient, folder))
+    secret = writing.secret_for(keyring, record=state.record, place=place, data_key=opened.data_key)
+    act = prepare_act("NewRecord", **{**fields, "folder": folder, "epoch": place.epoch, "secret": secret.hex})
+    if word(record_id(actor.address, raw(fields["nonce"]))) != state.record:
+        raise NotFound("There is no such record.")
+    signed = actor.sign(act)
+    with transaction.atomic():
+        if secret.listed is not None:
+            keep_list(secret.listed)
+        try:
+            submit_act(signed)
+        except ActConflict as error:
+            raise Conflict("It was sent again already.") from error
+        settle_errands(kind=SEND_AGAIN, subject=failed.digest, account=actor.address)
+
+
+def _version_again(actor: Actor, state: RecordState, failed: Act) -> None:
+    via = address_row(failed.fields["via"])
+    writing.require_writer(actor, state, via)
+    version = next((one for one in state.versions if one.description == failed.fields["description"]), None)
+    opened = Keyring(actor, state.patient).open_all(state)
+    if version is None or version.version not in opened:
+        raise AccessRefused("This version's key still waits for the patient.", patient=state.patient)
+    prepared = writing.prepare_version(
+        Keyring(actor, state.patient),
+        state,
+        description=opened[version.version].description,
+        content=version.content,
+        flags=version.flags,
+        via=via,
+    )
+    with transaction.atomic():
+        writing.keep_version(actor, prepared)
+        settle_errands(kind=SEND_AGAIN, subject=failed.digest, account=actor.address)

@@ -1,0 +1,202 @@
+"""Who has access to what, as the patient sees it; whom a doctor may look after, as the doctor sees it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from django.utils import timezone
+
+from accounts.actor import Actor
+from accounts.services.directory import Person, people_of
+from chain.models import Act
+from records.access import LiveGrant, is_paused, live_grants, narrow, slot_of
+from records.chain_words import address_row, moment
+from records.models import Grant, Record, Selection, SelectionRecord
+from records.services.folders import folder_names
+from records.services.keyring import Keyring
+from records.services.states import act_state, states_of
+from records.shapes import GrantView, PatientView, ScopeView
+
+ScopeKind = Literal["folder", "record", "selection"]
+GrantState = Literal[
+    "waiting", "live", "not yet", "paused", "revoked", "given up", "expired", "ended", "failed"
+]
+
+
+def grants_by(*, actor: Actor) -> list[GrantView]:
+    """Every grant of this patient, newest first: what waits, what holds, what has ended."""
+    rows = {slot_of(row): row for row in Grant.objects.filter(patient=actor.address)}
+    acts = _latest_acts(actor.address)
+    standing = {slot_of(grant): grant for grant in narrow(row for row in rows.values() if not row.ended)}
+    scopes = {row.scope for row in rows.values()} | {act.fields["scope"] for act in acts.values()}
+    names = _scope_names(Keyring(actor, actor.address), scopes)
+    given = [row for row in rows.values() if row.granted_at is not None]
+    people = people_of(_parties(given, acts.values()))
+    views = []
+    for slot in rows.keys() | acts.keys():
+        row, act = rows.get(slot), acts.get(slot)
+        view = _grant_view(row, act, standing.get(slot), people, names)
+        if view is not None:
+            views.append(view)
+    return sorted(views, key=lambda view: view.granted_at or timezone.now(), reverse=True)
+
+
+def patients_of(*, actor: Actor) -> list[PatientView]:
+    """The patients of whom this doctor holds live grants, each with every institution through which."""
+    grants = live_grants(actor)
+    people = people_of({grant.patient for grant in grants} | {grant.via for grant in grants if grant.via})
+    held: dict[tuple[str, str], list[LiveGrant]] = defaultdict(list)
+    for grant in grants:
+        held[grant.patient, grant.via].append(grant)
+    views = [_patient_view(actor, patient, via, found, people) for (patient, via), found in held.items()]
+    return sorted(views, key=lambda view: (view.name, view.via_name))
+
+
+def scope_kind(scope: str) -> ScopeKind:
+    """What a scope is: a folder, a selection that is known here, or a record."""
+    if int(scope, 16) < 2**16:
+        return "folder"
+    return "selection" if Selection.objects.filter(pk=scope).exists() else "record"
+
+
+def days_left(until: datetime) -> int:
+    """Days until then, begun ones counted; 0 when it is past."""
+    left = until - timezone.now()
+    return max(0, -(-int(left.total_seconds()) // 86400))
+
+
+def _patient_view(
+    actor: Actor, patient: str, via: str, grants: list[LiveGrant], people: dict[str, Person]
+) -> PatientView:
+    names = _scope_names(Keyring(actor, patient), {grant.scope for grant in grants})
+    scopes = [
+        ScopeView(
+            scope=grant.scope,
+            kind=scope_kind(grant.scope),
+            name=names[grant.scope],
+            write=grant.writes,
+            expires_at=grant.expiry,
+            days_left=days_left(grant.expiry),
+        )
+        for grant in grants
+    ]
+    last = max(grant.expiry for grant in grants)
+    return PatientView(
+        address=patient,
+        name=people[patient].name,
+        via=via,
+        via_name=people[via].name if via else "",
+        scopes=scopes,
+        write=any(grant.writes for grant in grants),
+        days_left=days_left(last),
+        expires_at=last,
+        writable_folders=sorted({grant.folder for grant in grants if grant.writes and grant.folder}),
+    )
+
+
+def _latest_acts(patient: str) -> dict[str, Act]:
+    """By slot, the newest act on a grant that the chain has not confirmed, if nothing newer is confirmed."""
+    acts = Act.objects.by(patient).of_kind("GrantAccess", "RevokeAccess").order_by("number", "created_at")
+    newest = {act.slot: act for act in acts}
+    return {slot: act for slot, act in newest.items() if act.state != "confirmed"}
+
+
+def _parties(rows: Iterable[Grant], acts: Iterable[Act]) -> set[str]:
+    found = {address for row in rows for address in (row.patient, row.grantee, row.via)}
+    for act in acts:
+        found |= {act.author, act.fields["grantee"], address_row(act.fields["via"])}
+    return found - {""}
+
+
+def _grant_view(
+    row: Grant | None,
+    act: Act | None,
+    standing: LiveGrant | None,
+    people: dict[str, Person],
+    names: dict[str, str],
+) -> GrantView | None:
+    if act is not None and act.kind == "GrantAccess":
+        return _waiting_view(act, people, names)
+    if row is None or row.granted_at is None or row.not_before is None or row.expiry is None:
+        return None
+    return GrantView(
+        patient=row.patient,
+        grantee=row.grantee,
+        grantee_name=people[row.grantee].name,
+        via=row.via,
+        via_name=people[row.via].name if row.via else "",
+        scope=row.scope,
+        scope_kind=scope_kind(row.scope),
+        scope_name=names[row.scope],
+        record_count=_count(row.patient, row.scope),
+        write=bool(row.permissions & 2),
+        not_before=row.not_before,
+        expires_at=row.expiry,
+        days_left=days_left(row.expiry) if standing else 0,
+        state=_state(row, act, standing),
+        granted_at=row.granted_at,
+        act=str(act.pk) if act else "",
+        request=row.request,
+        affiliated=standing is not None,
+    )
+
+
+def _state(row: Grant, act: Act | None, standing: LiveGrant | None) -> GrantState:
+    now = timezone.now()
+    if act is not None or row.ended == Grant.Ended.REVOKED:
+        return "revoked"
+    if row.ended == Grant.Ended.GIVEN_UP:
+        return "given up"
+    if row.expiry is not None and row.expiry <= now:
+        return "expired"
+    if standing is None:
+        return "ended"
+    if standing.not_before > now:
+        return "not yet"
+    return "paused" if is_paused(standing) else "live"
+
+
+def _waiting_view(act: Act, people: dict[str, Person], names: dict[str, str]) -> GrantView:
+    fields = act.fields
+    via, until = address_row(fields["via"]), moment(fields["expiry"])
+    return GrantView(
+        patient=act.author,
+        grantee=fields["grantee"],
+        grantee_name=people[fields["grantee"]].name,
+        via=via,
+        via_name=people[via].name if via else "",
+        scope=fields["scope"],
+        scope_kind=scope_kind(fields["scope"]),
+        scope_name=names[fields["scope"]],
+        record_count=_count(act.author, fields["scope"]),
+        write=bool(fields["permissions"] & 2),
+        not_before=moment(fields["notBefore"]),
+        expires_at=until,
+        days_left=days_left(until),
+        state="waiting" if act_state(act) == "waiting" else "failed",
+        granted_at=None,
+        act=str(act.pk),
+        request=fields["request"],
+    )
+
+
+def _count(patient: str, scope: str) -> int:
+    number = int(scope, 16)
+    if number < 2**16:
+        return Record.objects.filter(patient=patient, folder=number).count()
+    return SelectionRecord.objects.filter(selection=scope).count() or 1
+
+
+def _scope_names(keyring: Keyring, scopes: set[str]) -> dict[str, str]:
+    """Words for scopes: a folder's name, a record's title, how many records a selection has."""
+    folders = {int(scope, 16): scope for scope in scopes if int(scope, 16) < 2**16}
+    names = {folders[number]: name for number, name in folder_names(keyring, list(folders)).items()}
+    records = Record.objects.filter(pk__in=scopes - set(names), patient=keyring.patient)
+    for record, state in states_of(records).items():
+        opened = keyring.open_latest(state)
+        names[record] = opened.description.title if opened else "A record"
+    for scope in scopes - set(names):
+        count = SelectionRecord.objects.filter(selection=scope).count()
+        names[scope] = f"A selection of {count} records" if count != 1 else "A selection of 1 record"
+    return names

@@ -1,0 +1,46 @@
+"""What nobody asks for and must happen all the same: ending grants that ran out, forgetting old drafts."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from chain.models import Act
+from records.access import narrow
+from records.crypto.envelopes import Purpose
+from records.models import Envelope, Grant, GrantDraft, Upload
+from records.services.revocations import end_grant
+
+DRAFT_KEPT = timedelta(days=1)
+UPLOAD_KEPT = timedelta(days=7)
+SHARING = (Purpose.FOLDER, Purpose.RECORD, Purpose.SELECTION)
+
+
+def sweep_records() -> int:
+    """One round; returns how many grants it has found ended."""
+    now = timezone.now()
+    GrantDraft.objects.filter(created_at__lt=now - DRAFT_KEPT).delete()
+    described = Upload.objects.filter(state=Upload.State.DESCRIBED, created_at__lt=now - UPLOAD_KEPT)
+    described.delete()
+    ended = _sealed_to() - _standing()
+    for patient, scope, grantee in ended:
+        with transaction.atomic():
+            end_grant(patient=patient, grantee=grantee, scope=scope)
+    return len(ended)
+
+
+def _sealed_to() -> set[tuple[str, str, str]]:
+    """(patient, scope, grantee) of every envelope that is still to be found."""
+    found = Envelope.objects.filter(deleted_at=None, list__purpose__in=SHARING)
+    rows = found.values_list("list__patient", "list__scope", "recipient").distinct()
+    return {(patient, scope, recipient) for patient, scope, recipient in rows if patient != recipient}
+
+
+def _standing() -> set[tuple[str, str, str]]:
+    """The same of every grant that stands, or waits for the chain."""
+    rows = Grant.objects.filter(ended=Grant.Ended.NO, expiry__gt=timezone.now())
+    standing = {(grant.patient, grant.scope, grant.grantee) for grant in narrow(rows)}
+    waiting = Act.objects.waiting().of_kind("GrantAccess")
+    for author, fields in waiting.values_list("author", "fields"):
+        standing.add((author, fields["scope"], fields["grantee"]))
+    return standing

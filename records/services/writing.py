@@ -1,0 +1,290 @@
+"""Making a version: which data key, wrapped or sealed how, and the act that registers it."""
+
+import secrets
+from dataclasses import dataclass, replace
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.actor import Actor, ReadOnlyToken, VaultClosed
+from accounts.services.directory import is_affiliated
+from chain.acts import PreparedAct, prepare_act
+from chain.errors import ActConflict
+from chain.models import Act
+from chain.outbox import submit_act
+from records import access
+from records.chain_words import address_field, raw
+from records.content import digest_of, keep_blob
+from records.crypto.description import Description, seal_description
+from records.crypto.envelopes import Purpose, seal_envelope
+from records.crypto.payloads import DataKeyPayload
+from records.crypto.wrap import wrap
+from records.errors import AccessRefused, Conflict, InvalidInput
+from records.models import BlockedSender, Grant, QueuedKey, SelectionRecord
+from records.services.envelopes import (
+    ListAbout,
+    SealedList,
+    keep_list,
+    own_or_key_of,
+    queued_about,
+    seal_list,
+)
+from records.services.epochs import current_epoch
+from records.services.keyring import Keyring, OpenVersion
+from records.services.states import RecordState, VersionState
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What stands in an act's `secret`; the list, when the data key is sealed to the patient instead."""
+
+    hex: str
+    listed: SealedList | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An act on a record, and what has to be kept with it."""
+
+    act: PreparedAct
+    description: bytes | None
+    secret: Secret
+    queued: list[QueuedKey]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record goes: folder and packed epoch."""
+
+    folder: int
+    epoch: int
+
+
+def require_keys(actor: Actor) -> None:
+    """Raise VaultClosed or ReadOnlyToken before work that ends with a signature begins."""
+    if not actor.is_open:
+        raise VaultClosed
+    if not actor.can_sign:
+        raise ReadOnlyToken
+
+
+def require_writer(actor: Actor, state: RecordState, via: str) -> None:
+    """Raise AccessRefused or Conflict unless the actor may add a version now."""
+    if state.closed:
+        raise Conflict("This record is closed: it takes no further versions.")
+    if state.standing() is None:
+        raise Conflict("The chain refused this record. Send it again first.")
+    if actor.address == state.patient:
+        return
+    if not access.writable_by(actor, patient=state.patient, via=via).filter(pk=state.record).exists():
+        raise AccessRefused(
+            "You may not change this record. Ask the patient for permission to write.",
+            patient=state.patient,
+            via=via,
+        )
+
+
+def require_sender(actor: Actor, patient: str, via: str) -> None:
+    """Raise unless the actor may leave a record in this patient's inbox through `via`."""
+    if not via or not is_affiliated(via, actor.address):
+        raise InvalidInput("via", "Choose an institution that you belong to now.")
+    refused = BlockedSender.objects.filter(patient=patient, sender__in=(actor.address, via), blocked=True)
+    if refused.exists():
+        raise AccessRefused("This patient takes no records from you.", patient=patient, via=via)
+
+
+def open_or_refuse(keyring: Keyring, state: RecordState) -> OpenVersion:
+    """The newest version, opened. Raises AccessRefused while its key waits for the patient."""
+    opened = keyring.open_latest(state)
+    if opened is None:
+        raise AccessRefused("This record's key still waits for the patient.", patient=state.patient)
+    return opened
+
+
+def secret_for(keyring: Keyring, *, record: str, place: Place, data_key: bytes) -> Secret:
+    """Wrap the data key under the folder, or seal it to the patient where that key is not at hand."""
+    key = keyring.folder_key(place.folder, place.epoch) if place.folder else None
+    if key is not None:
+        return Secret("0x" + wrap(key, raw(record), data_key).hex())
+    actor = keyring.actor
+    about = ListAbout(Purpose.INBOX, actor.address, keyring.patient, record)
+    payload = DataKeyPayload(data_key).to_bytes()
+    listed = seal_list(actor.origin, about, payload, [own_or_key_of(actor, keyring.patient)])
+    return Secret(listed.digest, listed)
+
+
+def prepare_record(
+    keyring: Keyring,
+    *,
+    nonce: str,
+    record: str,
+    folder: int,
+    description: Description,
+    content: str,
+    flags: int,
+    via: str,
+) -> Prepared:
+    """A new record in this folder (0: the patient's inbox). Asks the node for keys: outside a transaction."""
+    actor, patient = keyring.actor, keyring.patient
+    place = Place(folder, current_epoch(patient, folder))
+    data_key = secrets.token_bytes(KEY_BYTES)
+    secret = secret_for(keyring, record=record, place=place, data_key=data_key)
+    sealed = seal_description(data_key, raw(record), description)
+    act = prepare_act(
+        "NewRecord",
+        author=actor.address,
+        patient=patient,
+        via=address_field(via),
+        folder=place.folder,
+        epoch=place.epoch,
+        flags=flags,
+        nonce=nonce,
+        content=content,
+        description=digest_of(sealed),
+        secret=secret.hex,
+    )
+    return Prepared(act, sealed, secret, queue_keys(actor, record, 1, patient, data_key))
+
+
+def prepare_version(
+    keyring: Keyring,
+    state: RecordState,
+    *,
+    description: Description,
+    content: str,
+    flags: int,
+    via: str,
+) -> Prepared:
+    """The next version. Asks the node for keys: outside a transaction. Raises Conflict, AccessRefused."""
+    state = _standing(state)
+    opened = open_or_refuse(keyring, state)
+    latest = state.latest
+    if latest.folder == 0:
+        raise Conflict("File this record into a folder first.")
+    place = Place(latest.folder, current_epoch(state.patient, latest.folder))
+    if keeps_data_key(state, place):
+        data_key, secret = opened.data_key, Secret(latest.secret)
+        description = replace(description, previous_data_key=None)
+    else:
+        data_key = secrets.token_bytes(KEY_BYTES)
+        description = replace(description, previous_data_key=opened.data_key)
+        secret = secret_for(keyring, record=state.record, place=place, data_key=data_key)
+    sealed = seal_description(data_key, raw(state.record), description)
+    act = _modify(keyring.actor, state, place, via, secret, digest_of(sealed), content, flags)
+    queued = queue_keys(keyring.actor, state.record, latest.version + 1, state.patient, data_key)
+    return Prepared(act, sealed, secret, queued)
+
+
+def wrap_anew(keyring: Keyring, state: RecordState, folder: int) -> Act:
+    """The same files, the data key wrapped under another folder (or epoch). It must open first."""
+    state = _standing(state)
+    opened = open_or_refuse(keyring, state)
+    place = Place(folder, current_epoch(state.patient, folder))
+    secret = secret_for(keyring, record=state.record, place=place, data_key=opened.data_key)
+    latest = state.latest
+    act = _modify(keyring.actor, state, place, "", secret, latest.description, latest.content, latest.flags)
+    return keep_version(keyring.actor, Prepared(act, None, secret, []))
+
+
+def keep_version(actor: Actor, prepared: Prepared) -> Act:
+    """Sign and queue it with description, envelopes and keys, all or nothing. Raises Conflict."""
+    signed = actor.sign(prepared.act)
+    try:
+        with transaction.atomic():
+            if prepared.description is not None:
+                keep_blob(prepared.description)
+            if prepared.secret.listed is not None:
+                keep_list(prepared.secret.listed)
+            act = submit_act(signed)
+            QueuedKey.objects.bulk_create(prepared.queued, ignore_conflicts=True)
+    except ActConflict as error:
+        raise Conflict("Another version was sent first. Look at it, then try again.") from error
+    return act
+
+
+def queue_keys(actor: Actor, record: str, version: int, patient: str, data_key: bytes) -> list[QueuedKey]:
+    """The data key sealed to author and patient, until the act is settled; the patient alone needs none."""
+    if actor.address == patient:
+        return []
+    rows = []
+    for address in (actor.address, patient):
+        key = own_or_key_of(actor, address)
+        row = QueuedKey(
+            record=record,
+            version=version,
+            recipient=address,
+            key_digest=key.digest,
+            author=actor.address,
+            patient=patient,
+            epoch=0,
+        )
+        context = queued_about(row).context(actor.origin, address)
+        row.sealed = seal_envelope(context, key.key, DataKeyPayload(data_key).to_bytes())
+        rows.append(row)
+    return rows
+
+
+def keeps_data_key(state: RecordState, place: Place) -> bool:
+    """Whether the next version may keep the data key (docs/FORMAT.md, records).
+
+    Only in the folder and epoch it was first wrapped in, not out of the inbox, and if no grant of this
+    record (selections included) has ended since.
+    """
+    latest = state.latest
+    if not latest.wrapped or (latest.folder, latest.epoch) != (place.folder, place.epoch):
+        return False
+    first, before = _first_wrapped(state)
+    if before is not None and before.description == first.description:
+        return False  # filed, moved or wrapped anew: the key is older than this wrapping
+    selections = SelectionRecord.objects.filter(record=state.record).values("selection")
+    given = Grant.objects.filter(Q(scope=state.record) | Q(scope__in=selections), patient=state.patient)
+    ended = Q(ended_at__gte=first.at) | Q(ended="", expiry__gte=first.at, expiry__lte=timezone.now())
+    if given.filter(ended).exists():
+        return False
+    live = list(given.filter(ended="", expiry__gt=timezone.now()))
+    return len(access.narrow(live)) == len(live)
+
+
+def _first_wrapped(state: RecordState) -> tuple[VersionState, VersionState | None]:
+    """The version that first had the latest's wrapped secret, and the one before it."""
+    versions = state.versions
+    at = len(versions) - 1
+    while at > 0 and versions[at - 1].secret == versions[at].secret:
+        at -= 1
+    return versions[at], versions[at - 1] if at else None
+
+
+def _standing(state: RecordState) -> RecordState:
+    standing = state.standing()
+    if standing is None:
+        raise Conflict("The chain refused this record. Send it again first.")
+    return standing
+
+
+def _modify(
+    actor: Actor,
+    state: RecordState,
+    place: Place,
+    via: str,
+    secret: Secret,
+    description: str,
+    content: str,
+    flags: int,
+) -> PreparedAct:
+    return prepare_act(
+        "ModifyRecord",
+        author=actor.address,
+        patient=state.patient,
+        via=address_field(via),
+        record=state.record,
+        folder=place.folder,
+        epoch=place.epoch,
+        version=state.latest.version + 1,
+        flags=flags,
+        content=content,
+        description=description,
+        secret=secret.hex,
+    )

@@ -1,0 +1,23 @@
+"""Celery's doors: each calls one function. The rows are the truth; a lost message costs a minute."""
+
+from celery import shared_task
+
+from records.content import settle_blobs
+from records.services.sweeping import sweep_records
+from records.storage.errors import StorageError
+
+
+@shared_task(ignore_result=True)
+def store_blobs() -> int:
+    """Put new small ciphertexts into the file store, erase deleted ones."""
+    try:
+        return settle_blobs()
+    except StorageError:
+        return 0  # the store is down: the sweep tries again
+
+
+@shared_task(ignore_result=True)
+def sweep() -> int:
+    """End what has run out, forget what was never used, and settle blobs."""
+    store_blobs()
+    return sweep_records()
