@@ -99,8 +99,6 @@ def seal_description(data_key: bytes, record_id: bytes, description: Description
 
 def open_description(data_key: bytes, record_id: bytes, file: bytes) -> Description:
     """The description in an encrypted file. Raises FileRefused, WrongKey or BadDescription."""
-    if len(file) > ciphertext_size(BYTES_MAX):
-        raise BadDescription(f"a description has at most {BYTES_MAX} bytes")
     return Description.from_bytes(decryptor_of(file, data_key, Role.DESCRIPTION, record_id).read())
 
 

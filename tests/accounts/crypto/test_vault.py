@@ -45,6 +45,12 @@ def test_nothing_else_opens_it(sealed: SealedVault, password: str, user: str, pu
         open_vault(sealed, password, user, purpose)
 
 
+@pytest.mark.parametrize(("user", "purpose"), [("user\x00", "entropy"), ("user", "\x00entropy")])
+def test_user_and_purpose_cannot_run_into_each_other(user: str, purpose: str) -> None:
+    with pytest.raises(ValueError, match="zero byte"):
+        seal_vault(ENTROPY, "correct horse battery", user, purpose)
+
+
 @pytest.mark.parametrize("field", ["salt", "nonce", "ciphertext"])
 def test_a_changed_vault_does_not_open(sealed: SealedVault, field: str) -> None:
     value = getattr(sealed, field)

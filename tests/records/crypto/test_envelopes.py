@@ -136,6 +136,17 @@ def test_a_folder_has_one_secret_of_each_generation(secrets: dict[int, bytes]) -
         FolderPayload.from_bytes(len(secrets).to_bytes(2, "big") + rows + TERMS.to_bytes())
 
 
+def test_an_epoch_stands_once_in_a_payload() -> None:
+    rows = 2 * (pack_epoch(0, 3).to_bytes(4, "big") + A)
+    with pytest.raises(BadPayload, match="twice"):
+        FolderPayload.from_bytes(b"\x00\x02" + rows + TERMS.to_bytes())
+
+
+def test_a_count_beyond_the_payload_is_refused_at_once() -> None:
+    with pytest.raises(BadPayload, match="cut"):
+        SelectionPayload.from_bytes(A + b"\xff\xff\xff\xff" + A + B + TERMS.to_bytes())
+
+
 def test_a_folders_newest_epoch_is_of_its_last_generation() -> None:
     assert FOLDER.newest == pack_epoch(1, 0)
 
@@ -214,8 +225,13 @@ def test_a_list_has_one_form() -> None:
             EnvelopeList.from_bytes(one)
 
 
-def test_an_empty_list_and_one_that_is_too_long_are_not_written() -> None:
-    many = [entry(f"0x{n:040x}") for n in range(ENVELOPE_MAX // 84 + 1)]
+def test_an_empty_list_and_one_that_is_too_long_are_neither_written_nor_read() -> None:
+    count = ENVELOPE_MAX // 84 + 1
+    many = [entry(f"0x{n:040x}") for n in range(count)]
+    row = bytes.fromhex(KEY.digest[2:]) + envelope_digest(b"envelope")
+    rows = b"".join(n.to_bytes(20, "big") + row for n in range(count))
+    with pytest.raises(BadList):
+        EnvelopeList.from_bytes(b"MDRL\x01" + count.to_bytes(4, "big") + rows)
     for entries in ([], many):
         with pytest.raises(BadList):
             EnvelopeList.of(entries).to_bytes()

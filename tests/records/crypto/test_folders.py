@@ -1,6 +1,7 @@
 """Folder secrets, names, and the wrapped secrets of records."""
 
 import pytest
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,12 @@ def test_no_changed_byte_of_a_wrapped_secret_is_taken(place: int) -> None:
 def test_a_wrapped_secret_has_40_bytes(length: int) -> None:
     with pytest.raises(CannotUnwrap):
         unwrap(KEY, RECORD, bytes(length))
+
+
+def test_a_longer_key_wrapped_under_the_right_key_is_refused() -> None:
+    wrapping_key = independent.hkdf(KEY, independent.label("record-wrap") + RECORD)
+    with pytest.raises(CannotUnwrap):
+        unwrap(KEY, RECORD, aes_key_wrap(wrapping_key, bytes(40)))
 
 
 def test_only_32_byte_keys_are_wrapped() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records.crypto.errors import FileRefused
+from records.crypto import mdr1
+from records.crypto.errors import FileRefused, FileTooLong
 from records.crypto.mdr1 import (
     BATCH_CHUNKS,
     CHUNK_BYTES,
@@ -121,6 +122,13 @@ def test_sizes_go_both_ways(size: int) -> None:
 def test_sizes_that_no_file_has_are_refused(size: int) -> None:
     with pytest.raises(FileRefused):
         plaintext_size(size)
+
+
+def test_no_counter_goes_beyond_the_last_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mdr1, "CHUNKS_MAX", 17)
+    assert len(encrypt(CONTENT[: 17 * CHUNK_BYTES])) == ciphertext_size(17 * CHUNK_BYTES)
+    with pytest.raises(FileTooLong):
+        encrypt(CONTENT[: 17 * CHUNK_BYTES + 1])
 
 
 def test_an_encryptor_encrypts_once() -> None:
