@@ -21,7 +21,7 @@ from chain.deployment import Domain, deployment, domain
 from chain.errors import ChainError, ChainUnavailable, NotDeployed, RpcRefused
 from chain.handlers import announce_event
 from chain.models import Act, Block, Cursor, Event
-from chain.reorg import Reorganised, find_ancestor, rewind
+from chain.reorg import NodeBehind, Reorganised, find_ancestor, rewind
 from chain.settling import confirm_act
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,12 @@ def run_indexer() -> None:
     except _Lost:
         return
     except ChainError as problem:
+        if isinstance(problem, NodeBehind):
+            Cursor.objects.filter(pk=cursor.pk, behind_since=None).update(behind_since=timezone.now())
         _note(cursor, None, str(problem))
+    except Exception as problem:
+        _note(cursor, None, f"An event could not be applied ({type(problem).__name__}); the log says more.")
+        raise
 
 
 def _cursor() -> Cursor:
@@ -69,8 +74,8 @@ def _checked_head() -> client.Head:
 
 
 def _sync(cursor: Cursor, head: client.Head) -> None:
-    silent_for = timezone.now() - (cursor.checked_at or timezone.now())
-    ancestor = find_ancestor(head, patient=silent_for < BEHIND_FOR)
+    since = cursor.behind_since
+    ancestor = find_ancestor(head, patient=since is None or timezone.now() - since < BEHIND_FOR)
     if ancestor is not None:
         with transaction.atomic():
             _guard(cursor, seen=ancestor, applied=min(cursor.applied, ancestor))
@@ -231,5 +236,6 @@ def _note(cursor: Cursor, head: int | None, error: str) -> None:
             Cursor.objects.filter(pk=cursor.pk).update(error=error)
         return
     fresh = cursor.checked_at is not None and now - cursor.checked_at < _STATUS_EVERY
+    fresh = fresh and cursor.behind_since is None
     if not (fresh and cursor.head == head and cursor.error == error):
-        Cursor.objects.filter(pk=cursor.pk).update(head=head, checked_at=now, error=error)
+        Cursor.objects.filter(pk=cursor.pk).update(head=head, checked_at=now, error=error, behind_since=None)

@@ -26,6 +26,14 @@ def confirm_act(event: Event) -> None:
     announce_act(act)
 
 
+def link_act(act: Act, event: Event) -> None:
+    """Note that the act is on the chain; confirm it if its event is applied already."""
+    with transaction.atomic():
+        Act.objects.filter(pk=act.pk).update(event=event)
+        if event.applied:
+            confirm_act(event)
+
+
 def refuse_act(act: Act, state: ActState, refusal: Refusal) -> bool:
     """Settle a waiting act as failed or returned; False if it was settled meanwhile."""
     with transaction.atomic():

@@ -101,6 +101,9 @@ class Cursor(models.Model):
     head = models.PositiveBigIntegerField(default=0)
     range = models.PositiveIntegerField(default=100, help_text="Blocks asked for at once; adapts.")
     checked_at = models.DateTimeField(null=True, help_text="When the node last answered.")
+    behind_since = models.DateTimeField(
+        null=True, help_text="Since when the node knows less than it has shown."
+    )
     error = models.TextField(blank=True)
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from chain.deployment import deployment
 from chain.errors import RpcRefused
 from chain.models import Act, ActState, Cursor, Event
 from chain.refusals import explain
-from chain.settling import refuse_act
+from chain.settling import link_act, refuse_act
 
 # Gas an act takes in a relayed batch, at most, as measured; it only decides where a batch closes.
 _GAS_BOUND = {"GrantAccess": 60_000, "RevokeAccess": 40_000, "PublishKey": 130_000, "ReplaceKeys": 160_000}
@@ -57,7 +57,7 @@ def next_batch() -> tuple[Batch, bool]:
     """
     batch, size, gas = Batch([], []), 4, 0
     taken: set[object] = set()
-    queue = Act.objects.due().exclude(_blocked()).distinct().prefetch_related("needs")[:_LOOK_AT]
+    queue = Act.objects.due().exclude(_blocked()).prefetch_related("needs")[:_LOOK_AT]
     for act in queue:
         if not all(_is_done(need) or need.pk in taken for need in act.needs.all()):
             continue
@@ -115,6 +115,9 @@ def judge(act: Act, reason: bytes, at: int) -> None:
     its event would have confirmed it.
     """
     refusal = explain(reason)
+    if (event := Event.objects.filter(act_digest=act.digest).first()) is not None:
+        link_act(act, event)  # it was on the chain before its row was here
+        return
     if act.needs.waiting().exists():
         Act.objects.filter(pk=act.pk).update(retry_at=timezone.now() + _AGAIN)
         return

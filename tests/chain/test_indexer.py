@@ -178,10 +178,11 @@ def test_a_node_behind_is_waited_for_and_then_believed(
     chain.sync()
     assert "behind" in chain_status().paused_reason
     assert Event.objects.applied().count() == 1
-    Cursor.objects.update(checked_at=timezone.now() - indexer.BEHIND_FOR - timedelta(seconds=1))
+    Cursor.objects.update(behind_since=timezone.now() - indexer.BEHIND_FOR - timedelta(seconds=1))
     chain.sync()
     assert not Event.objects.exists()
     assert Act.objects.waiting().count() == 1
+    assert Cursor.objects.get().behind_since is None
     monkeypatch.undo()
     chain.settle()
     assert Act.objects.confirmed().count() == 1
@@ -230,6 +231,30 @@ def test_a_node_that_fails_in_the_middle_leaves_the_cursor_where_it_was(
     assert "does not answer" in chain_status().paused_reason
     chain.sync()
     assert Event.objects.pending().count() == 1
+    assert chain_status().paused_reason == ""
+
+
+def test_a_handler_that_fails_stops_reading_where_it_is_and_says_so(chain: ChainNode) -> None:
+    act = name_folder(fresh_person())
+
+    def broken(event: Event) -> None:
+        raise RuntimeError(event.name)
+
+    on_event("FolderNamed")(broken)
+    try:
+        chain.relay()
+        chain.mine()
+        with pytest.raises(RuntimeError):
+            chain.sync()
+    finally:
+        _event_handlers["FolderNamed"].remove(broken)
+    assert "could not be applied" in chain_status().paused_reason
+    assert Event.objects.pending().count() == 1
+    act.refresh_from_db()
+    assert act.state == ActState.WAITING
+    chain.sync()
+    act.refresh_from_db()
+    assert act.state == ActState.CONFIRMED
     assert chain_status().paused_reason == ""
 
 

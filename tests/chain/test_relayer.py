@@ -15,7 +15,7 @@ from chain.deployment import deployment
 from chain.errors import ChainUnavailable, RpcRefused
 from chain.handlers import _act_handlers, on_act_settled
 from chain.keys import relayer_keys
-from chain.models import Act, ActState, Attempt, Sender, Transaction
+from chain.models import Act, ActState, Attempt, Event, Sender, Transaction
 from chain.models.sending import AttemptState, TransactionState
 from chain.outbox import submit_act
 from chain.relayer import sender as sending
@@ -194,6 +194,21 @@ def die(*args: object) -> None:
     """What kill -9 does to a process."""
     del args
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_an_act_on_the_chain_before_its_row_is_no_failure(chain: ChainNode, applied: bool) -> None:
+    act = chain.new_record(fresh_person())
+    chain.settle()
+    # As when the indexer read the event while the transaction that accepts the act was still open.
+    Act.objects.update(state=ActState.WAITING, event=None, transaction=None)
+    Event.objects.update(applied=applied)
+    for _ in range(2):
+        chain.relay()
+        Act.objects.update(retry_at=None)
+    act.refresh_from_db()
+    assert act.state == (ActState.CONFIRMED if applied else ActState.WAITING)
+    assert act.event is not None
 
 
 def test_after_a_crash_before_the_broadcast_the_same_bytes_go(
