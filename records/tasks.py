@@ -7,7 +7,7 @@ from records.services.sweeping import sweep_records
 from records.storage.errors import StorageError
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def store_blobs() -> int:
     """Put new small ciphertexts into the file store, erase deleted ones."""
     try:
@@ -16,7 +16,7 @@ def store_blobs() -> int:
         return 0  # the store is down: the sweep tries again
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """End what has run out, forget what was never used, and settle blobs."""
     store_blobs()

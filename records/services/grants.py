@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,7 +20,7 @@ from chain.models import Act
 from chain.outbox import next_number, submit_act
 from chain.slots import slot_grant
 from records.chain_words import ZERO_WORD, address_field, raw
-from records.crypto.envelopes import EnvelopeList
+from records.crypto.envelopes import EnvelopeList, Purpose
 from records.errors import Conflict, InvalidInput, NotFound
 from records.models import EmailGrant, EmailRequest, GrantDraft, Selection, SelectionRecord
 from records.services import consent
@@ -262,7 +263,7 @@ def _answer_email(draft: GrantDraft, acts: list[Act]) -> None:
         EmailGrant.objects.get_or_create(request=row, slot=act.slot, defaults={"serial": act.number})
 
 
-def _list_to_draft(listed: SealedList) -> dict[str, object]:
+def _list_to_draft(listed: SealedList) -> dict[str, Any]:
     about = listed.about
     return {
         "about": [int(about.purpose), about.sender, about.patient, about.scope, about.epoch],
@@ -271,10 +272,10 @@ def _list_to_draft(listed: SealedList) -> dict[str, object]:
     }
 
 
-def _list_from_draft(kept: dict[str, object]) -> SealedList:
-    purpose, sender, patient, scope, epoch = kept["about"]  # type: ignore[misc]
+def _list_from_draft(kept: dict[str, Any]) -> SealedList:
+    purpose, sender, patient, scope, epoch = kept["about"]
     return SealedList(
-        about=ListAbout(purpose, sender, patient, scope, epoch),
-        listed=EnvelopeList.from_bytes(raw(str(kept["list"]))),
-        envelopes=[raw(envelope) for envelope in kept["envelopes"]],  # type: ignore[attr-defined]
+        about=ListAbout(Purpose(purpose), sender, patient, scope, epoch),
+        listed=EnvelopeList.from_bytes(raw(kept["list"])),
+        envelopes=[raw(envelope) for envelope in kept["envelopes"]],
     )

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from accounts.actor import Actor
+from accounts.crypto.errors import CryptoError
 from chain.slots import folder_scope
 from records.access import LiveGrant, live_grants
 from records.chain_words import raw
 from records.content import read_blobs
 from records.crypto.description import Description, open_description
-from records.crypto.errors import CannotUnwrap, CryptoError
+from records.crypto.errors import CannotUnwrap
 from records.crypto.folders import earlier_secret, folder_key, folder_secret, pack_epoch, unpack_epoch
 from records.crypto.wrap import unwrap
 from records.models import QueuedKey, SelectionRecord

@@ -1,11 +1,11 @@
 """Opening a content: access first, then the ciphertext by its CID, its key, its last chunk; then the log."""
 
 from accounts.actor import Actor
+from accounts.crypto.errors import CryptoError
 from records import access
 from records.chain_words import raw
 from records.content import storing
 from records.crypto.description import open_content as open_file
-from records.crypto.errors import CryptoError
 from records.errors import AccessRefused, NotFound, StoreDown
 from records.models import ViewLog
 from records.services.documents import visible_state
