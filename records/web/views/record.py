@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.actor import Actor
 from chain.slots import folder_scope
+from records.errors import AccessRefused, Conflict
 from records.models import SelectionRecord
 from records.services import consent, documents, folders, log, reading
 from records.shapes import GrantView, RecordView
@@ -55,7 +56,7 @@ def download(_request: HttpRequest, actor: Actor, record: str, version: int) -> 
 @actor_view()
 def edit(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     """Mend title, kind and date; the file stays as it is."""
-    view = documents.get_record(actor=actor, record=record)
+    view = writable_record(actor, record)
 
     def save(data: dict[str, Any]) -> HttpResponse:
         documents.modify_description(
@@ -105,6 +106,16 @@ def close(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
         messages.success(request, "Closed. It takes no further versions.")
         return redirect("records:detail", record) if actor.kind == PATIENT else redirect("home")
     return render(request, "records/close.html", {"record": view, "own": actor.address == view.patient})
+
+
+def writable_record(actor: Actor, record: str) -> RecordView:
+    """The record, for a page that changes it. Raises AccessRefused, NotFound."""
+    view = documents.get_record(actor=actor, record=record)
+    if view.closed:
+        raise Conflict("This record is closed: it takes no further versions.")
+    if not view.can_write:
+        raise AccessRefused("You may read this record, not change it.", patient=view.patient, via=view.via)
+    return view
 
 
 def _readers(actor: Actor, record: RecordView) -> list[GrantView]:

@@ -15,10 +15,11 @@ from accounts.errors import AccountsError, VaultClosed
 from accounts.services.directory import parse_address
 from chain.errors import ChainError
 from records.errors import RecordsError
-from records.services import documents, folders, uploads
+from records.services import folders, uploads
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form, status_of
 from records.web.forms.documents import DescriptionForm, PatientForm, UploadForm, folder_choices
 from records.web.places import grant_from, own_places, places_for, writable_folders
+from records.web.views.record import writable_record
 
 PIECE = 256 * 1024  # bytes read from the socket at a time
 
@@ -64,7 +65,7 @@ def leave_record(request: HttpRequest, _actor: Actor) -> HttpResponse:
 @actor_view()
 def new_version(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     """Another file for a record; the former versions stay readable."""
-    now = documents.get_record(actor=actor, record=record)
+    now = writable_record(actor, record)
     form = UploadForm(
         request.POST or None,
         folders=[],
