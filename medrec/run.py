@@ -77,9 +77,11 @@ def _run(processes: Processes) -> None:
         say("medrec", line)
     _start_portal(processes, port)
     _wait_for_page(processes, f"http://127.0.0.1:{port}/")
-    sign_ins = seed_demo()
-    say("medrec", f"The portal is at {settings.PUBLIC_URL} (Ctrl-C stops it)")
-    for line in sign_ins:
+    try:
+        demo = seed_demo()
+    except CommandError as error:  # a portal without its demo is still a portal
+        demo = [str(error)]
+    for line in [f"The portal is at {settings.PUBLIC_URL} (Ctrl-C stops it)", *demo]:
         say("medrec", line)
     while True:
         time.sleep(0.3)

@@ -133,8 +133,8 @@ DISCHARGE_SUMMARY = _pdf(
         written_on=date(2025, 10, 21),
         heading="Discharge summary",
         paragraphs=[
-            "Total replacement of the left knee on 14 October, without complications. Walks with two crutches, "
-            "wound dry.",
+            "Total replacement of the left knee on 14 October, without complications. Wound dry, walks with "
+            "two crutches.",
             "Physiotherapy three times a week; thrombosis prophylaxis for five weeks.",
         ],
     ),
