@@ -144,7 +144,7 @@ def test_an_epoch_stands_once_in_a_payload() -> None:
 
 def test_a_count_beyond_the_payload_is_refused_at_once() -> None:
     with pytest.raises(BadPayload, match="cut"):
-        SelectionPayload.from_bytes(A + b"\xff\xff\xff\xff" + A + B + TERMS.to_bytes())
+        SelectionPayload.from_bytes(A + b"\x00\x01\x00\x00" + A + B + TERMS.to_bytes())
 
 
 def test_a_folders_newest_epoch_is_of_its_last_generation() -> None:
