@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  (Django's signatures)
 """Lists for administrators: ids, states and times. Nothing here opens, and nothing can be changed."""
 
 from django.contrib import admin

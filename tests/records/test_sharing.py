@@ -202,7 +202,7 @@ def test_a_selection_is_narrowed_by_kind_and_period(chain: ChainNode, patient: A
     assert read(clinic.doctor, wanted) == FILE
 
 
-def test_confirming_twice_grants_once(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+def test_confirming_twice_grants_once(patient: Actor, clinic: Clinic) -> None:
     proposal = grants.propose_grant(
         actor=patient,
         grantee=clinic.doctor.address,
@@ -246,7 +246,7 @@ def test_an_expired_grant_ends_and_its_folder_moves_at_the_next_opening(
     assert sweep_records() == 1
     assert sweep_records() == 0
     assert Errand.objects.filter(account=patient.address, kind="rekey-folder", state="open").count() == 1
-    assert run_errands(patient) == 1
+    run_errands(patient)
     assert current_epoch(patient.address, 1) == 1
     assert not Errand.objects.filter(kind="rekey-folder", state="open").exists()
 
@@ -266,10 +266,11 @@ def test_a_doctor_gives_up_and_cannot_come_back(chain: ChainNode, patient: Actor
         read(clinic.doctor, record)
     chain.settle()
     assert [view.state for view in consent.grants_by(actor=patient)] == ["given up"]
-    assert run_errands(patient) == 1
+    run_errands(patient)
+    assert current_epoch(patient.address, 1) == 1
 
 
-def test_the_inbox_cannot_be_shared(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+def test_the_inbox_cannot_be_shared(patient: Actor, clinic: Clinic) -> None:
     with pytest.raises(InvalidInput):
         grant(patient, clinic.doctor.address, clinic.via, folders=(0,))
 

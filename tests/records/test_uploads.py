@@ -12,7 +12,7 @@ from records.models import Upload
 from records.services import documents, reading, uploads
 from tests.chain_node import ChainNode
 from tests.people import make_patient
-from tests.records.conftest import FILE, LABORATORY, Clinic, pieces, upload
+from tests.records.conftest import FILE, LABORATORY, pieces, upload
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_a_record_waits_and_is_confirmed(chain: ChainNode, patient: Actor) -> No
     assert b"".join(opened.iterate(5, 17)) == FILE[5:17]
 
 
-def test_the_bytes_sent_twice_make_one_record(chain: ChainNode, patient: Actor) -> None:
+def test_the_bytes_sent_twice_make_one_record(patient: Actor) -> None:
     described = describe(patient)
     first = uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(FILE), length=len(FILE))
     again = uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(FILE), length=len(FILE))
@@ -57,7 +57,7 @@ def test_the_bytes_sent_twice_make_one_record(chain: ChainNode, patient: Actor) 
     assert len(documents.list_records(actor=patient, patient=patient.address)) == 1
 
 
-def test_bytes_arriving_through_two_requests_are_taken_once(chain: ChainNode, patient: Actor) -> None:
+def test_bytes_arriving_through_two_requests_are_taken_once(patient: Actor) -> None:
     described = describe(patient)
 
     def body() -> Iterator[bytes]:
@@ -70,7 +70,7 @@ def test_bytes_arriving_through_two_requests_are_taken_once(chain: ChainNode, pa
 
 
 def test_a_broken_stream_leaves_nothing_and_may_be_sent_again(
-    chain: ChainNode, patient: Actor, store_folder: Path
+    patient: Actor,
 ) -> None:
     described = describe(patient)
 
@@ -101,7 +101,7 @@ def test_a_broken_stream_leaves_nothing_and_may_be_sent_again(
     ],
 )
 def test_what_cannot_be_is_refused_with_its_field(
-    chain: ChainNode, patient: Actor, changes: dict[str, object], field: str
+    patient: Actor, changes: dict[str, object], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
         describe(patient, **changes)
@@ -110,7 +110,7 @@ def test_what_cannot_be_is_refused_with_its_field(
 
 
 def test_a_file_over_the_limit_is_stopped_while_it_arrives(
-    chain: ChainNode, patient: Actor, monkeypatch: pytest.MonkeyPatch
+    patient: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "UPLOAD_MAX_BYTES", 2000)
     with pytest.raises(TooLarge):
@@ -120,13 +120,13 @@ def test_a_file_over_the_limit_is_stopped_while_it_arrives(
         uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(FILE * 9), length=None)
 
 
-def test_an_empty_body_is_refused(chain: ChainNode, patient: Actor) -> None:
+def test_an_empty_body_is_refused(patient: Actor) -> None:
     described = describe(patient, size=None)
     with pytest.raises(InvalidInput, match="empty"):
         uploads.receive_upload(actor=patient, upload_id=described, stream=iter(()), length=None)
 
 
-def test_somebody_elses_upload_is_unknown(chain: ChainNode, patient: Actor) -> None:
+def test_somebody_elses_upload_is_unknown(patient: Actor) -> None:
     described = describe(patient)
     with pytest.raises(NotFound):
         uploads.receive_upload(
@@ -135,7 +135,7 @@ def test_somebody_elses_upload_is_unknown(chain: ChainNode, patient: Actor) -> N
 
 
 def test_a_store_that_is_down_takes_nothing(
-    chain: ChainNode, patient: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    patient: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described = describe(patient)
     blocked = tmp_path / "a file"
@@ -188,9 +188,7 @@ def test_a_mended_description_is_a_version_and_no_change_is_none(chain: ChainNod
     assert after.state == "confirmed"
 
 
-def test_no_plaintext_reaches_the_disk(
-    chain: ChainNode, patient: Actor, clinic: Clinic, store_folder: Path
-) -> None:
+def test_no_plaintext_reaches_the_disk(chain: ChainNode, patient: Actor, store_folder: Path) -> None:
     marks = [b"MARKED-CONTENT", b"MARKED-TITLE"]
     upload(patient, title="MARKED-TITLE", data=b"MARKED-CONTENT" * 20)
     chain.settle()

@@ -1,0 +1,147 @@
+# ruff: noqa: ARG002  (every handler takes the request)
+"""Requests, grants and the access history over the API."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.services.directory import person_of
+from records.api.base import ActorView, checked
+from records.api.shapes import (
+    ActShape,
+    AskShape,
+    EndShape,
+    GiveShape,
+    GiveUpShape,
+    GrantShape,
+    HistoryShape,
+    MeShape,
+    PatientShape,
+    ReasonShape,
+    RequestShape,
+)
+from records.services import consent, grants, log, requests, revocations
+
+
+class Me(ActorView):
+    """As whom the token acts."""
+
+    @extend_schema(operation_id="me", responses=MeShape)
+    def get(self, request: Request) -> Response:
+        """The account: address, name, institutions, fingerprint of the sharing key."""
+        person = person_of(self.actor.address)
+        body = {
+            "address": self.actor.address,
+            "kind": self.actor.kind,
+            "name": person.name,
+            "institutions": person.institutions,
+            "key_fingerprint": person.key_fingerprint,
+            "can_sign": self.actor.can_sign,
+        }
+        return Response(MeShape(body).data)
+
+
+class Requests(ActorView):
+    """Requests that the actor made, and those made to the actor."""
+
+    @extend_schema(operation_id="list_requests", responses=RequestShape(many=True))
+    def get(self, request: Request) -> Response:
+        """A patient gets those to answer, anybody else those made."""
+        own = self.actor.kind == "patient"
+        found = consent.requests_for(actor=self.actor) if own else consent.requests_by(actor=self.actor)
+        return Response(RequestShape(found, many=True).data)
+
+    @extend_schema(operation_id="request_access", request=AskShape, responses={201: RequestShape})
+    def post(self, request: Request) -> Response:
+        """Ask a patient for access. By e-mail, a link is mailed; known or unknown, the answer is the same."""
+        values = checked(AskShape, request.data)
+        if "email" in values:
+            view = requests.request_by_email(actor=self.actor, **values)
+        else:
+            view = requests.request_access(actor=self.actor, **values)
+        return Response(RequestShape(view).data, status=201)
+
+
+class OneRequest(ActorView):
+    """A request."""
+
+    @extend_schema(operation_id="get_request", responses=RequestShape)
+    def get(self, request: Request, asked: str) -> Response:
+        """For who asked and who is asked."""
+        return Response(RequestShape(consent.get_request(actor=self.actor, request=asked)).data)
+
+
+class Deny(ActorView):
+    """Refusing a request."""
+
+    @extend_schema(operation_id="deny_request", request=ReasonShape, responses=RequestShape)
+    def post(self, request: Request, asked: str) -> Response:
+        """With a reason that only its author can read."""
+        reason = checked(ReasonShape, request.data)["reason"]
+        requests.deny_request(actor=self.actor, request=asked, reason=reason)
+        return Response(RequestShape(consent.get_request(actor=self.actor, request=asked)).data)
+
+
+class Withdraw(ActorView):
+    """Taking a request back."""
+
+    @extend_schema(operation_id="withdraw_request", request=None, responses=RequestShape)
+    def post(self, request: Request, asked: str) -> Response:
+        """One's own."""
+        requests.withdraw_request(actor=self.actor, request=asked)
+        return Response(RequestShape(consent.get_request(actor=self.actor, request=asked)).data)
+
+
+class Grants(ActorView):
+    """Grants that the actor, a patient, has given."""
+
+    @extend_schema(operation_id="list_grants", responses=GrantShape(many=True))
+    def get(self, request: Request) -> Response:
+        """What waits, what holds, what has ended."""
+        return Response(GrantShape(consent.grants_by(actor=self.actor), many=True).data)
+
+    @extend_schema(operation_id="grant_access", request=GiveShape, responses={202: ActShape(many=True)})
+    def post(self, request: Request) -> Response:
+        """Give access; it opens once the chain has confirmed it."""
+        proposal = grants.propose_grant(actor=self.actor, **checked(GiveShape, request.data))
+        acts = grants.grant_access(actor=self.actor, proposal=proposal)
+        return Response(ActShape(acts, many=True).data, status=202)
+
+
+class Revoke(ActorView):
+    """Ending a grant that one gave."""
+
+    @extend_schema(operation_id="revoke_access", request=EndShape, responses={202: ActShape})
+    def post(self, request: Request) -> Response:
+        """Obeyed at once."""
+        act = revocations.revoke_access(actor=self.actor, **checked(EndShape, request.data))
+        return Response(ActShape(act).data, status=202)
+
+
+class GiveUp(ActorView):
+    """Ending a grant that one holds."""
+
+    @extend_schema(operation_id="give_up_access", request=GiveUpShape, responses={202: ActShape})
+    def post(self, request: Request) -> Response:
+        """Obeyed at once."""
+        act = revocations.give_up_access(actor=self.actor, **checked(GiveUpShape, request.data))
+        return Response(ActShape(act).data, status=202)
+
+
+class Patients(ActorView):
+    """Whose records the actor may open."""
+
+    @extend_schema(operation_id="list_patients", responses=PatientShape(many=True))
+    def get(self, request: Request) -> Response:
+        """Each with its scopes, by institution."""
+        return Response(PatientShape(consent.patients_of(actor=self.actor), many=True).data)
+
+
+class History(ActorView):
+    """Who looked at what, and every step of consent."""
+
+    @extend_schema(operation_id="access_history", responses=HistoryShape(many=True))
+    def get(self, request: Request) -> Response:
+        """One's own, newest first."""
+        lines = log.access_history(actor=self.actor, patient=self.actor.address)
+        return Response(HistoryShape(lines, many=True).data)

@@ -1,0 +1,162 @@
+# ruff: noqa: ARG002  (every handler takes the request)
+"""Records over the API: list, look, open, send, mend, move, close."""
+
+from itertools import chain as joined
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from records.api.base import ActorView, body_of, checked, length_of
+from records.api.shapes import (
+    ActShape,
+    DescriptionShape,
+    FolderShape,
+    ListQuery,
+    MoveShape,
+    RecordShape,
+    UploadAnswer,
+    UploadShape,
+)
+from records.services import documents, folders, inbox, reading, uploads
+
+
+class Records(ActorView):
+    """A patient's records, as the actor may see them."""
+
+    @extend_schema(operation_id="list_records", parameters=[ListQuery], responses=RecordShape(many=True))
+    def get(self, request: Request) -> Response:
+        """One's own, or with `patient` (and `via`) those of a patient who granted access."""
+        query = checked(ListQuery, request.query_params)
+        found = documents.list_records(
+            actor=self.actor,
+            patient=query.get("patient", self.actor.address),
+            via=query.get("via"),
+            folder=query.get("folder"),
+        )
+        return Response(RecordShape(found, many=True).data)
+
+
+class OneRecord(ActorView):
+    """A record and its versions."""
+
+    @extend_schema(operation_id="get_record", responses=RecordShape)
+    def get(self, request: Request, record: str) -> Response:
+        """Everything but the content."""
+        return Response(RecordShape(documents.get_record(actor=self.actor, record=record)).data)
+
+    @extend_schema(operation_id="mend_record", request=DescriptionShape, responses=RecordShape)
+    def patch(self, request: Request, record: str) -> Response:
+        """Another title, kind or date: a new version of the same content."""
+        values = checked(DescriptionShape, request.data)
+        view = documents.modify_description(actor=self.actor, record=record, **values)
+        return Response(RecordShape(view).data)
+
+
+class Content(ActorView):
+    """The file itself."""
+
+    @extend_schema(
+        operation_id="get_content",
+        parameters=[OpenApiParameter("version", int)],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, record: str) -> StreamingHttpResponse:
+        """Decrypted as it goes out. The patient sees that it was opened."""
+        asked = request.query_params.get("version", "")
+        version = int(asked) if asked.isdigit() else None
+        opened = reading.open_content(actor=self.actor, record=record, version=version)
+        chunks = opened.iterate(0, opened.size)
+        # The first chunk is opened before the status line is sent.
+        first = next(chunks, b"")
+        answer = StreamingHttpResponse(joined([first], chunks), content_type=opened.media_type)
+        answer["Content-Length"] = str(opened.size)
+        answer["Content-Disposition"] = content_disposition_header(True, opened.file_name) or "attachment"
+        answer["Cache-Control"] = "private, no-store"
+        return answer
+
+
+class Move(ActorView):
+    """Filing and moving."""
+
+    @extend_schema(operation_id="move_record", request=MoveShape, responses=RecordShape)
+    def post(self, request: Request, record: str) -> Response:
+        """Out of the inbox, or into another folder."""
+        view = documents.move_record(actor=self.actor, record=record, **checked(MoveShape, request.data))
+        return Response(RecordShape(view).data)
+
+
+class Close(ActorView):
+    """Closing."""
+
+    @extend_schema(operation_id="close_record", request=None, responses=ActShape)
+    def post(self, request: Request, record: str) -> Response:
+        """Entered in error (its patient), withdrawn from the inbox (its author)."""
+        act = documents.close_record(actor=self.actor, record=record)
+        return Response(ActShape(act).data, status=202)
+
+
+class Refuse(ActorView):
+    """Refusing what lies in the inbox."""
+
+    @extend_schema(operation_id="refuse_record", request=None, responses=ActShape)
+    def post(self, request: Request, record: str) -> Response:
+        """It takes no further versions."""
+        act = inbox.refuse_record(actor=self.actor, record=record)
+        return Response(ActShape(act).data, status=202)
+
+
+class Uploads(ActorView):
+    """Describing an upload."""
+
+    @extend_schema(operation_id="describe_upload", request=UploadShape, responses={201: UploadAnswer})
+    def post(self, request: Request) -> Response:
+        """Then PUT the bytes to `uploads/<id>/content`. With `replaces`: a new version of that record."""
+        view = uploads.describe_upload(actor=self.actor, **checked(UploadShape, request.data))
+        return Response(UploadAnswer(view).data, status=201)
+
+
+class OneUpload(ActorView):
+    """The state of an upload."""
+
+    @extend_schema(operation_id="get_upload", responses=UploadAnswer)
+    def get(self, request: Request, upload: str) -> Response:
+        """described, receiving or done."""
+        return Response(UploadAnswer(uploads.get_upload(actor=self.actor, upload_id=upload)).data)
+
+
+class UploadContent(ActorView):
+    """The bytes of an upload."""
+
+    @extend_schema(
+        operation_id="send_content",
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses={201: RecordShape},
+    )
+    def put(self, request: Request, upload: str) -> Response:
+        """The file as the raw body. Sent again, it has one effect."""
+        view = uploads.receive_upload(
+            actor=self.actor, upload_id=upload, stream=body_of(request), length=length_of(request)
+        )
+        return Response(RecordShape(view).data, status=201)
+
+
+class Folders(ActorView):
+    """One's own folders."""
+
+    @extend_schema(operation_id="list_folders", responses=FolderShape(many=True))
+    def get(self, request: Request) -> Response:
+        """All but the inbox, which is number 0."""
+        return Response(FolderShape(folders.list_folders(actor=self.actor), many=True).data)
+
+    @extend_schema(operation_id="create_folder", request=FolderShape, responses={201: FolderShape})
+    def post(self, request: Request) -> Response:
+        """A new folder."""
+        name = checked(FolderShape, request.data)["name"]
+        number = folders.create_folder(actor=self.actor, name=name)
+        body: dict[str, Any] = {"number": number, "name": name, "record_count": 0}
+        return Response(body, status=201)

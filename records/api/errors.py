@@ -1,0 +1,48 @@
+"""One shape for every refusal: {"error": words, "field": ..., "fields": ...} with its status."""
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as rest_handler
+
+from accounts.errors import AccountsError, ReadOnlyToken, VaultClosed
+from chain.errors import ActConflict, ActError, ChainError
+from records.errors import InvalidInput, RecordsError
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer what a service raised; anything unknown stays a 500."""
+    if isinstance(error, RecordsError):
+        body = {"error": str(error)}
+        if isinstance(error, InvalidInput):
+            body["field"] = error.field
+        return Response(body, status=error.status)
+    if isinstance(error, AccountsError):
+        closed = isinstance(error, (ReadOnlyToken, VaultClosed))
+        return Response({"error": str(error)}, status=403 if closed else 400)
+    if isinstance(error, ChainError):
+        return Response({"error": _chain_words(error)}, status=_chain_status(error))
+    answer = rest_handler(error, context)
+    if answer is not None:
+        answer.data = _rest_body(error, answer.data)
+    return answer
+
+
+def _chain_status(error: ChainError) -> int:
+    if isinstance(error, ActConflict):
+        return status.HTTP_409_CONFLICT
+    return 400 if isinstance(error, ActError) else status.HTTP_503_SERVICE_UNAVAILABLE
+
+
+def _chain_words(error: ChainError) -> str:
+    if isinstance(error, (ActConflict, ActError)):
+        return str(error)
+    return "The chain cannot be reached. Nothing was saved; try again."
+
+
+def _rest_body(error: Exception, data: Any) -> dict[str, Any]:
+    if isinstance(error, ValidationError):
+        return {"error": "Some fields are not right.", "fields": data}
+    return {"error": str(data.get("detail", "")) if isinstance(data, dict) else str(data)}

@@ -1,0 +1,278 @@
+"""What the API takes and gives."""
+
+from rest_framework import serializers
+
+from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
+from records.services.terms import DAYS_MAX
+
+PERMISSIONS = [("read", "Read"), ("write", "Read, add and modify")]
+
+
+class AddressField(serializers.RegexField):
+    """An account's address."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(r"^0x[0-9a-fA-F]{40}$", help_text="EIP-55 checksummed address.", **kwargs)
+
+
+class VersionShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A version of a record."""
+
+    version = serializers.IntegerField()
+    number = serializers.IntegerField()
+    author = serializers.CharField()
+    via = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.CharField()
+    service_date = serializers.DateField(allow_null=True)
+    file_name = serializers.CharField()
+    media_type = serializers.CharField()
+    size = serializers.IntegerField()
+    content = serializers.CharField(help_text="CID of the ciphertext.")
+    state = serializers.CharField()
+    block_number = serializers.IntegerField(allow_null=True)
+    tx_hash = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    readable = serializers.BooleanField()
+
+
+class RecordShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A record; `state` is waiting, confirmed or failed."""
+
+    record = serializers.CharField()
+    patient = serializers.CharField()
+    author = serializers.CharField()
+    author_name = serializers.CharField()
+    via = serializers.CharField()
+    folder = serializers.IntegerField()
+    folder_name = serializers.CharField()
+    version = serializers.IntegerField()
+    title = serializers.CharField()
+    kind = serializers.CharField()
+    kind_name = serializers.CharField()
+    service_date = serializers.DateField(allow_null=True)
+    file_name = serializers.CharField()
+    media_type = serializers.CharField()
+    size = serializers.IntegerField()
+    state = serializers.CharField()
+    error = serializers.CharField()
+    block_number = serializers.IntegerField(allow_null=True)
+    tx_hash = serializers.CharField()
+    can_write = serializers.BooleanField()
+    closed = serializers.CharField()
+    readable = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    versions = VersionShape(many=True)
+
+
+class DescriptionShape(serializers.Serializer):  # type: ignore[type-arg]
+    """What a person writes about a record."""
+
+    title = serializers.CharField(max_length=200)
+    kind = serializers.ChoiceField(choices=KIND_CHOICES)
+    service_date = serializers.DateField(allow_null=True, default=None)
+    via = serializers.CharField(allow_blank=True, default="")
+
+
+class UploadShape(DescriptionShape):
+    """An upload, described; its bytes follow as the raw body of a PUT."""
+
+    patient = AddressField(required=False, default=None, allow_null=True)
+    folder = serializers.IntegerField(min_value=0, max_value=65_535, default=None, allow_null=True)
+    nonce = serializers.CharField(allow_blank=True, default="", trim_whitespace=False)
+    file_name = serializers.CharField(max_length=255)
+    media_type = serializers.CharField(allow_blank=True, default="")
+    size = serializers.IntegerField(min_value=0, default=None, allow_null=True)
+    replaces = serializers.CharField(default=None, allow_null=True)
+
+
+class UploadAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """Where the bytes go."""
+
+    id = serializers.UUIDField()
+    record = serializers.CharField()
+    state = serializers.CharField()
+    size = serializers.IntegerField(allow_null=True)
+    max_bytes = serializers.IntegerField()
+
+
+class FolderShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A folder of one's own."""
+
+    number = serializers.IntegerField(read_only=True)
+    name = serializers.CharField(max_length=255)
+    record_count = serializers.IntegerField(read_only=True)
+
+
+class MoveShape(serializers.Serializer):  # type: ignore[type-arg]
+    """Into which folder."""
+
+    folder = serializers.IntegerField(min_value=1, max_value=65_535)
+
+
+class ReasonShape(serializers.Serializer):  # type: ignore[type-arg]
+    """Why; may be empty."""
+
+    reason = serializers.CharField(allow_blank=True, default="", max_length=1000)
+
+
+class TermsShape(serializers.Serializer):  # type: ignore[type-arg]
+    """What is asked for."""
+
+    purpose = serializers.CharField()
+    kinds = serializers.ListField(child=serializers.CharField())
+    write = serializers.BooleanField()
+    days = serializers.IntegerField()
+    note = serializers.CharField()
+
+
+class RequestShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A request, on the chain or mailed."""
+
+    id = serializers.CharField()
+    by_email = serializers.BooleanField()
+    patient = serializers.CharField()
+    author = serializers.CharField()
+    author_name = serializers.CharField()
+    via = serializers.CharField()
+    via_name = serializers.CharField()
+    terms = TermsShape(allow_null=True)
+    state = serializers.CharField()
+    reason = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+
+
+class AskShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A request to a patient, by address or by e-mail: exactly one of them."""
+
+    patient = AddressField(required=False)
+    email = serializers.EmailField(required=False)
+    via = AddressField()
+    purpose = serializers.ChoiceField(choices=PURPOSE_CHOICES)
+    kinds = serializers.ListField(child=serializers.ChoiceField(choices=KIND_CHOICES), default=list)
+    permissions = serializers.ChoiceField(choices=PERMISSIONS, default="read")
+    days = serializers.IntegerField(min_value=1, max_value=DAYS_MAX)
+    note = serializers.CharField(allow_blank=True, default="", max_length=2000)
+
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
+        """One way to name the patient."""
+        if ("patient" in attrs) == ("email" in attrs):
+            raise serializers.ValidationError("Name the patient by `patient` or by `email`.")
+        return attrs
+
+
+class GrantShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A grant, as its patient sees it."""
+
+    grantee = serializers.CharField()
+    grantee_name = serializers.CharField()
+    via = serializers.CharField()
+    scope = serializers.CharField()
+    scope_kind = serializers.CharField()
+    scope_name = serializers.CharField()
+    record_count = serializers.IntegerField()
+    write = serializers.BooleanField()
+    not_before = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    days_left = serializers.IntegerField()
+    state = serializers.CharField()
+    request = serializers.CharField()
+
+
+class GiveShape(serializers.Serializer):  # type: ignore[type-arg]
+    """Access to give: folders, records, or a selection by kind and period."""
+
+    grantee = AddressField()
+    via = serializers.CharField(allow_blank=True, default="")
+    folders = serializers.ListField(child=serializers.IntegerField(min_value=1), default=list)
+    records = serializers.ListField(child=serializers.CharField(), default=list)
+    selection = serializers.BooleanField(default=False)
+    kinds = serializers.ListField(child=serializers.ChoiceField(choices=KIND_CHOICES), default=list)
+    since = serializers.DateField(default=None, allow_null=True)
+    until = serializers.DateField(default=None, allow_null=True)
+    permissions = serializers.ChoiceField(choices=PERMISSIONS, default="read")
+    not_before = serializers.DateTimeField(default=None, allow_null=True)
+    expires_at = serializers.DateTimeField()
+    request = serializers.CharField(default=None, allow_null=True)
+
+
+class EndShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A grant to end."""
+
+    grantee = AddressField()
+    via = serializers.CharField(allow_blank=True, default="")
+    scope = serializers.RegexField(r"^0x[0-9a-f]{64}$")
+
+
+class GiveUpShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A grant of one's own to give back."""
+
+    patient = AddressField()
+    via = serializers.CharField(allow_blank=True, default="")
+    scope = serializers.RegexField(r"^0x[0-9a-f]{64}$")
+
+
+class ActShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A signed act on its way to the chain."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    error = serializers.CharField()
+
+
+class ScopeShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A scope that a doctor holds."""
+
+    scope = serializers.CharField()
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    write = serializers.BooleanField()
+    expires_at = serializers.DateTimeField()
+    days_left = serializers.IntegerField()
+
+
+class PatientShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A patient of whom the actor holds grants."""
+
+    address = serializers.CharField()
+    name = serializers.CharField()
+    via = serializers.CharField()
+    via_name = serializers.CharField()
+    scopes = ScopeShape(many=True)
+    days_left = serializers.IntegerField()
+
+
+class HistoryShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A line of the access history."""
+
+    at = serializers.DateTimeField()
+    what = serializers.CharField()
+    words = serializers.CharField()
+    who = serializers.CharField()
+    who_name = serializers.CharField()
+    via = serializers.CharField()
+    record = serializers.CharField()
+    title = serializers.CharField()
+    state = serializers.CharField()
+    block_number = serializers.IntegerField(allow_null=True)
+    tx_hash = serializers.CharField()
+
+
+class MeShape(serializers.Serializer):  # type: ignore[type-arg]
+    """As whom the token acts."""
+
+    address = serializers.CharField()
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    institutions = serializers.ListField(child=serializers.CharField())
+    key_fingerprint = serializers.CharField()
+    can_sign = serializers.BooleanField()
+
+
+class ListQuery(serializers.Serializer):  # type: ignore[type-arg]
+    """Whose records, through which institution, in which folder."""
+
+    patient = AddressField(required=False)
+    via = serializers.CharField(required=False)
+    folder = serializers.IntegerField(required=False, min_value=0)

@@ -1,0 +1,37 @@
+"""Addresses of the API, version 1."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+
+from records.api import consent, documents
+
+app_name = "api"
+
+# Whoever writes an integration reads it before having a token.
+schema = SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[])
+
+urlpatterns = [
+    path(
+        "schema", SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"
+    ),
+    path("me", consent.Me.as_view(), name="me"),
+    path("records", documents.Records.as_view(), name="records"),
+    path("records/<str:record>", documents.OneRecord.as_view(), name="record"),
+    path("records/<str:record>/content", documents.Content.as_view(), name="content"),
+    path("records/<str:record>/move", documents.Move.as_view(), name="move"),
+    path("records/<str:record>/close", documents.Close.as_view(), name="close"),
+    path("records/<str:record>/refuse", documents.Refuse.as_view(), name="refuse"),
+    path("uploads", documents.Uploads.as_view(), name="uploads"),
+    path("uploads/<uuid:upload>", documents.OneUpload.as_view(), name="upload"),
+    path("uploads/<uuid:upload>/content", documents.UploadContent.as_view(), name="upload-content"),
+    path("folders", documents.Folders.as_view(), name="folders"),
+    path("patients", consent.Patients.as_view(), name="patients"),
+    path("requests", consent.Requests.as_view(), name="requests"),
+    path("requests/<str:asked>", consent.OneRequest.as_view(), name="request"),
+    path("requests/<str:asked>/deny", consent.Deny.as_view(), name="deny"),
+    path("requests/<str:asked>/withdraw", consent.Withdraw.as_view(), name="withdraw"),
+    path("grants", consent.Grants.as_view(), name="grants"),
+    path("grants/revoke", consent.Revoke.as_view(), name="revoke"),
+    path("grants/give-up", consent.GiveUp.as_view(), name="give-up"),
+    path("history", consent.History.as_view(), name="history"),
+]
