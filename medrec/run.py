@@ -41,6 +41,7 @@ def main() -> int:
         signal.signal(number, _stop)
     if options.end_with_parent:
         end_with_parent(signal.SIGTERM)
+    os.umask(0o077)  # what it keeps is for nobody else on this machine
     processes = Processes()
     try:
         _run(processes)
@@ -131,7 +132,7 @@ def _start_portal(processes: Processes, port: int) -> None:
     patience = ["--timeout", "120", "--graceful-timeout", "8"]
     bind = ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "warning"]
     processes.start("web", python, "-m", "gunicorn", "medrec.wsgi", *bind, *threads, *patience)
-    celery = [python, "-m", "celery", "-A", "medrec"]
+    celery = [python, "-m", "celery", "--quiet", "-A", "medrec"]
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     pool = ["--pool", "threads", "--concurrency", "4", "--loglevel", "warning"]
     processes.start("worker", *celery, "worker", *pool, *alone)
