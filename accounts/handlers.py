@@ -9,9 +9,11 @@ from django.db.models import Model
 from eth_utils.crypto import keccak
 
 from accounts.models import Admission, Affiliation, Institution, PublishedKey
-from accounts.services import affiliations, errands
+from accounts.services import affiliations, errands, institution_keys
 from chain.handlers import on_act_settled, on_event, on_reset
-from chain.models import Act, Event
+from chain.models import Act, ActState, Event
+
+LOST = (ActState.FAILED, ActState.RETURNED)
 
 
 @on_event("KeyPublished")
@@ -54,12 +56,25 @@ def record_leaving(event: Event) -> None:
 
 @on_act_settled("PublishKey")
 def publish_again(act: Act) -> None:
-    """A key whose publication did not land becomes its account's errand again."""
-    if (
-        act.state in ("failed", "returned")
-        and not PublishedKey.objects.filter(account=act.author, version=act.fields["version"]).exists()
-    ):
+    """A key whose publication did not land becomes an errand of its account (or its managers) again."""
+    version = act.fields["version"]
+    if act.state not in LOST or PublishedKey.objects.filter(account=act.author, version=version).exists():
+        return
+    institution = Institution.objects.filter(address=act.author).first()
+    if institution is None:
         errands.add_errand(account=act.author, kind="publish-key", subject=act.author)
+    else:
+        institution_keys.leave_errand_for_managers(institution, "publish-institution-key", str(version))
+
+
+@on_act_settled("AffiliateDoctor")
+def ask_to_affiliate_again(act: Act) -> None:
+    """An affiliation that did not land asks its managers for another click."""
+    institution = Institution.objects.filter(address=act.author).first()
+    doctor = act.fields["doctor"]
+    lost = act.state in LOST and act.fields["affiliated"]
+    if lost and institution is not None and doctor in affiliations.doctors_of(institution):
+        institution_keys.leave_errand_for_managers(institution, "affiliate-doctor", doctor)
 
 
 @on_reset

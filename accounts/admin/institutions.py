@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import slugify
 
 from accounts.admin.people import ReadOnlyAdmin
 from accounts.errors import NotAllowed
@@ -97,7 +96,7 @@ class InstitutionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Institution, form: Any, change: bool) -> None:
         """The slug comes from the name."""
         if not obj.slug:
-            obj.slug = slugify(obj.name)[:60] or str(obj.pk)
+            obj.slug = invitations.free_slug(obj.name)
         super().save_model(request, obj, form, change)
 
     def save_formset(

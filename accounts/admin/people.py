@@ -57,6 +57,11 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     filter_horizontal = ("groups",)
     inlines = (AccountInline,)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
+        """Only a superuser makes administrators."""
+        powers = ("is_staff", "is_superuser", "groups")
+        return self.readonly_fields + (() if getattr(request.user, "is_superuser", False) else powers)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """With what the list shows, in one query."""
         found: QuerySet[User] = super().get_queryset(request)

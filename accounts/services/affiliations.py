@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.urls import reverse
 
-from accounts.crypto.keys import SharingKey, sharing_seed, signing_key
+from accounts.crypto.keys import signing_key
 from accounts.errors import NoPublishedKey, NotAllowed
 from accounts.models import Account, Affiliation, Errand, Institution, Membership, SealedKey
 from accounts.services import directory, errands, institution_keys
 from accounts.services.institution_keys import INDEX
+from accounts.services.keys import is_published_or_waiting
 from chain.acts import prepare_act, sign_act
 from chain.models import Act
 from chain.outbox import next_number, submit_act
@@ -98,9 +99,7 @@ def rotate_sharing_key(actor: "Actor", institution: Institution, entropy: bytes)
     """
     account = institution_keys.institution_account(institution)
     version = account.key_version + 1
-    key = SharingKey(sharing_seed(entropy, INDEX, account.generation, version))
-    act = prepare_act("PublishKey", author=account.address, version=version, key="0x" + key.public.hex())
-    signed = sign_act(act, signing_key(entropy, INDEX))
+    signed = institution_keys.sign_publication(institution.address, entropy, version)
     rows, later = _seal_to_doctors(actor, institution, entropy, version)
     with transaction.atomic():
         if not Account.objects.filter(pk=account.pk, key_version=version - 1).update(key_version=version):
@@ -152,6 +151,21 @@ def rotate_after_leaving(actor: "Actor", errand: Errand) -> bool:
     before = errand.details["version"]
     if institution_keys.institution_account(institution).key_version == before:
         rotate_sharing_key(actor, institution, entropy)
+    return True
+
+
+@errands.runs_errand("publish-institution-key")
+def publish_institution_key(actor: "Actor", errand: Errand) -> bool:
+    """A version of the institution's sharing key whose publication did not land is published again."""
+    institution_id, version = errand.subject.split(":")
+    institution = Institution.objects.get(pk=institution_id)
+    entropy = institution_keys.open_entropy(actor, institution)
+    newest = institution_keys.institution_account(institution).key_version
+    if int(version) != newest or is_published_or_waiting(institution.address, newest):
+        return errands.settle_errand(errand, dropped=True)
+    signed = institution_keys.sign_publication(institution.address, entropy, newest)
+    with transaction.atomic():
+        submit_act(signed)
     return True
 
 

@@ -11,6 +11,7 @@ from accounts.errors import NotAllowed
 from accounts.models import Account, Institution, Membership, SealedKey
 from accounts.services import errands
 from accounts.services.directory import PublicKey
+from chain.acts import SignedAct, prepare_act, sign_act
 
 if TYPE_CHECKING:
     from accounts.actor import Actor
@@ -61,6 +62,13 @@ def seal_seeds(
         row.sealed = seal(recipient.key, key_info(origin, row), seed)
         rows.append(row)
     return rows
+
+
+def sign_publication(address: str, entropy: bytes, version: int) -> SignedAct:
+    """The signed publication of a version of the institution's sharing key."""
+    key = SharingKey(sharing_seed(entropy, INDEX, 0, version))
+    act = prepare_act("PublishKey", author=address, version=version, key=key.public)
+    return sign_act(act, signing_key(entropy, INDEX))
 
 
 def save_sealed_keys(rows: Iterable[SealedKey]) -> None:

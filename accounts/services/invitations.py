@@ -16,13 +16,13 @@ from django.utils.text import slugify
 
 from accounts.actor import Actor
 from accounts.crypto.bundle import KeyBundle
-from accounts.crypto.keys import SharingKey, address_of, sharing_seed, signing_key
+from accounts.crypto.keys import address_of, signing_key
 from accounts.crypto.phrase import new_entropy
 from accounts.errors import InvitationRefused, NotAllowed
 from accounts.models import Account, Errand, Institution, Invitation, Membership, User
 from accounts.notifications import send_link
-from accounts.services import errands, institution_keys, signup
-from chain.acts import SignedAct, prepare_act, sign_act
+from accounts.services import directory, errands, institution_keys, signup
+from chain.acts import SignedAct
 from chain.outbox import submit_act
 
 if TYPE_CHECKING:
@@ -33,10 +33,17 @@ VALID_FOR = timedelta(days=7)
 
 def create_institution(*, name: str) -> Institution:
     """An institution without keys; its first manager's acceptance makes them. Raises ValidationError."""
-    institution = Institution(name=name.strip(), slug=slugify(name)[:60])
+    institution = Institution(name=name.strip(), slug=free_slug(name))
     institution.full_clean()
     institution.save()
     return institution
+
+
+def free_slug(name: str) -> str:
+    """A slug from the name that no other institution has."""
+    slug = slugify(name)[:50] or "institution"
+    taken = Institution.objects.filter(slug=slug).exists()
+    return f"{slug}-{secrets.token_hex(4)}" if taken else slug
 
 
 def invite_member(*, institution: Institution, email: str, role: str, invited_by: User | None) -> str:
@@ -139,13 +146,10 @@ def _make_institution_keys(actor: Actor, institution: Institution) -> bool:
     False if another manager has just done so.
     """
     entropy = new_entropy()
-    key = signing_key(entropy, institution_keys.INDEX)
-    address = address_of(key)
-    institution.address = address
+    institution.address = address_of(signing_key(entropy, institution_keys.INDEX))
     sealed = institution_keys.seal_entropy(actor.origin, institution, entropy, actor.own_public_key)
-    public = SharingKey(sharing_seed(entropy, institution_keys.INDEX, 0, 1)).public
-    act = prepare_act("PublishKey", author=address, version=1, key="0x" + public.hex())
-    return _save_institution_keys(institution, sealed, sign_act(act, key))
+    publish = institution_keys.sign_publication(institution.address, entropy, 1)
+    return _save_institution_keys(institution, sealed, publish)
 
 
 def _save_institution_keys(institution: Institution, sealed: "SealedKey", publish: SignedAct) -> bool:
@@ -168,8 +172,6 @@ def _save_institution_keys(institution: Institution, sealed: "SealedKey", publis
 @errands.runs_errand("seal-entropy")
 def seal_entropy_to_manager(actor: Actor, errand: Errand) -> bool:
     """Hand the institution's entropy to a manager who joined later, once his or her key is confirmed."""
-    from accounts.services import directory
-
     institution_id, address = errand.subject.split(":")
     institution = Institution.objects.get(pk=institution_id)
     newcomer = Account.objects.filter(address=address).first()

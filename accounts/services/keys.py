@@ -22,7 +22,7 @@ def publish_own_key(actor: "Actor", errand: Errand) -> bool:  # noqa: ARG001
     key = actor.own_public_key
     if is_published_or_waiting(actor.address, key.version):
         return True
-    act = prepare_act("PublishKey", author=actor.address, version=key.version, key="0x" + key.key.hex())
+    act = prepare_act("PublishKey", author=actor.address, version=key.version, key=key.key)
     signed = actor.sign(act)
     with transaction.atomic():
         submit_act(signed)

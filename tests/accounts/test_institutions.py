@@ -20,7 +20,12 @@ from accounts.services import (
     signup,
     vaults,
 )
+from chain import keys
+from chain.deploying import send_and_wait
+from chain.errors import MissingKey
+from chain.handlers import announce_act
 from chain.models import Act
+from chain.signer import address_of_key
 from tests.accounts.conftest import mailed_code, mailed_link, sign_in
 from tests.chain_node import ChainNode
 from tests.people import BORN, PASSWORD, join, make_doctor, make_institution, make_patient, make_person
@@ -241,3 +246,41 @@ def test_the_managers_page_invites_and_affiliates_and_is_nobody_elses(chain: Cha
     assert Client().get(page)["Location"].startswith("/accounts/login/")
     assert sign_in(doctor.user).post(f"{page}leave/")["Location"] == "/profile/"
     assert not directory.is_affiliated(institution.address, doctor.address)
+
+
+def test_without_the_admission_key_the_portal_says_which_call_admits(
+    chain: ChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    institution, _ = make_institution()
+    key = keys.admission_key()
+
+    def no_key() -> bytes:
+        raise MissingKey("There is no admission key.")
+
+    monkeypatch.setattr(admissions, "admission_key", no_key)
+    with pytest.raises(NotAllowed, match="does not hold"):
+        admissions.admit_institution(institution=institution, admitted=True)
+    sender = address_of_key(key)
+    call = admissions.admission_call(institution, admitted=True, sender=sender)
+    assert call.arguments["institution"] == institution.address
+    # Whoever holds the role sends exactly this, and the event admits.
+    chain.fund(sender)
+    send_and_wait(key, call.contract, data=bytes.fromhex(call.data[2:]), gas=200_000)
+    chain.settle()
+    assert admissions.admission_state(institution) == "admitted"
+
+
+def test_an_act_that_did_not_land_asks_for_itself_again(chain: ChainNode) -> None:
+    institution, manager = make_institution()
+    doctor = make_doctor(institution)
+    act = affiliations.affiliate_doctor(actor=manager, institution=institution, doctor=doctor.address)
+    published = Act.objects.get(kind="PublishKey", author=institution.address)
+    Act.objects.filter(pk__in=(act.pk, published.pk)).update(state="failed")
+    for row in Act.objects.filter(state="failed"):
+        announce_act(row)
+    kinds = set(Errand.objects.filter(account=manager.address, state="open").values_list("kind", flat=True))
+    assert {"affiliate-doctor", "publish-institution-key"} <= kinds
+    Act.objects.filter(pk=published.pk).delete()
+    errands.run_errands(manager)
+    assert Act.objects.waiting().filter(kind="PublishKey", author=institution.address).exists()
+    del chain
