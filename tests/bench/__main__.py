@@ -1,4 +1,4 @@
-"""`make bench`: measures everything, writes build/bench.json, prints a table; fails where a limit is not kept."""
+"""`make bench`: measures, writes build/bench.json, prints a table; fails where a limit is not kept."""
 
 import importlib
 import json

@@ -25,7 +25,8 @@ class Portal:
     url: str
     rpc_url: str
     log: Path
-    seconds: float  # from the command to the address on the terminal
+    environment: dict[str, str]
+    seconds: float = 0.0  # from the command to the address on the terminal
 
     def said(self) -> str:
         """Its output so far."""
@@ -64,10 +65,10 @@ def portal_environment(var: Path, *, demo: bool = False) -> dict[str, str]:
 
 
 @contextmanager
-def run_portal(var: Path, *, demo: bool = False) -> Iterator[Portal]:
+def run_portal(var: Path, *, demo: bool = False, settings: dict[str, str] | None = None) -> Iterator[Portal]:
     """Start the portal, wait for its address; it is killed at the end if it still runs."""
     var.mkdir(parents=True, exist_ok=True)
-    environment = portal_environment(var, demo=demo)
+    environment = portal_environment(var, demo=demo) | (settings or {})
     log = var / "run.log"
     began = time.monotonic()
     with log.open("wb") as output:
@@ -80,7 +81,8 @@ def run_portal(var: Path, *, demo: bool = False) -> Iterator[Portal]:
             stderr=subprocess.STDOUT,
         )
     url = f"http://127.0.0.1:{environment['PORT']}"
-    portal = Portal(process, url, f"http://127.0.0.1:{environment['LOCALCHAIN_PORT']}", log, 0.0)
+    rpc_url = f"http://127.0.0.1:{environment['LOCALCHAIN_PORT']}"
+    portal = Portal(process, url, rpc_url, log, environment)
     try:
         while READY not in portal.said():
             if process.poll() is not None or time.monotonic() - began > START_SECONDS:
