@@ -65,7 +65,7 @@ def window(chromium: Browser, demo_portal: Portal) -> Iterator[Window]:
 def sign_in(page: Page, email: str, password: str) -> None:
     """Through the sign-in page, until the home page of the account that acts."""
     page.goto("/accounts/login/")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
     page.locator("main").get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")

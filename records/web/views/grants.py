@@ -1,5 +1,6 @@
 """Giving access and taking it back: choose, see exactly what is signed, confirm."""
 
+import json
 from datetime import date, datetime, time
 from typing import Any
 
@@ -88,24 +89,19 @@ def _choose(
     )
 
     def propose(data: dict[str, Any]) -> HttpResponse:
-        via = (
-            asked.via
-            if asked
-            else data.get("via", grantee if person.kind == Account.Kind.INSTITUTION else "")
-        )
+        own = grantee if person.kind == Account.Kind.INSTITUTION else ""
         proposal = grants.propose_grant(
             actor=actor,
             grantee=grantee,
-            via=via,
+            via=asked.via if asked else data.get("via", own),
             **_scopes(data),
             permissions="read" if data["what"] == SELECTION else data["permissions"],
             not_before=None,
             expires_at=_end_of(data["expires_at"]),
             request=asked.id if asked else None,
         )
-        return render(
-            request, "records/grant_confirm.html", {"proposal": proposal, "person": person, "asked": asked}
-        )
+        acts = [(act.words, _message(act.typed_data)) for act in proposal.acts]
+        return render(request, "records/grant_confirm.html", {"proposal": proposal, "acts": acts})
 
     done, status = run_form(form, propose)
     context = {"form": form, "person": person, "asked": asked}
@@ -122,6 +118,12 @@ def give_up(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
     )
     messages.success(request, "Given back. You have that access no longer.")
     return redirect("home")
+
+
+def _message(typed_data: dict[str, Any]) -> str:
+    """An EIP-712 message to be read: what it says first, its types last."""
+    parts = ("primaryType", "message", "domain", "types")
+    return json.dumps({part: typed_data[part] for part in parts}, indent=2)
 
 
 def _scopes(data: dict[str, Any]) -> dict[str, Any]:

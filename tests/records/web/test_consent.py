@@ -42,6 +42,7 @@ def propose(client: Client, where: str, **more: object) -> str:
     page = answer.content.decode()
     assert answer.status_code == 200, page
     assert "This is what you sign" in page
+    assert "&quot;primaryType&quot;: &quot;GrantAccess&quot;" in page
     found = re.search(r'name="proposal" value="([^"]+)"', page)
     assert found
     return found[1]
