@@ -119,6 +119,16 @@ def test_a_second_process_at_the_cursor_rolls_back(chain: ChainNode, monkeypatch
     assert Event.objects.applied().count() == 1
 
 
+def test_a_cursor_that_was_moved_meanwhile_is_not_moved_again(chain: ChainNode) -> None:
+    stale = Cursor.objects.get()
+    chain.mine(3)
+    chain.sync()
+    moved = Cursor.objects.get()
+    with pytest.raises(indexer._Lost):
+        indexer._guard(stale, seen=stale.seen + 1)
+    assert Cursor.objects.get().seen == moved.seen > stale.seen + 1
+
+
 def test_a_shallow_reorganisation_takes_pending_events_away(chain: ChainNode, projection: Projection) -> None:
     act = name_folder(fresh_person())
     chain.relay()

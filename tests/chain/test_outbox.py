@@ -63,6 +63,17 @@ def test_a_second_writer_gets_a_conflict_and_nothing_is_taken(chain: ChainNode) 
         person.submit("NameFolder", folder=1, name=b"\x01" * 32, serial=1)
 
 
+def test_an_older_serial_is_a_conflict_too(chain: ChainNode) -> None:
+    patient, doctor = fresh_person(), fresh_person()
+    revoke(patient, doctor.address, 5)
+    with pytest.raises(ActConflict):
+        grant(patient, doctor.address, 4)
+    chain.settle()
+    with pytest.raises(ActConflict):
+        grant(patient, doctor.address, 4)
+    assert grant(patient, doctor.address, 6).state == ActState.WAITING
+
+
 def test_the_database_itself_holds_a_number_once() -> None:
     person = fresh_person()
     first = person.submit("NameFolder", folder=1, name=bytes(32), serial=1)

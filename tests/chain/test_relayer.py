@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from chain import client
-from chain.acts import ZERO_ADDRESS, SignedAct
+from chain.acts import ZERO_ADDRESS, SignedAct, sign_act
 from chain.deploying import send_and_wait
 from chain.deployment import deployment
 from chain.errors import ChainUnavailable, RpcRefused
@@ -88,6 +88,16 @@ def test_an_act_does_not_go_while_what_it_builds_on_is_under_way(held_blocks: Ch
     held_blocks.sync()
     assert {act.pk for act in next_batch()[0].acts} == {second.pk, free.pk}
     assert state_of(first) == ActState.WAITING
+
+
+def test_an_act_does_not_go_before_one_that_is_put_off(chain: ChainNode) -> None:
+    patient, doctor = fresh_person(), fresh_person()
+    first, second = grant(patient, doctor.address), grant(patient, doctor.address, 2)
+    Act.objects.filter(pk=first.pk).update(retry_at=timezone.now() + timedelta(hours=1))
+    chain.relay()
+    assert Transaction.objects.count() == 0
+    chain.settle()
+    assert state_of(first) == state_of(second) == ActState.CONFIRMED
 
 
 def test_a_refused_act_fails_in_plain_words_and_holds_nobody_up(chain: ChainNode) -> None:
@@ -172,6 +182,22 @@ def test_a_node_s_own_trouble_is_no_refusal(chain: ChainNode, monkeypatch: pytes
     assert "header not found" in chain_status().paused_reason
     chain.settle()
     assert state_of(act) == ActState.CONFIRMED
+
+
+def test_an_act_is_not_confirmed_by_an_event_that_differs(chain: ChainNode) -> None:
+    person = fresh_person()
+    ours = person.submit("NameFolder", folder=1, name=bytes(32), serial=1)
+    other = sign_act(person.prepare("NameFolder", folder=1, name=b"\x01" * 32, serial=1), person.key)
+    call = {
+        "from": chain.rpc("eth_accounts")[0],
+        "to": deployment().address,
+        "data": "0x" + other.act.calldata(other.signature).hex(),
+        "gas": hex(300_000),
+    }
+    chain.rpc("eth_sendTransaction", call)
+    chain.settle()
+    assert state_of(ours) == ActState.RETURNED
+    assert ours.error_code == "SerialNotNext"
 
 
 def test_an_act_sent_by_somebody_else_is_confirmed_by_its_event(chain: ChainNode) -> None:
@@ -394,6 +420,25 @@ def test_only_one_process_holds_a_key_and_a_lost_lease_saves_nothing(chain: Chai
     Sender.objects.update(leased_until=timezone.now())
     with hold(sender) as again:
         assert again is not None
+
+
+def test_a_sender_whose_lease_is_taken_saves_nothing(
+    chain: ChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act = chain.new_record(fresh_person())
+    real = client.estimate_gas
+
+    def stalled(to: str, data: bytes, sender: str) -> int:
+        # So slow that the lease ran out, and another process took it.
+        Sender.objects.update(lease="another process", leased_until=timezone.now())
+        return real(to, data, sender)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(client, "estimate_gas", stalled)
+        chain.relay()
+    assert not Transaction.objects.exists()
+    chain.settle()
+    assert state_of(act) == ActState.CONFIRMED
 
 
 def test_fees_leave_room_and_stop_at_the_ceiling() -> None:
