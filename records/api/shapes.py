@@ -1,5 +1,7 @@
 """What the API takes and gives."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
@@ -11,7 +13,7 @@ PERMISSIONS = [("read", "Read"), ("write", "Read, add and modify")]
 class AddressField(serializers.RegexField):
     """An account's address."""
 
-    def __init__(self, **kwargs: object) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(r"^0x[0-9a-fA-F]{40}$", help_text="EIP-55 checksummed address.", **kwargs)
 
 

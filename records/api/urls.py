@@ -4,6 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from records.api import consent, documents
+from records.api import schema as _schema  # noqa: F401  (importing registers how tokens are described)
 
 app_name = "api"
 

@@ -1,0 +1,156 @@
+"""Asking, answering, refusing: on the chain, and by a mailed link."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from accounts.actor import Actor
+from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
+from records.models import EmailRequest, Request
+from records.services import consent, requests
+from records.shapes import RequestView
+from tests.chain_node import ChainNode
+from tests.people import fresh_email, make_patient
+from tests.records.conftest import LABORATORY, Clinic, grant
+
+pytestmark = pytest.mark.django_db
+
+TERMS = {
+    "purpose": "TREAT",
+    "kinds": [LABORATORY],
+    "permissions": "read",
+    "days": 30,
+    "note": "Before the operation",
+}
+
+
+def ask(clinic: Clinic, patient: str, **changes: object) -> RequestView:
+    """A request through the clinic."""
+    values = {"actor": clinic.doctor, "patient": patient, "via": clinic.via, **TERMS, **changes}
+    return requests.request_access(**values)  # type: ignore[arg-type]
+
+
+def mail_link(clinic: Clinic, email: str) -> str:
+    """A request by e-mail; the secret of its link."""
+    requests.request_by_email(actor=clinic.doctor, email=email, via=clinic.via, **TERMS)  # type: ignore[arg-type]
+    found = re.search(r"https?://\S+/([A-Za-z0-9]{43})/?", str(mail.outbox[-1].body))
+    assert found, mail.outbox[-1].body
+    return found[1]
+
+
+def test_a_request_reaches_the_patient_with_its_terms(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    asked = ask(clinic, patient.address)
+    assert asked.state == "waiting"
+    with pytest.raises(Conflict):
+        ask(clinic, patient.address)
+    assert consent.requests_for(actor=patient) == []
+    chain.settle()
+    (seen,) = consent.requests_for(actor=patient)
+    assert (seen.id, seen.state, seen.author_name, seen.via) == (asked.id, "open", "Dana Reed", clinic.via)
+    assert seen.terms is not None
+    assert (seen.terms.note, seen.terms.kinds, seen.terms.days) == ("Before the operation", [LABORATORY], 30)
+    grant(patient, clinic.doctor.address, clinic.via, request=asked.id)
+    chain.settle()
+    assert consent.get_request(actor=clinic.doctor, request=asked.id).state == "granted"
+    assert ask(clinic, patient.address).id != asked.id
+
+
+def test_a_refusal_tells_its_reason_to_who_asked(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    asked = ask(clinic, patient.address)
+    chain.settle()
+    for _ in range(2):
+        requests.deny_request(actor=patient, request=asked.id, reason="I do not know you")
+    assert consent.get_request(actor=patient, request=asked.id).state == "denied"
+    chain.settle()
+    answer = consent.get_request(actor=clinic.doctor, request=asked.id)
+    assert (answer.state, answer.reason) == ("denied", "I do not know you")
+    with pytest.raises(Conflict):
+        grant(patient, clinic.doctor.address, clinic.via, request=asked.id)
+
+
+def test_a_withdrawn_request_cannot_be_answered(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    asked = ask(clinic, patient.address)
+    chain.settle()
+    for _ in range(2):
+        requests.withdraw_request(actor=clinic.doctor, request=asked.id)
+    chain.settle()
+    assert Request.objects.get(pk=asked.id).state == "withdrawn"
+    with pytest.raises(Conflict):
+        requests.deny_request(actor=patient, request=asked.id)
+
+
+def test_strangers_know_nothing_of_a_request(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    asked = ask(clinic, patient.address)
+    chain.settle()
+    eve = make_patient("Eve Hill")
+    with pytest.raises(NotFound):
+        consent.get_request(actor=eve, request=asked.id)
+    with pytest.raises(NotFound):
+        requests.deny_request(actor=eve, request=asked.id)
+    with pytest.raises(InvalidInput):
+        requests.request_access(actor=eve, patient=patient.address, via=clinic.via, **TERMS)  # type: ignore[arg-type]
+
+
+def test_a_mailed_request_looks_the_same_for_known_and_unknown(patient: Actor, clinic: Clinic) -> None:
+    known = requests.request_by_email(
+        actor=clinic.doctor,
+        email=patient.user.email,
+        via=clinic.via,
+        **TERMS,  # type: ignore[arg-type]
+    )
+    unknown = requests.request_by_email(
+        actor=clinic.doctor,
+        email=fresh_email("Nobody"),
+        via=clinic.via,
+        **TERMS,  # type: ignore[arg-type]
+    )
+    for view in (known, unknown):
+        assert (view.state, view.patient, view.by_email) == ("open", "", True)
+    with pytest.raises(Conflict):
+        requests.request_by_email(
+            actor=clinic.doctor,
+            email=patient.user.email,
+            via=clinic.via,
+            **TERMS,  # type: ignore[arg-type]
+        )
+
+
+def test_a_mailed_link_is_opened_by_its_addressee_alone_and_answered(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    secret = mail_link(clinic, patient.user.email.upper())
+    row = EmailRequest.objects.get()
+    assert secret not in str(row.__dict__)
+    with pytest.raises(AccessRefused):
+        requests.open_email_request(actor=make_patient("Eve Hill"), secret=secret)
+    with pytest.raises(NotFound):
+        requests.open_email_request(actor=patient, secret=secret[::-1])
+    opened = requests.open_email_request(actor=patient, secret=secret)
+    assert opened.terms is not None
+    assert opened.terms.note == "Before the operation"
+    assert [view.id for view in consent.requests_for(actor=patient)] == [opened.id]
+    assert consent.get_request(actor=clinic.doctor, request=opened.id).patient == ""
+    grant(patient, clinic.doctor.address, clinic.via, request=opened.id)
+    assert consent.get_request(actor=clinic.doctor, request=opened.id).patient == ""
+    chain.settle()
+    answer = consent.get_request(actor=clinic.doctor, request=opened.id)
+    assert (answer.state, answer.patient, answer.patient_name) == ("granted", patient.address, "Ada Moss")
+
+
+def test_a_mailed_request_is_refused_with_a_reason(patient: Actor, clinic: Clinic) -> None:
+    opened = requests.open_email_request(actor=patient, secret=mail_link(clinic, patient.user.email))
+    requests.deny_request(actor=patient, request=opened.id, reason="Not now")
+    answer = consent.get_request(actor=clinic.doctor, request=opened.id)
+    assert (answer.state, answer.reason, answer.patient) == ("denied", "Not now", "")
+
+
+def test_an_expired_link_opens_nothing(patient: Actor, clinic: Clinic) -> None:
+    secret = mail_link(clinic, patient.user.email)
+    EmailRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(NotFound):
+        requests.open_email_request(actor=patient, secret=secret)
