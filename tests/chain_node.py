@@ -50,6 +50,12 @@ def fresh_person() -> Person:
     return Person(address_of_key(key), key)
 
 
+def state_of(act: Act) -> str:
+    """An act's state now."""
+    act.refresh_from_db()
+    return act.state
+
+
 @cache
 def _node() -> Anvil:
     return Anvil(chain_id=CHAIN_ID)

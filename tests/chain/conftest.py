@@ -1,5 +1,25 @@
 """Fixtures of the chain's tests."""
 
-from tests.chain_node import chain, chain_node
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from tests.chain_node import ChainNode, chain, chain_node
 
 __all__ = ["chain", "chain_node"]
+
+
+@pytest.fixture(autouse=True)
+def impatient(settings: Settings) -> None:
+    """No waiting for company."""
+    settings.CHAIN_BATCH_WAIT = 0
+
+
+@pytest.fixture
+def held_blocks(chain: ChainNode) -> Iterator[ChainNode]:
+    """Blocks come only when the test mines them."""
+    chain.rpc("evm_setAutomine", False)
+    yield chain
+    chain.mine()
+    chain.rpc("evm_setAutomine", True)

@@ -17,12 +17,6 @@ from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, Person, fresh_person
 
 
-@pytest.fixture(autouse=True)
-def impatient(settings: Settings) -> None:
-    """No waiting for company."""
-    settings.CHAIN_BATCH_WAIT = 0
-
-
 class Projection:
     """A projection of FolderNamed, as another app would keep one."""
 
