@@ -1,5 +1,6 @@
 """Forms around sign-in and keys; allauth's own, with what the vault needs."""
 
+import uuid
 from typing import Any, cast
 
 from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
@@ -167,8 +168,9 @@ class WordsForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    """A new API token."""
+    """A new API token; the id it brings makes a second click make no second one."""
 
+    token_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     name = forms.CharField(max_length=80, help_text="What it is for; only you see this.")
     scope = forms.ChoiceField(choices=ApiToken.Scope.choices)
     days = forms.IntegerField(label="Days it lasts", min_value=1, max_value=tokens.LONGEST.days, initial=90)

@@ -50,18 +50,17 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Find who acts; show a phrase that was never shown; run errands on page loads."""
+        """Find who acts; show a phrase that was never shown; run errands on page loads and polls."""
         portal = cast(PortalRequest, request)
         portal.actor = None
         if portal.user.is_authenticated:
             portal.actor = find_actor(portal)
-            if is_page_load(request):
-                if phrase_waits(portal):
-                    return HttpResponseRedirect(_with_next(reverse("accounts:phrase"), request))
+            if is_page_load(request) and phrase_waits(portal):
+                return HttpResponseRedirect(_with_next(reverse("accounts:phrase"), request))
+            if not is_poll(request):
                 portal.vault.touch(portal.user)
+            if request.method == "GET":
                 run_errands(portal)
-            elif not is_poll(request):
-                portal.vault.touch(portal.user)
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

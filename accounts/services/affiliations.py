@@ -58,6 +58,9 @@ def disaffiliate_doctor(*, actor: "Actor", institution: Institution, doctor: str
 
 def leave_institution(*, actor: "Actor", institution: Institution) -> Act:
     """A doctor's own leaving. Raises VaultClosed, ReadOnlyToken, NotAllowed, ActConflict."""
+    waiting = Act.objects.waiting().of_kind("LeaveInstitution").by(actor.address)
+    if (earlier := waiting.filter(fields__institution=institution.address).first()) is not None:
+        return earlier
     if not Affiliation.objects.filter(
         institution=institution.address, doctor=actor.address, affiliated=True
     ).exists():

@@ -105,9 +105,8 @@ def accept_invitation(*, secret: str, user: User, bundle: KeyBundle) -> Membersh
             role=invitation.role,
             defaults={"account": account, "state": Membership.State.ACTIVE, "since": now},
         )
-    actor = Actor(user=user, account=account, open_bundle=lambda: bundle)
-    _follow_up(actor, membership)
-    errands.run_errands(actor)
+        _leave_errands(membership)
+    errands.run_errands(Actor(user=user, account=account, open_bundle=lambda: bundle))
     return membership
 
 
@@ -128,16 +127,34 @@ def register_member(
     return Actor(user=user, account=membership.account, open_bundle=lambda: bundle)
 
 
-def _follow_up(actor: Actor, membership: Membership) -> None:
-    """What an acceptance leaves to do: keys for an institution without, else errands for its managers."""
-    institution = membership.institution
-    if membership.role == Membership.Role.MANAGER:
-        if institution.address or not _make_institution_keys(actor, institution):
-            institution_keys.leave_errand_for_managers(
-                institution, "seal-entropy", actor.address, but=actor.address
-            )
+def accepted_membership(secret: str, user: User) -> Membership | None:
+    """What an earlier click of this user's on the same invitation made, if anything."""
+    used = Invitation.objects.filter(digest=_digest(secret), accepted_by=user).first()
+    if used is None:
+        return None
+    return Membership.objects.filter(institution=used.institution, user=user, role=used.role).first()
+
+
+def _leave_errands(membership: Membership) -> None:
+    """What an acceptance leaves to do: keys for an institution without any, else work for its managers."""
+    institution, address = membership.institution, membership.account.address
+    if membership.role == Membership.Role.DOCTOR:
+        institution_keys.leave_errand_for_managers(institution, "affiliate-doctor", address)
+    elif institution.address:
+        institution_keys.leave_errand_for_managers(institution, "seal-entropy", address, but=address)
     else:
-        institution_keys.leave_errand_for_managers(institution, "affiliate-doctor", actor.address)
+        errands.add_errand(account=address, kind="make-institution-keys", subject=str(institution.pk))
+
+
+@errands.runs_errand("make-institution-keys")
+def make_institution_keys(actor: Actor, errand: Errand) -> bool:
+    """The first manager's session makes the institution's keys; one who comes second is handed them."""
+    institution = Institution.objects.get(pk=errand.subject)
+    if institution.address or not _make_institution_keys(actor, institution):
+        institution_keys.leave_errand_for_managers(
+            institution, "seal-entropy", actor.address, but=actor.address
+        )
+    return True
 
 
 def _make_institution_keys(actor: Actor, institution: Institution) -> bool:

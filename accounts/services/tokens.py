@@ -5,6 +5,7 @@ import secrets
 import uuid
 from datetime import timedelta
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -21,10 +22,13 @@ MOST = 50
 TOUCH_EVERY = timedelta(seconds=60)
 
 
-def make_token(*, actor: Actor, name: str, scope: str, days: int) -> tuple[ApiToken, str]:
+def make_token(
+    *, actor: Actor, name: str, scope: str, days: int, token_id: uuid.UUID | None = None
+) -> tuple[ApiToken, str]:
     """A token for the account that acts, and its secret. Raises VaultClosed or TokenRefused.
 
-    It holds the keys of this account alone; a read-only one holds no signing key.
+    It holds the keys of this account alone; a read-only one holds no signing key. The same id (that a form
+    brings) makes no second token.
     """
     if scope not in ApiToken.Scope.values:
         raise TokenRefused(f"Unknown scope: {scope}")
@@ -41,6 +45,7 @@ def make_token(*, actor: Actor, name: str, scope: str, days: int) -> tuple[ApiTo
         bundle = bundle.read_only()
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
+        id=token_id or uuid.uuid4(),
         user=actor.user,
         account=actor.account,
         name=name.strip() or "token",
@@ -49,7 +54,11 @@ def make_token(*, actor: Actor, name: str, scope: str, days: int) -> tuple[ApiTo
         expires_at=timezone.now() + timedelta(days=days),
     )
     token.sealed = seal_under(token_key(secret), bundle.to_bytes(), _associated(token))
-    token.save()
+    try:
+        with transaction.atomic():
+            token.save(force_insert=True)
+    except IntegrityError as error:
+        raise TokenRefused("This token was made already; its secret was shown once.") from error
     return token, secret
 
 

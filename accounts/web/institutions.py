@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from smtplib import SMTPException
+from typing import cast
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -41,6 +42,10 @@ def show_invitation(request: HttpRequest, secret: str) -> HttpResponse:
     try:
         invitation = invitations.find_invitation(secret)
     except InvitationRefused as error:
+        user = cast(PortalRequest, request).user
+        joined = invitations.accepted_membership(secret, user) if user.is_authenticated else None
+        if joined is not None:
+            return _after_joining(joined)
         return render(request, "accounts/invitation_refused.html", {"reason": str(error)}, status=404)
     if request.method == "POST" and request.user.is_authenticated:
         return _accept_invitation(request, secret=secret)
@@ -58,6 +63,10 @@ def _accept_invitation(request: PortalRequest, *, secret: str) -> HttpResponse:
         return render(request, "accounts/invitation_refused.html", {"reason": str(error)}, status=403)
     request.session[ACTING_AS] = membership.account.address
     messages.success(request, f"You have joined {membership.institution}.")
+    return _after_joining(membership)
+
+
+def _after_joining(membership: Membership) -> HttpResponse:
     if membership.role == Membership.Role.MANAGER:
         return _back(membership.institution)
     return HttpResponseRedirect(reverse("home"))

@@ -27,11 +27,8 @@ def list_tokens(request: PortalRequest) -> HttpResponse:
     if request.method == "POST":
         status = 400
         if form.is_valid():
-            data = form.cleaned_data
             try:
-                _, secret = tokens.make_token(
-                    actor=actor, name=data["name"], scope=data["scope"], days=data["days"]
-                )
+                _, secret = tokens.make_token(actor=actor, **form.cleaned_data)
                 status = 201
             except TokenRefused as error:
                 form.add_error(None, str(error))

@@ -1,5 +1,6 @@
 """API tokens: shown once, sealed, bounded by scope, account and time."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -123,8 +124,10 @@ def test_the_database_holds_neither_the_secret_nor_a_key_in_the_open() -> None:
 def test_the_page_shows_the_secret_once_and_revokes_only_ones_own() -> None:
     user = make_person()
     client = sign_in(user)
-    made = client.post("/tokens/", {"name": "script", "scope": "act", "days": "30"})
+    form = {"name": "script", "scope": "act", "days": "30", "token_id": str(uuid.uuid4())}
+    made = client.post("/tokens/", form)
     assert made.status_code == 201
+    assert "made already" in client.post("/tokens/", form).content.decode()
     secret = made.context["secret"]
     assert secret in made.content.decode()
     assert secret not in client.get("/tokens/").content.decode()
@@ -135,7 +138,7 @@ def test_the_page_shows_the_secret_once_and_revokes_only_ones_own() -> None:
     client.post(f"/tokens/{token.pk}/revoke/")
     assert tokens.actor_of(secret) is None
     assert Client().get("/tokens/")["Location"].startswith("/accounts/login/")
-    assert client.post("/tokens/", {"name": "x", "scope": "act", "days": "0"}).status_code == 400
+    assert client.post("/tokens/", {**form, "days": "0"}).status_code == 400
 
 
 def test_using_a_token_runs_what_waits_for_the_accounts_keys(chain: ChainNode) -> None:
