@@ -1,4 +1,4 @@
-"""The portal's settings for tests: the same module, with all state in a folder of its own that goes at the end."""
+"""The portal's settings for tests: the same module, its state in a folder of its own that goes at the end."""
 
 import atexit
 import os
