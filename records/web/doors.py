@@ -27,11 +27,12 @@ PATIENT = Account.Kind.PATIENT
 DOCTOR = Account.Kind.PRACTITIONER
 
 
-def actor_view(*kinds: str) -> Callable[[ActorView[P]], View[P]]:
+def actor_view(*kinds: str, needs_keys: bool = True) -> Callable[[ActorView[P]], View[P]]:
     """Decorator: the view gets the actor, who is of one of these kinds (any, when none is named).
 
-    Anonymous: to the sign-in page. Errors of the services: a page with their words and their status.
-    VaultClosed goes up to the middleware, which asks for the password.
+    Anonymous: to the sign-in page. A closed vault: VaultClosed goes up to the middleware, which asks for the
+    password, before a form is filled in rather than after. Errors of the services: a page with their words
+    and their status.
     """
 
     def decorate(view: ActorView[P]) -> View[P]:
@@ -44,6 +45,8 @@ def actor_view(*kinds: str) -> Callable[[ActorView[P]], View[P]]:
                 return render(request, "records/no_account.html", status=403)
             if kinds and actor.kind not in kinds:
                 return render(request, "records/other_account.html", {"kinds": kinds}, status=403)
+            if needs_keys and not actor.is_open:
+                raise VaultClosed
             try:
                 return view(request, actor, *args, **kwargs)
             except VaultClosed:

@@ -13,7 +13,7 @@ from records.web.doors import actor_view
 
 
 @require_GET
-@actor_view()
+@actor_view(needs_keys=False)
 def act_status(request: HttpRequest, actor: Actor, act_id: uuid.UUID) -> HttpResponse:
     """A badge, or with ?full=1 the state with block and transaction. Of somebody else's act: 404."""
     act = Act.objects.select_related("event").filter(pk=act_id).first()

@@ -1,11 +1,14 @@
 """Uploading and opening through the pages: one effect, clear refusals, nothing left in the session."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from accounts.vault_session import COOKIE
 from chain.models import Act
 from records.models import Upload
 from tests.chain_node import ChainNode
@@ -129,6 +132,14 @@ def test_nobody_is_let_in_without_signing_in(patient: Visitor) -> None:
         answer = anonymous.get(path)
         assert answer.status_code == 302
         assert answer["Location"].startswith("/accounts/login/")
+
+
+def test_a_closed_vault_is_opened_before_a_form_is_shown(patient: Visitor) -> None:
+    del patient.client.cookies[COOKIE]
+    for path in ("/", "/records/", "/records/upload/", "/records/folders/new/", "/sharing/new/"):
+        answer = patient.client.get(path)
+        assert answer.status_code == 302
+        assert answer["Location"] == f"/vault/?{urlencode({'next': path})}"
 
 
 def test_no_medical_word_is_in_a_session(chain: ChainNode, patient: Visitor) -> None:
