@@ -12,6 +12,7 @@ from accounts.models import Admission, Affiliation, Institution, PublishedKey
 from accounts.services import affiliations, errands, institution_keys
 from chain.handlers import on_act_settled, on_event, on_reset
 from chain.models import Act, ActState, Event
+from chain.outbox import last_number
 
 LOST = (ActState.FAILED, ActState.RETURNED)
 
@@ -42,7 +43,7 @@ def record_affiliation(event: Event) -> None:
     args = event.args
     found = {"institution": args["author"], "doctor": args["doctor"]}
     if _record_latest(Affiliation, found, event, affiliated=args["affiliated"]) and not args["affiliated"]:
-        _follow_leaving(args["author"], args["doctor"])
+        _follow_leaving(event, args["author"], args["doctor"])
 
 
 @on_event("InstitutionLeft")
@@ -51,7 +52,7 @@ def record_leaving(event: Event) -> None:
     args = event.args
     found = {"institution": args["institution"], "doctor": args["author"]}
     if _record_latest(Affiliation, found, event, affiliated=False):
-        _follow_leaving(args["institution"], args["author"])
+        _follow_leaving(event, args["institution"], args["author"])
 
 
 @on_act_settled("PublishKey")
@@ -116,10 +117,11 @@ def _record_latest(model: type[Model], found: dict[str, str], event: Event, **va
     return True
 
 
-def _follow_leaving(address: str, doctor: str) -> None:
+def _follow_leaving(event: Event, address: str, doctor: str) -> None:
     """The portal's side of a leaving that the chain tells: seeds go, and the sharing key must move on."""
     institution = Institution.objects.filter(address=address).first()
-    if institution is None:
+    if institution is None or last_number(event.slot) > event.number:
+        # Another portal's, or told again when the projection is rebuilt: the doctor has come back since.
         return
     if doctor in affiliations.doctors_of(institution):
         # Otherwise the portal knew first, and has seen to it.

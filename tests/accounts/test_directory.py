@@ -1,15 +1,20 @@
 """The directory: addresses, published keys, names; and the projection that can be dropped."""
 
+from typing import Any
+
 import pytest
 
 from accounts import handlers
 from accounts.crypto.keys import SharingKey
 from accounts.errors import BadAddress, NoPublishedKey
-from accounts.models import Admission, Affiliation, PublishedKey
-from accounts.services import admissions, affiliations, directory
+from accounts.models import Admission, Affiliation, Errand, PublishedKey, SealedKey
+from accounts.services import admissions, affiliations, directory, invitations
+from chain.acts import prepare_act
 from chain.errors import KeyMismatch
 from chain.handlers import announce_event
 from chain.models import Event
+from chain.outbox import next_number, submit_act
+from chain.slots import slot_affiliation
 from tests.chain_node import ChainNode, fresh_person
 from tests.people import make_doctor, make_institution, make_patient
 
@@ -61,6 +66,50 @@ def test_an_account_of_another_portal_is_taken_and_has_no_name(chain: ChainNode)
     person = directory.person_of(stranger.address)
     assert not person.known
     assert person.name.startswith(stranger.address[:8])
+
+
+def test_a_rebuild_does_not_end_the_membership_of_a_doctor_who_came_back(chain: ChainNode) -> None:
+    institution, manager = make_institution()
+    admissions.admit_institution(institution=institution, admitted=True)
+    doctor = make_doctor(institution)
+    chain.settle()
+    pair: dict[str, Any] = {"institution": institution, "doctor": doctor.address}
+    affiliations.affiliate_doctor(actor=manager, **pair)
+    chain.settle()
+    affiliations.disaffiliate_doctor(actor=manager, **pair)
+    chain.settle()
+    secret = invitations.invite_member(
+        institution=institution, email=doctor.user.email, role="doctor", invited_by=None
+    )
+    invitations.accept_invitation(secret=secret, user=doctor.user, bundle=doctor.bundle)
+    affiliations.affiliate_doctor(actor=manager, **pair)
+    chain.settle()
+    assert SealedKey.objects.filter(recipient=doctor.address).count() == 2
+    handlers.forget_directory()
+    for event in Event.objects.in_order():
+        announce_event(event)
+    assert directory.is_affiliated(institution.address, doctor.address)
+    assert affiliations.doctors_of(institution) == [doctor.address]
+    assert SealedKey.objects.filter(recipient=doctor.address).count() == 2
+    assert not Errand.objects.filter(kind="rotate-key").exists()
+
+
+def test_a_leaving_told_by_the_chain_alone_ends_the_membership(chain: ChainNode) -> None:
+    institution, manager = make_institution()
+    admissions.admit_institution(institution=institution, admitted=True)
+    doctor = make_doctor(institution)
+    chain.settle()
+    affiliations.affiliate_doctor(actor=manager, institution=institution, doctor=doctor.address)
+    chain.settle()
+    serial = next_number(slot_affiliation(institution.address, doctor.address))
+    act = prepare_act(
+        "LeaveInstitution", author=doctor.address, institution=institution.address, serial=serial
+    )
+    submit_act(doctor.sign(act))
+    chain.settle()
+    assert affiliations.doctors_of(institution) == []
+    assert not SealedKey.objects.filter(recipient=doctor.address).exists()
+    assert Errand.objects.filter(kind="rotate-key", account=manager.address, state="open").exists()
 
 
 def test_the_projection_comes_back_the_same_and_old_events_change_nothing(chain: ChainNode) -> None:
