@@ -157,6 +157,28 @@ def test_a_mailed_link_is_opened_by_its_address_and_not_kept_through_a_sign_in(
     assert "Before your appointment" in patient.client.get(page["Location"]).content.decode()
 
 
+def test_a_grant_to_an_institution_opens_for_its_doctor(
+    chain: ChainNode, clinic: Clinic, patient: Visitor
+) -> None:
+    page = send(patient.client, describe(patient.client))
+    query = urlencode({"grantee": clinic.institution.address})
+    proposal = propose(patient.client, f"/sharing/new/?{query}")
+    patient.client.post("/sharing/confirm/", {"proposal": proposal})
+    chain.settle()
+    assert clinic.institution.name in patient.client.get(page).content.decode()
+    assert "Blood report" in clinic.doctor.client.get(page).content.decode()
+    assert clinic.doctor.client.get(f"{page}versions/1/file/").getvalue() == BLOOD
+
+
+def test_a_doctor_gives_back_what_was_granted(chain: ChainNode, clinic: Clinic, patient: Visitor) -> None:
+    page = send(patient.client, describe(patient.client))
+    grant(chain, clinic, patient)
+    assert clinic.doctor.client.get(page).status_code == 200
+    given = {"via": clinic.institution.address, "scope": FOLDER_ONE}
+    assert clinic.doctor.client.post(f"/patients/{patient.address}/give-up/", given).status_code == 302
+    assert clinic.doctor.client.get(page).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
