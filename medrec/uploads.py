@@ -11,7 +11,9 @@ class RefuseFiles(FileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Called for each file part before any of its bytes."""
-        raise SuspiciousMultipartForm("Files are not taken in a form: describe the upload, then PUT its bytes.")
+        raise SuspiciousMultipartForm(
+            "Files are not taken in a form: describe the upload, then PUT its bytes."
+        )
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         """Never reached: new_file has refused."""
