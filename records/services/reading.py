@@ -1,11 +1,15 @@
 """Opening a content: access first, then the ciphertext by its CID, its key, its last chunk; then the log."""
 
+from collections.abc import Iterator
+from functools import partial
+
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from records import access
 from records.chain_words import raw
 from records.content import storing
 from records.crypto.description import open_content as open_file
+from records.crypto.mdr1 import Decryptor
 from records.errors import AccessRefused, NotFound, StoreDown
 from records.models import ViewLog
 from records.services.documents import visible_state
@@ -14,11 +18,13 @@ from records.services.states import RecordState, VersionState
 from records.shapes import OpenedContent
 from records.storage.cid import Cid
 
+CHANGED = "The stored file is not the one that was uploaded."
+
 
 def open_content(*, actor: Actor, record: str, version: int | None = None) -> OpenedContent:
     """A version's file (without `version` the newest), to be streamed; looks by others are logged.
 
-    `iterate` may raise errors of storage or crypto while it runs; what was given out by then is verified.
+    `iterate` raises StoreDown when the store fails on the way; what was given out by then is verified.
     Raises NotFound, AccessRefused, StoreDown, VaultClosed.
     """
     state = visible_state(actor, record)
@@ -35,7 +41,7 @@ def open_content(*, actor: Actor, record: str, version: int | None = None) -> Op
             file = open_file(description, raw(record), read_at=blob.read_at, size=blob.size)
         except CryptoError as error:
             blob.close()
-            raise StoreDown("The stored file is not the one that was uploaded.") from error
+            raise StoreDown(CHANGED) from error
     _log(actor, state, wanted)
     return OpenedContent(
         record=record,
@@ -43,8 +49,16 @@ def open_content(*, actor: Actor, record: str, version: int | None = None) -> Op
         file_name=description.file_name,
         media_type=description.media_type,
         size=description.size,
-        iterate=file.iterate,
+        iterate=partial(_iterate, file),
     )
+
+
+def _iterate(file: Decryptor, start: int, end: int) -> Iterator[bytes]:
+    with storing():
+        try:
+            yield from file.iterate(start, end)
+        except CryptoError as error:
+            raise StoreDown(CHANGED) from error
 
 
 def _version(state: RecordState, version: int | None) -> VersionState:

@@ -1,5 +1,6 @@
 """Uploading and opening through the pages: one effect, clear refusals, nothing left in the session."""
 
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -34,6 +35,27 @@ def test_a_described_file_is_sent_waits_is_confirmed_and_opens(chain: ChainNode,
     assert opened["Cache-Control"] == "private, no-store"
     assert opened["X-Content-Type-Options"] == "nosniff"
     assert int(opened["Content-Length"]) == len(BLOOD)
+
+
+def test_a_damaged_file_is_a_clear_page_and_not_a_stump(chain: ChainNode, patient: Visitor) -> None:
+    body = b"x" * 200_000  # four chunks: the first is damaged, the last is not
+    page = send(patient.client, describe(patient.client, size=len(body)), body)
+    chain.settle()
+    stored = max((path for path in settings.STORE_PATH.rglob("*") if path.is_file()), key=_size_and_age)
+    data = bytearray(stored.read_bytes())
+    data[500] ^= 1
+    stored.chmod(0o600)
+    stored.write_bytes(data)
+    answer = patient.client.get(f"{page}versions/1/file/")
+    assert answer.status_code == 503
+    assert (
+        "not the one that was uploaded" in answer.content.decode() or "file store" in answer.content.decode()
+    )
+
+
+def _size_and_age(path: Path) -> tuple[int, int]:
+    about = path.stat()
+    return (about.st_size, about.st_mtime_ns)
 
 
 def test_bytes_sent_twice_make_one_record(patient: Visitor) -> None:
