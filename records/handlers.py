@@ -9,6 +9,7 @@ from accounts.models import Account, Affiliation
 from accounts.services.errands import add_errand
 from chain.handlers import on_act_settled, on_event, on_reset
 from chain.models import Act, Event
+from chain.slots import folder_of_scope
 from records.chain_words import address_row, moment, raw, word_row
 from records.models import (
     BlockedSender,
@@ -196,6 +197,17 @@ def leave_key_errands(event: Event) -> None:
     granted = Grant.objects.filter(patient=patient, scope=record, ended="", expiry__gt=timezone.now())
     if event.name == "RecordModified" and granted.exists():
         add_errand(account=patient, kind=RENEW, subject=record)
+
+
+@on_event("KeyPublished")
+def leave_rekey_errands(event: Event) -> None:
+    """An institution's key moved on, since a doctor left: folders granted to it move on too."""
+    institution = event.args["author"]
+    granted = Grant.objects.filter(grantee=institution, via=institution, ended="", expiry__gt=timezone.now())
+    for patient, scope in granted.values_list("patient", "scope"):
+        folder = folder_of_scope(scope)
+        if folder is not None and Account.objects.filter(address=patient).exists():
+            add_errand(account=patient, kind=REKEY, subject=str(folder))
 
 
 @on_event("AccessRevoked", "AccessGivenUp")

@@ -70,6 +70,12 @@ def has_published_key(address: str) -> bool:
     return PublishedKey.objects.filter(account=address).exists()
 
 
+def newest_digests(addresses: Iterable[str]) -> dict[str, str]:
+    """The digest of each account's newest confirmed sharing key; who has none is left out."""
+    found = PublishedKey.objects.filter(account__in=set(addresses)).order_by("version")
+    return dict(found.values_list("account", "digest"))
+
+
 def fingerprint(digest: str) -> str:
     """The first 16 hex digits of a key's digest in groups of four, for people to compare."""
     digits = digest.removeprefix("0x")[:16].upper()
@@ -86,9 +92,7 @@ def people_of(addresses: Iterable[str]) -> dict[str, Person]:
     wanted = set(addresses)
     accounts = Account.objects.select_related("user", "institution").filter(address__in=wanted)
     by_address = {account.address: account for account in accounts}
-    digests = dict(
-        PublishedKey.objects.filter(account__in=wanted).order_by("version").values_list("account", "digest")
-    )
+    digests = newest_digests(wanted)
     places = _institution_names(wanted)
     people = {}
     for address in wanted:

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey
+from accounts.services.directory import PublicKey, newest_digests
 from accounts.services.errands import settle_errands
 from chain.acts import prepare_act
 from chain.errors import ActConflict
@@ -24,7 +24,10 @@ UNKNOWN_TERMS = Terms(purpose="PATRQT", kinds=(), permissions=1)
 
 
 def needs_rekey(patient: str, folder: int) -> bool:
-    """Whether somebody who has no grant of the folder (any more) was ever sealed its current secret."""
+    """Whether somebody who has no grant of the folder (any more) was ever sealed its current secret.
+
+    Also when it was sealed to an institution's former key, whose seed a doctor who left may have kept.
+    """
     scope = folder_scope(folder)
     sealed = Envelope.objects.filter(
         list__patient=patient,
@@ -32,7 +35,10 @@ def needs_rekey(patient: str, folder: int) -> bool:
         list__purpose=Purpose.FOLDER,
         list__epoch=current_epoch(patient, folder),
     ).exclude(recipient=patient)
-    return bool(set(sealed.values_list("recipient", flat=True)) - staying(patient, scope))
+    holders = set(sealed.values_list("recipient", "key_digest"))
+    newest = newest_digests(who for who, _ in holders)
+    stays = staying(patient, scope)
+    return any(who not in stays or newest.get(who, digest) != digest for who, digest in holders)
 
 
 def rekey_folder(actor: Actor, folder: int) -> Act | None:
