@@ -180,6 +180,26 @@ contract AccountsTest is Clinic {
         medrec.replaceKeys(_replacement(1), "");
     }
 
+    /// @dev 65,535 replacements are too many to make: the last but one is written to where the first one stands.
+    function test_GenerationsEndWithTheirSixteenBits() public {
+        _replace();
+        uint256 place = 0;
+        while (
+            address(uint160(uint256(vm.load(address(medrec), keccak256(abi.encode(patient, place)))))) != successor
+        ) {
+            ++place;
+        }
+        bytes32 last = bytes32(uint256(uint160(successor)) | uint256(type(uint16).max - 1) << 160);
+        vm.store(address(medrec), keccak256(abi.encode(patient, place)), last);
+        vm.prank(successor);
+        medrec.replaceKeys(_replacement(type(uint16).max), "");
+        (uint32 epoch,) = medrec.folderOf(patient, 1);
+        vm.assertEq(epoch, 0xFFFF0000);
+        _refused(abi.encodeWithSelector(IMedRec.GenerationNotNext.selector, 0xFFFF, 0x10000));
+        vm.prank(successor);
+        medrec.replaceKeys(_replacement(0x10000), "");
+    }
+
     function test_NobodyAndTheContractCannotSign() public {
         IMedRec.ReplaceKeys memory act = _replacement(1);
         act.signer = address(0);

@@ -8,6 +8,8 @@ interface Vm {
     function prank(address sender) external;
     function warp(uint256 timestamp) external;
     function etch(address target, bytes calldata code) external;
+    function load(address target, bytes32 slot) external view returns (bytes32);
+    function store(address target, bytes32 slot, bytes32 value) external;
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata reason) external;
     function expectPartialRevert(bytes4 selector) external;
