@@ -12,9 +12,12 @@ from chain.abi import artifact
 
 _WORDS = {
     "AccessControlUnauthorizedAccount": "The contract has not given this key the role it needs.",
+    "ActFailed": "The act is malformed, or its signature takes too much gas to check.",
     "BadFlags": "The record's flags are not known.",
     "BadFolder": "The folder cannot be used for this.",
+    "BadGrantee": "Access cannot be granted to this account.",
     "BadKey": "The sharing key has the wrong length or suite.",
+    "BadPatient": "No patient is named.",
     "BadPermissions": "These permissions cannot be granted.",
     "BadReason": "The reason is not known.",
     "BadScope": "The scope cannot be granted.",
@@ -27,6 +30,7 @@ _WORDS = {
     "GrantNotCurrent": "The grant has changed meanwhile.",
     "NotAdmitted": "The institution is not admitted.",
     "NotAffiliated": "The doctor is not affiliated with the institution.",
+    "NotAnAct": "This is no act of the contract.",
     "NotSigner": "The signature is not by the account's signer in force.",
     "NoWriteAccess": "There is no write permission for this.",
     "OnlyPatient": "Only the patient may do this.",
