@@ -88,6 +88,11 @@ def test_asked_granted_read_and_revoked(chain: ChainNode, clinic: Clinic, patien
     assert "How to ask again" in refused.content.decode()
     assert doctor.get(f"{page}versions/1/file/").status_code == 403
     assert doctor.get(f"/patients/{patient.address}/").status_code == 403
+    assert "Just revoked" in patient.client.get("/sharing/").content.decode()
+    chain.settle()
+    sharing = patient.client.get("/sharing/").content.decode()
+    assert "Just revoked" not in sharing
+    assert "Ended (1)" in sharing
 
 
 def test_a_refused_request_shows_its_reason_to_the_doctor_alone(

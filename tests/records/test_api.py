@@ -1,0 +1,126 @@
+"""The story over the API: send, ask, grant, open, mend, revoke, with tokens and JSON."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.actor import Actor
+from accounts.services import tokens
+from tests.chain_node import ChainNode
+from tests.records.conftest import FILE, LABORATORY, Clinic
+
+pytestmark = pytest.mark.django_db
+
+
+class Api:
+    """One token's client."""
+
+    def __init__(self, actor: Actor, scope: str = "act") -> None:
+        _, secret = tokens.make_token(actor=actor, name="test", scope=scope, days=1)
+        self.headers = {"authorization": f"Bearer {secret}"}
+        self.client = Client()
+
+    def get(self, path: str) -> Any:
+        """GET."""
+        return self.client.get(f"/api/v1/{path}", headers=self.headers)
+
+    def post(self, path: str, **body: Any) -> Any:
+        """POST JSON."""
+        return self.client.post(
+            f"/api/v1/{path}", json.dumps(body), headers=self.headers, content_type="application/json"
+        )
+
+    def put(self, path: str, data: bytes) -> Any:
+        """PUT a raw body."""
+        return self.client.put(
+            f"/api/v1/{path}", data, headers=self.headers, content_type="application/octet-stream"
+        )
+
+    def send(self, data: bytes = FILE, **changes: Any) -> str:
+        """Describe and send a file; the record's id."""
+        body = {"title": "Blood report", "kind": LABORATORY, "file_name": "report.pdf", "size": len(data)}
+        described = self.post("uploads", **(body | changes))
+        assert described.status_code == 201, described.content
+        sent = self.put(f"uploads/{described.json()['id']}/content", data)
+        assert sent.status_code == 201, sent.content
+        record: str = sent.json()["record"]
+        return record
+
+
+def test_the_story(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    ada, dana = Api(patient), Api(clinic.doctor)
+    record = ada.send()
+    assert ada.get(f"records/{record}").json()["state"] == "waiting"
+    chain.settle()
+    assert ada.get(f"records/{record}").json()["state"] == "confirmed"
+    asked = dana.post(
+        "requests", patient=patient.address, via=clinic.via, purpose="TREAT", days=9, permissions="write"
+    )
+    assert asked.status_code == 201, asked.content
+    chain.settle()
+    (seen,) = ada.get("requests").json()
+    ends = (timezone.now() + timedelta(days=5)).isoformat()
+    given = ada.post(
+        "grants",
+        grantee=clinic.doctor.address,
+        via=clinic.via,
+        folders=[1],
+        permissions="write",
+        expires_at=ends,
+        request=seen["id"],
+    )
+    assert given.status_code == 202, given.content
+    assert dana.get(f"records/{record}/content").status_code == 404
+    chain.settle()
+    (held,) = dana.get("patients").json()
+    assert (held["address"], held["days_left"]) == (patient.address, 5)
+    opened = dana.get(f"records/{record}/content")
+    assert b"".join(opened.streaming_content) == FILE
+    assert opened["Content-Disposition"] == 'attachment; filename="report.pdf"'
+    dana.send(b"x-ray" * 999, patient=patient.address, via=clinic.via, folder=1, title="X-ray")
+    chain.settle()
+    assert {row["title"] for row in ada.get("records").json()} == {"Blood report", "X-ray"}
+    assert "viewed" in {line["what"] for line in ada.get("history").json()}
+    (grant,) = ada.get("grants").json()
+    end = {"grantee": grant["grantee"], "via": grant["via"], "scope": grant["scope"]}
+    first, again = ada.post("grants/revoke", **end), ada.post("grants/revoke", **end)
+    assert (first.status_code, first.json()) == (202, again.json())
+    refused = dana.get(f"records/{record}/content")
+    assert (refused.status_code, list(refused.json())) == (403, ["error"])
+
+
+def test_refusals_have_one_shape(chain: ChainNode, patient: Actor) -> None:
+    ada = Api(patient)
+    chain.settle()
+    wrong = ada.post("uploads", title="", kind="nonsense", file_name="a.pdf")
+    assert wrong.status_code == 400
+    assert set(wrong.json()["fields"]) == {"title", "kind"}
+    empty = ada.post("uploads", title="A", kind=LABORATORY, file_name="a.pdf", size=0)
+    assert (empty.status_code, empty.json()["field"]) == (400, "size")
+    large = ada.post("uploads", title="A", kind=LABORATORY, file_name="a.pdf", size=10**15)
+    assert large.status_code == 413
+    assert ada.get("records/0x12").status_code == 404
+    assert ada.put("uploads/8d4e9a5e-0000-4000-8000-000000000000/content", FILE).status_code == 404
+    assert Client().get("/api/v1/me").status_code == 401
+
+
+def test_a_read_only_token_reads_and_does_not_act(chain: ChainNode, patient: Actor) -> None:
+    Api(patient).send()
+    chain.settle()
+    reader = Api(patient, scope="read")
+    assert reader.get("me").json()["can_sign"] is False
+    (row,) = reader.get("records").json()
+    assert row["title"] == "Blood report"
+    assert reader.post("folders", name="Heart").status_code == 403
+    assert reader.post("uploads", title="A", kind=LABORATORY, file_name="a.pdf").status_code == 403
+
+
+def test_the_schema_names_every_door() -> None:
+    answer = Client().get("/api/v1/schema", headers={"accept": "application/vnd.oai.openapi+json"})
+    paths = answer.json()["paths"]
+    assert {"/api/v1/records", "/api/v1/uploads/{upload}/content", "/api/v1/grants"} <= set(paths)
+    assert "bearer" in json.dumps(answer.json()["components"]["securitySchemes"])
