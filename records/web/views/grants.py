@@ -15,7 +15,7 @@ from accounts.models import Account
 from accounts.services import directory
 from records.errors import InvalidInput, NotFound
 from records.services import consent, documents, folders, grants, revocations
-from records.shapes import RecordView, RequestView
+from records.shapes import GrantView, RecordView, RequestView
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
 from records.web.forms.consent import FOLDERS, RECORDS, SELECTION, GranteeForm, GrantForm
 
@@ -27,9 +27,11 @@ ENDED = ("revoked", "given up", "expired", "ended", "failed")
 def grant_list(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Who has access to what, and who had."""
     found = consent.grants_by(actor=actor)
+    ended = [grant for grant in found if grant.state in ENDED]
     context = {
         "grants": [grant for grant in found if grant.state not in ENDED],
-        "ended": [grant for grant in found if grant.state in ENDED],
+        "revoking": [grant for grant in ended if _on_its_way(grant)],
+        "ended": [grant for grant in ended if not _on_its_way(grant)],
         "requests": [asked for asked in consent.requests_for(actor=actor) if asked.state == "open"],
     }
     return render(request, "records/grants.html", context)
@@ -118,6 +120,11 @@ def give_up(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
     )
     messages.success(request, "Given back. You have that access no longer.")
     return redirect("home")
+
+
+def _on_its_way(grant: GrantView) -> bool:
+    """Whether the portal obeys a revoke that the chain has still to confirm."""
+    return grant.state == "revoked" and bool(grant.act)
 
 
 def _message(typed_data: dict[str, Any]) -> str:
