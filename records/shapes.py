@@ -169,6 +169,7 @@ class ScopeView:
     write: bool
     expires_at: datetime
     days_left: int
+    own: bool = True  # False: granted to the institution, so not this doctor's to give back
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ def _patient_view(
             write=grant.writes,
             expires_at=grant.expiry,
             days_left=days_left(grant.expiry),
+            own=grant.grantee == actor.address,
         )
         for grant in grants
     ]

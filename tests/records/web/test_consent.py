@@ -173,12 +173,16 @@ def test_a_grant_to_an_institution_opens_for_its_doctor(
     assert clinic.institution.name in patient.client.get(page).content.decode()
     assert "Blood report" in clinic.doctor.client.get(page).content.decode()
     assert clinic.doctor.client.get(f"{page}versions/1/file/").getvalue() == BLOOD
+    records = clinic.doctor.client.get(f"/patients/{patient.address}/").content.decode()
+    assert "granted to the institution" in records
+    assert "Give back" not in records
 
 
 def test_a_doctor_gives_back_what_was_granted(chain: ChainNode, clinic: Clinic, patient: Visitor) -> None:
     page = send(patient.client, describe(patient.client))
     grant(chain, clinic, patient)
     assert clinic.doctor.client.get(page).status_code == 200
+    assert "Give back" in clinic.doctor.client.get(f"/patients/{patient.address}/").content.decode()
     given = {"via": clinic.institution.address, "scope": FOLDER_ONE}
     assert clinic.doctor.client.post(f"/patients/{patient.address}/give-up/", given).status_code == 302
     assert clinic.doctor.client.get(page).status_code == 403
