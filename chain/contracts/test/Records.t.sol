@@ -110,6 +110,15 @@ contract RecordsTest is Clinic {
         _add(_record(hospital, 0));
     }
 
+    function test_TheInboxTakesNoWrappedSecret() public {
+        IMedRec.NewRecord memory act = _record(doctor, 0);
+        act.secret = new bytes(40);
+        _refused(IMedRec.BadSecret.selector);
+        _add(act);
+        act.secret = new bytes(32);
+        _add(act);
+    }
+
     function test_NobodyHasNoInbox() public {
         IMedRec.NewRecord memory act = _record(doctor, 0);
         act.patient = address(0);
