@@ -1,0 +1,1 @@
+"""The whole story, on the real system: in a browser, and over the API."""
