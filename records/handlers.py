@@ -189,7 +189,7 @@ def leave_key_errands(event: Event) -> None:
     args = event.args
     record, patient = args["record"], args["patient"]
     if len(raw(args["secret"])) == 40:
-        QueuedKey.objects.filter(record=record, version__lte=args.get("version", 1)).delete()
+        _forget_queued_keys(record)
     if not Account.objects.filter(address=patient).exists() or args["folder"] == 0:
         return
     if len(raw(args["secret"])) == 32:
@@ -254,6 +254,13 @@ def forget_projection() -> None:
     """Empty the projection: the archive of events is told anew."""
     for model in (Version, Record, FolderState, BlockedSender, Rekey, Grant, Request):
         model.objects.all().delete()
+
+
+def _forget_queued_keys(record: str) -> None:
+    """Keys kept for versions that the chain now has; those of refused ones stay for their authors."""
+    for row in QueuedKey.objects.filter(record=record):
+        if Version.objects.filter(record=record, version=row.version, author=row.author).exists():
+            row.delete()
 
 
 def _settle_grant(event: Event, *, patient: str, grantee: str, values: dict[str, object]) -> None:

@@ -184,7 +184,10 @@ class Blob(models.Model):
 
 
 class QueuedKey(models.Model):
-    """A version's data key sealed to its author and to the patient, until its act is settled and filed."""
+    """A version's data key sealed to its author and to the patient, until its act is settled and filed.
+
+    Of two attempts at one version both are kept: which key opens which description is found by trying.
+    """
 
     record = models.CharField(max_length=66)
     version = models.PositiveIntegerField()
@@ -196,9 +199,8 @@ class QueuedKey(models.Model):
     sealed = models.BinaryField()
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("record", "version", "recipient"), name="queued_key_once"),
-        )
+        ordering = ("-pk",)
+        indexes = (models.Index(fields=("record", "version", "recipient"), name="queued_key_version"),)
 
     def __str__(self) -> str:
         return f"key of {self.record} for {self.recipient}"

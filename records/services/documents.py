@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor
@@ -11,11 +12,11 @@ from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
 from chain.outbox import submit_act
-from chain.slots import slot_close
+from chain.slots import folder_scope, slot_close
 from records import access
 from records.chain_words import ZERO_WORD
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
-from records.models import Grant, Record, ViewLog
+from records.models import Grant, Record, SelectionRecord, ViewLog
 from records.services import writing
 from records.services.describing import check_description
 from records.services.folders import require_folder
@@ -150,8 +151,11 @@ def close_record(*, actor: Actor, record: str, reason: str = "") -> Act:
 
 
 def _once_granted(actor: Actor, state: RecordState) -> bool:
+    """Whether a grant that this actor held (or holds, narrowed) covers the record: it is no news then."""
     held = Grant.objects.filter(patient=state.patient, grantee__in=actor.recipients)
-    return state.confirmed is not None and held.exists()
+    selections = SelectionRecord.objects.filter(record=state.record).values("selection")
+    folders = {folder_scope(one.folder) for one in state.versions if one.state == "confirmed" and one.folder}
+    return held.filter(Q(scope__in=[state.record, *folders]) | Q(scope__in=selections)).exists()
 
 
 def _last_via(actor: Actor, patient: str) -> str:

@@ -7,6 +7,7 @@ transaction keeps the description, signs and queues the act, and closes the uplo
 import secrets
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -23,7 +24,7 @@ from records.content import storing
 from records.crypto.description import Description
 from records.crypto.ids import record_id
 from records.crypto.mdr1 import Encryptor, Role, new_salt
-from records.errors import AccessRefused, Conflict, InvalidInput, NotFound, TooLarge
+from records.errors import AccessRefused, Conflict, InvalidInput, NotFound, StoreDown, TooLarge
 from records.models import Upload
 from records.services import documents, writing
 from records.services.describing import check_description, check_file
@@ -106,7 +107,11 @@ def receive_upload(
         claim = _claim(row)
         try:
             received = _encrypt(row, draft, claim, stream, length)
-            _register(actor, row, claim, _describe(draft, received), received)
+            try:
+                _register(actor, row, claim, _describe(draft, received), received)
+            except Exception:
+                _discard(row, received)
+                raise
         finally:
             Upload.objects.filter(pk=row.pk, claim=claim, state=Upload.State.RECEIVING).update(
                 state=Upload.State.DESCRIBED, claim=None, claimed_at=None
@@ -233,6 +238,14 @@ def _counted(row: Upload, claim: uuid.UUID, stream: Iterable[bytes], length: int
     expected = length if length is not None else row.size
     if expected is not None and size != expected:
         raise InvalidInput("size", "The file was cut on its way. Send it again.")
+
+
+def _discard(row: Upload, received: _Received) -> None:
+    """Erase bytes that came to nothing: nobody else can name them, their key was made for this attempt."""
+    if Upload.objects.filter(pk=row.pk, state=Upload.State.DONE).exists():
+        return
+    with suppress(StoreDown), storing() as store:
+        store.unpin(received.stored.cid)
 
 
 def _describe(draft: dict[str, object], received: _Received) -> Description:

@@ -199,7 +199,7 @@ def keep_version(actor: Actor, prepared: Prepared) -> Act:
             if prepared.secret.listed is not None:
                 keep_list(prepared.secret.listed)
             act = submit_act(signed)
-            QueuedKey.objects.bulk_create(prepared.queued, ignore_conflicts=True)
+            QueuedKey.objects.bulk_create(prepared.queued)
     except ActConflict as error:
         raise Conflict("Another version was sent first. Look at it, then try again.") from error
     return act

@@ -1,6 +1,7 @@
 """Granting, reading, writing, revoking: by services, on a real chain."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -307,7 +308,9 @@ def test_views_are_logged_for_the_patient_alone(chain: ChainNode, patient: Actor
         log.access_history(actor=clinic.doctor, patient=patient.address)
 
 
-def test_an_upload_revoked_on_its_way_is_refused(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+def test_an_upload_revoked_on_its_way_is_refused_and_leaves_no_bytes(
+    chain: ChainNode, patient: Actor, clinic: Clinic, store_folder: Path
+) -> None:
     grant(patient, clinic.doctor.address, clinic.via, permissions="write")
     chain.settle()
     described = uploads.describe_upload(
@@ -328,3 +331,20 @@ def test_an_upload_revoked_on_its_way_is_refused(chain: ChainNode, patient: Acto
         uploads.receive_upload(
             actor=clinic.doctor, upload_id=described.id, stream=iter([FILE]), length=len(FILE)
         )
+    assert [path for path in store_folder.rglob("*") if path.is_file()] == []
+
+
+def test_a_record_never_granted_is_unknown_to_who_held_another(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    granted = upload(patient).record
+    other = upload(patient, folder=folders.create_folder(actor=patient, name="Heart")).record
+    grant(patient, clinic.doctor.address, clinic.via)
+    chain.settle()
+    revocations.revoke_access(
+        actor=patient, grantee=clinic.doctor.address, via=clinic.via, scope=f"0x{1:064x}"
+    )
+    with pytest.raises(AccessRefused):
+        documents.get_record(actor=clinic.doctor, record=granted)
+    with pytest.raises(NotFound):
+        documents.get_record(actor=clinic.doctor, record=other)
