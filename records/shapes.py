@@ -68,6 +68,7 @@ class RecordView:
     closed: str  # "" | refused | entered in error | withdrawn
     created_at: datetime
     readable: bool = True
+    resend: bool = False  # the chain refused something of this actor's: to send again, or to drop
     versions: list[VersionView] = field(default_factory=list)
 
     @property

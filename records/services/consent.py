@@ -86,7 +86,7 @@ def state_of_request(request: str) -> State:
         act = request_act(request)
         return "failed" if act is None or act_state(act) == "failed" else "waiting"
     answers = _answers([request])
-    return _state(row, answers.get(request), granted=_granted({request}, waiting=True))
+    return _state(row, answers.get(request), granted=_granted([row], waiting=True))
 
 
 def sealed_terms(actor: Actor, asked: RequestView | None) -> SealedTerms | None:
@@ -122,7 +122,7 @@ def _views(
     people = people_of(addresses - {""})
     ids = [row.request for row in rows]
     answers = _answers(ids)
-    granted = _granted(set(ids), waiting=any(row.patient == actor.address for row in rows))
+    granted = _granted(rows, waiting=any(row.patient == actor.address for row in rows))
     views = [_from_row(actor, row, people, _state(row, answers.get(row.request), granted)) for row in rows]
     views += [_from_act(actor, act, people) for act in acts]
     views += [_from_mailed(actor, row, people) for row in mailed]
@@ -145,13 +145,22 @@ def _answers(requests: list[str]) -> dict[str, Act]:
     return {slots[act.slot]: act for act in Act.objects.waiting().filter(slot__in=slots)}
 
 
-def _granted(requests: set[str], *, waiting: bool) -> set[str]:
-    """Which of these requests a grant answers; waiting grants counted where the patient looks."""
-    found = set(Grant.objects.filter(request__in=requests).values_list("request", flat=True))
+def _granted(rows: list[Request], *, waiting: bool) -> set[str]:
+    """Which of these requests a grant answers; waiting grants counted where the patient looks.
+
+    The contract takes any request id in a grant, so that it answers is judged here: it is the asked
+    patient's, for who asked. Else a stranger's grant could make a request look answered.
+    """
+    asked = {row.request: row for row in rows}
+    named = set(Grant.objects.filter(request__in=asked).values_list("request", "patient", "grantee"))
     if waiting:
-        acts = Act.objects.waiting().of_kind("GrantAccess").filter(fields__request__in=list(requests))
-        found |= {act.fields["request"] for act in acts}
-    return found
+        acts = Act.objects.waiting().of_kind("GrantAccess").filter(fields__request__in=list(asked))
+        named |= {(act.fields["request"], act.author, act.fields["grantee"]) for act in acts}
+    return {
+        request
+        for request, patient, grantee in named
+        if patient == asked[request].patient and grantee in (asked[request].author, asked[request].via)
+    }
 
 
 def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: State) -> RequestView:

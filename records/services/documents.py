@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.models import Errand
 from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
@@ -22,7 +23,7 @@ from records.services.describing import check_description
 from records.services.folders import require_folder
 from records.services.keyring import Keyring
 from records.services.present import record_views
-from records.services.states import RecordState, record_acts, state_of, states_of
+from records.services.states import SEND_AGAIN, RecordState, record_acts, state_of, states_of
 from records.shapes import RecordView
 
 REFUSED, IN_ERROR, WITHDRAWN = 1, 2, 3
@@ -54,7 +55,11 @@ def list_records(
 def get_record(*, actor: Actor, record: str) -> RecordView:
     """One record with its versions. Raises NotFound, AccessRefused, VaultClosed."""
     state = visible_state(actor, record)
-    return record_views(Keyring(actor, state.patient), [state], versions=True)[0]
+    (view,) = record_views(Keyring(actor, state.patient), [state], versions=True)
+    refused = Errand.objects.filter(
+        account=actor.address, kind=SEND_AGAIN, state=Errand.State.OPEN, details__record=record
+    )
+    return replace(view, resend=refused.exists())
 
 
 def count_inbox(patient: str) -> int:

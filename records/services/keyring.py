@@ -70,6 +70,10 @@ class Keyring:
         """The newest version, or None when no key of it is at hand."""
         return self._open_one(state, state.latest, [])
 
+    def open_version(self, state: RecordState, version: VersionState) -> OpenVersion | None:
+        """One version by itself, also one that the chain refused."""
+        return self._open_one(state, version, [])
+
     def open_all(self, state: RecordState) -> dict[int, OpenVersion]:
         """Every version that opens, by its number: whoever opens a version opens its past."""
         self.load([state])

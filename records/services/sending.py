@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from accounts.actor import Actor
+from accounts.models import Errand
 from accounts.services.errands import add_errand, settle_errands
 from chain.acts import prepare_act
 from chain.errors import ActConflict
@@ -18,7 +19,7 @@ from records.services import documents, writing
 from records.services.envelopes import keep_list
 from records.services.epochs import current_epoch
 from records.services.keyring import Keyring
-from records.services.states import SEND_AGAIN, RecordState, act_record, state_of
+from records.services.states import SEND_AGAIN, RecordState, act_record, state_of, version_of
 from records.services.writing import Place
 from records.shapes import RecordView
 
@@ -55,7 +56,10 @@ def drop_failed(*, actor: Actor, record: str) -> None:
 
 
 def _failed(actor: Actor, record: str) -> Act:
-    acts = Act.objects.by(actor.address).filter(slot=slot_record(record), state__in=("failed", "returned"))
+    waiting = Errand.objects.filter(account=actor.address, kind=SEND_AGAIN, state=Errand.State.OPEN)
+    acts = Act.objects.by(actor.address).filter(
+        slot=slot_record(record), digest__in=waiting.values("subject"), state__in=("failed", "returned")
+    )
     failed = acts.order_by("-created_at").first()
     if failed is None:
         raise NotFound("Nothing of this record waits to be sent again.")
@@ -89,14 +93,15 @@ def _new_again(actor: Actor, state: RecordState, failed: Act) -> None:
 def _version_again(actor: Actor, state: RecordState, failed: Act) -> None:
     via = address_row(failed.fields["via"])
     writing.require_writer(actor, state, via)
-    version = next((one for one in state.versions if one.description == failed.fields["description"]), None)
-    opened = Keyring(actor, state.patient).open_all(state)
-    if version is None or version.version not in opened:
+    keyring = Keyring(actor, state.patient)
+    version = version_of(failed)
+    opened = keyring.open_version(state, version)
+    if opened is None:
         raise AccessRefused("This version's key still waits for the patient.", patient=state.patient)
     prepared = writing.prepare_version(
-        Keyring(actor, state.patient),
+        keyring,
         state,
-        description=opened[version.version].description,
+        description=opened.description,
         content=version.content,
         flags=version.flags,
         via=via,

@@ -120,6 +120,11 @@ def act_record(act: Act) -> str:
     return named
 
 
+def version_of(act: Act) -> VersionState:
+    """The version that an act on records would make, whatever became of the act."""
+    return _from_act(act_record(act), act, act.fields.get("version", 1))
+
+
 def act_state(act: Act) -> ActState:
     """An act's state in the three words that people read."""
     if act.state == "confirmed":

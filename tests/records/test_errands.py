@@ -9,8 +9,10 @@ from accounts.actor import Actor
 from accounts.services.errands import decisions_for
 from chain.models import Act
 from records.content import settle_blobs
+from records.errors import NotFound
 from records.models import Blob, QueuedKey
 from records.services import documents, folders, inbox, reading, requests, revocations, sending
+from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode
 from tests.records.conftest import FILE, LABORATORY, Clinic, grant, make_clinic, run_errands, upload
 
@@ -41,8 +43,11 @@ def test_a_record_overtaken_by_a_revoke_is_sent_again_into_the_inbox(
     (card,) = decisions_for(clinic.doctor.address)
     assert record in card.url
     assert documents.get_record(actor=clinic.doctor, record=record).state == "failed"
+    assert documents.get_record(actor=clinic.doctor, record=record).resend
     again = sending.send_again(actor=clinic.doctor, record=record)
-    assert (again.state, again.folder) == ("waiting", 0)
+    assert (again.state, again.folder, again.resend) == ("waiting", 0, False)
+    with pytest.raises(NotFound):
+        sending.send_again(actor=clinic.doctor, record=record)
     assert decisions_for(clinic.doctor.address) == []
     chain.settle()
     assert documents.count_inbox(patient.address) == 1
@@ -51,6 +56,31 @@ def test_a_record_overtaken_by_a_revoke_is_sent_again_into_the_inbox(
     chain.settle()
     assert read(patient, record) == FILE
     assert not QueuedKey.objects.filter(record=record).exists()
+
+
+def test_a_version_that_lost_a_race_is_sent_again_after_the_winner(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    record = upload(patient).record
+    grant(patient, clinic.doctor.address, clinic.via, permissions="write")
+    chain.settle()
+    lost = b"what Dana saw" * 90
+    upload(clinic.doctor, patient=patient.address, replaces=record, via=clinic.via, title="Lost", data=lost)
+    late = Act.objects.get(kind="ModifyRecord")
+    Act.objects.filter(pk=late.pk).update(state="failed", error="Another version came first.")
+    late.refresh_from_db()
+    sending.leave_errand(late)
+    upload(patient, replaces=record, title="Won")
+    chain.settle()
+    page = sign_in(clinic.doctor.user)
+    assert b"Send it again" in page.get(f"/records/{record}/").content
+    answer = page.post(f"/records/{record}/send-again/")
+    assert answer.status_code == 302
+    chain.settle()
+    titles = [one.title for one in documents.get_record(actor=patient, record=record).versions]
+    assert titles == ["Blood report", "Won", "Lost"]
+    assert read(patient, record) == lost
+    assert b"Send it again" not in page.get(f"/records/{record}/").content
 
 
 def test_a_key_sealed_by_who_lacks_the_folders_secret_is_wrapped_by_the_patient(

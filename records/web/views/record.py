@@ -7,13 +7,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actor import Actor
 from chain.slots import folder_scope
 from records.errors import AccessRefused, Conflict
 from records.models import SelectionRecord
-from records.services import consent, documents, folders, log, reading
+from records.services import consent, documents, folders, log, reading, sending
 from records.shapes import GrantView, RecordView
 from records.web.doors import PATIENT, actor_view, run_form
 from records.web.forms.documents import DescriptionForm, DescriptionViaForm, FolderChoiceForm
@@ -116,6 +116,24 @@ def writable_record(actor: Actor, record: str) -> RecordView:
     if not view.can_write:
         raise AccessRefused("You may read this record, not change it.", patient=view.patient, via=view.via)
     return view
+
+
+@require_POST
+@actor_view()
+def send_again(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Sign anew what the chain refused; into the patient's inbox, if the right to write is gone."""
+    sending.send_again(actor=actor, record=record)
+    messages.success(request, "Sent again.")
+    return redirect("records:detail", record)
+
+
+@require_POST
+@actor_view()
+def drop_failed(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Let go of what the chain refused."""
+    sending.drop_failed(actor=actor, record=record)
+    messages.success(request, "Dropped.")
+    return redirect("home")
 
 
 def _readers(actor: Actor, record: RecordView) -> list[GrantView]:
