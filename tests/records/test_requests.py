@@ -8,8 +8,10 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.actor import Actor
+from chain.acts import folder_scope, prepare_act
+from chain.outbox import submit_act
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
-from records.models import EmailRequest, Request
+from records.models import EmailRequest, Grant, Request
 from records.services import consent, requests
 from records.shapes import RequestView
 from tests.chain_node import ChainNode
@@ -58,6 +60,31 @@ def test_a_request_reaches_the_patient_with_its_terms(
     chain.settle()
     assert consent.get_request(actor=clinic.doctor, request=asked.id).state == "granted"
     assert ask(clinic, patient.address).id != asked.id
+
+
+def test_somebody_elses_grant_answers_no_request(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    asked = ask(clinic, patient.address)
+    stranger = make_patient()
+    chain.settle()
+    act = prepare_act(
+        "GrantAccess",
+        author=stranger.address,
+        grantee=clinic.doctor.address,
+        via=clinic.via,
+        scope=folder_scope(1),
+        permissions=1,
+        notBefore=0,
+        expiry=2**40 - 1,
+        epoch=0,
+        envelopes="0x" + "11" * 32,
+        request=asked.id,
+        serial=1,
+    )
+    row = submit_act(stranger.sign(act))
+    chain.settle()
+    assert Grant.objects.filter(patient=stranger.address, request=asked.id).exists(), row.error
+    (seen,) = consent.requests_for(actor=patient)
+    assert (seen.id, seen.state) == (asked.id, "open")
 
 
 def test_a_refusal_tells_its_reason_to_who_asked(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
