@@ -1,0 +1,162 @@
+"""The story over the API: a patient's and a doctor's token, on the whole running system."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests.story.hospital import Hospital, open_hospital
+from tests.story.plain import PlainVisitor
+from tests.story.portal import StoryPortal, wait_for
+
+pytestmark = pytest.mark.slow
+
+BLOOD = b"%PDF-1.7 haemoglobin 11.1 g/dl\n" * 9000
+BLOOD_2, LETTER = BLOOD + b"ferritin 9 ug/l", b"Dear colleague, she takes iron now."
+LABORATORY, NOTE = "11502-2", "11488-4"
+
+
+class Story:
+    """Who takes part, and what one step leaves to the next."""
+
+    def __init__(self, portal: StoryPortal) -> None:
+        self.portal = portal
+        self.hospital: Hospital = open_hospital(portal)
+        self.doctor = self.hospital.api
+        visitor = PlainVisitor(portal.url, portal.mailbox, "Asha Verma", "asha@example.org")
+        visitor.register()
+        self.patient = visitor.make_token()
+        self.record = ""
+
+    def grant(self, **what: Any) -> None:
+        """The patient grants to the doctor, through the hospital; returns once the doctor can use it."""
+        ends = (timezone.now() + timedelta(days=5)).isoformat()
+        body = {"grantee": self.doctor.address, "via": self.hospital.address, "expires_at": ends} | what
+        given = self.patient.send("POST", "grants", **body)
+        assert given.status == 202, given.text
+        wanted = what.get("permissions") == "write"
+
+        def held() -> bool:
+            scopes = [scope for patient in self.doctor.get("patients").json() for scope in patient["scopes"]]
+            return any(scope["write"] == wanted for scope in scopes)
+
+        wait_for(held, "the grant")
+
+
+@pytest.fixture(scope="module")
+def story(portal: StoryPortal) -> Iterator[Story]:
+    return Story(portal)
+
+
+def test_3_the_patient_uploads(story: Story) -> None:
+    patient = story.patient
+    description = {"title": "Blood report", "kind": LABORATORY, "service_date": "2026-03-02", "folder": 1}
+    described = patient.send(
+        "POST", "uploads", **description, file_name="blood.pdf", size=len(BLOOD), nonce="4 1 6 2"
+    )
+    assert described.status == 201
+    path = f"uploads/{described.json()['id']}/content"
+    first, again = patient.put(path, BLOOD), patient.put(path, BLOOD)
+    assert (first.status, again.status) == (201, 201)
+    assert first.json()["record"] == again.json()["record"]
+    story.record = first.json()["record"]
+    confirmed = patient.wait_for_state(f"records/{story.record}", "confirmed")
+    assert confirmed["block_number"] > 0
+    assert confirmed["title"] == "Blood report"
+    assert len(patient.get("records").json()) == 1
+    assert patient.get(f"records/{story.record}/content").body == BLOOD
+
+
+def test_4_the_doctor_asks(story: Story) -> None:
+    doctor, patient = story.doctor, story.patient
+    assert doctor.get(f"records/{story.record}").status == 404
+    asked = doctor.send(
+        "POST",
+        "requests",
+        patient=patient.address,
+        via=story.hospital.address,
+        purpose="TREAT",
+        kinds=[LABORATORY],
+        permissions="write",
+        days=60,
+        note="Your anaemia",
+    )
+    assert asked.status == 201, asked.text
+    doctor.wait_for_state(f"requests/{asked.json()['id']}", "open")
+    (seen,) = patient.get("requests").json()
+    assert (seen["id"], seen["author_name"], seen["terms"]["note"]) == (
+        asked.json()["id"],
+        "Dana Reed",
+        "Your anaemia",
+    )
+
+
+def test_5_and_6_the_patient_narrows_it_and_the_doctor_reads(story: Story) -> None:
+    doctor, patient = story.doctor, story.patient
+    (asked,) = patient.get("requests").json()
+    past = (timezone.now() - timedelta(days=1)).isoformat()
+    refused = patient.send("POST", "grants", grantee=doctor.address, folders=[1], expires_at=past)
+    assert refused.status == 400
+    story.grant(folders=[1], permissions="read", request=asked["id"])
+    (held,) = doctor.get("patients").json()
+    assert (held["address"], held["name"]) == (patient.address, "Asha Verma")
+    opened = doctor.get(f"records/{story.record}/content")
+    assert (opened.status, opened.body) == (200, BLOOD)
+    viewed = [line for line in patient.get("history").json() if line["what"] == "viewed"]
+    assert (viewed[0]["who"], viewed[0]["record"]) == (doctor.address, story.record)
+
+
+def test_7_write_permission_decides_who_modifies(story: Story) -> None:
+    doctor, patient, record = story.doctor, story.patient, story.record
+    mended = {"title": "Blood report, mended", "kind": LABORATORY, "via": story.hospital.address}
+    assert doctor.send("PATCH", f"records/{record}", **mended).status == 403
+    letter = {"title": "Letter", "kind": NOTE, "file_name": "letter.txt", "folder": 1}
+    added = letter | {"patient": patient.address, "via": story.hospital.address}
+    refused = doctor.send("POST", "uploads", size=len(LETTER), **added)
+    assert refused.status == 403, refused.text
+    story.grant(folders=[1], permissions="write")
+    new = doctor.upload(LETTER, **added)
+    doctor.wait_for_state(f"records/{new}", "confirmed")
+    replaced = mended | {"file_name": "blood2.pdf", "replaces": record, "patient": patient.address}
+    assert doctor.upload(BLOOD_2, **replaced) == record
+    last = doctor.wait_for_state(f"records/{record}", "confirmed")
+    assert [version["title"] for version in last["versions"]] == ["Blood report", "Blood report, mended"]
+    for reader in (doctor, patient):
+        for version, content in zip(last["versions"], (BLOOD, BLOOD_2), strict=True):
+            found = reader.get(f"records/{record}/content?version={version['version']}")
+            assert found.body == content
+    assert {row["title"] for row in patient.get("records").json()} == {"Letter", "Blood report, mended"}
+
+
+def test_8_a_revoke_is_obeyed_by_the_very_next_request(story: Story) -> None:
+    doctor, patient, record = story.doctor, story.patient, story.record
+    (grant,) = [one for one in patient.get("grants").json() if one["state"] == "live"]
+    end = {name: grant[name] for name in ("grantee", "via", "scope")}
+    first, again = [patient.send("POST", "grants/revoke", **end) for _ in range(2)]
+    assert (first.status, again.status) == (202, 202)
+    assert first.json()["id"] == again.json()["id"]
+    for path in (f"records/{record}/content", f"records/{record}"):
+        assert doctor.get(path).status == 403, path
+    assert doctor.get("patients").json() == []
+
+    def confirmed() -> set[str]:
+        lines = patient.get("history").json()
+        return {line["what"] for line in lines if line["state"] == "confirmed"}
+
+    wait_for(lambda: {"revoked", "rekeyed"} <= confirmed(), "the revoke and the folder's next epoch")
+    assert doctor.get(f"records/{record}/content").status == 403
+
+
+def test_9_after_kill_9_tokens_and_records_are_there_and_what_waited_is_confirmed(story: Story) -> None:
+    patient, portal = story.patient, story.portal
+    portal.stop_worker()
+    record = patient.upload(LETTER, title="Late", kind=NOTE, file_name="late.txt")
+    assert patient.get(f"records/{record}").json()["state"] == "waiting"
+    portal.kill()
+    portal.start()
+    patient.wait_for_state(f"records/{record}", "confirmed")
+    assert patient.get(f"records/{record}/content").body == LETTER
+    assert patient.get(f"records/{story.record}/content").body == BLOOD_2
+    assert story.doctor.get(f"records/{story.record}").status == 403
