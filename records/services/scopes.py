@@ -48,7 +48,7 @@ def seal_folder(actor: Actor, grantee: PublicKey, folder: int, terms: Terms) -> 
         scope=about.scope,
         epoch=epoch,
         listed=seal_list(actor.origin, about, payload, [actor.own_public_key, grantee]),
-        words=f"Folder “{name}”: the {count} records in it now, and all that come into it",
+        words=f"Folder “{name}”: {_records(count)} in it now, and all that come into it",
     )
 
 
