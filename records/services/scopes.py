@@ -119,7 +119,7 @@ def seal_selection(actor: Actor, grantee: PublicKey, terms: Terms) -> SealedScop
         scope=scope,
         epoch=0,
         listed=seal_list(actor.origin, about, payload, [actor.own_public_key, grantee]),
-        words=f"A selection of {len(keys)} records, as they are today; it does not grow",
+        words=f"A selection of {_records(len(keys))}, as they are today; it does not grow",
         records=record_views(keyring, chosen),
         nonce=word(nonce),
     )
@@ -128,3 +128,7 @@ def seal_selection(actor: Actor, grantee: PublicKey, terms: Terms) -> SealedScop
 def _states(actor: Actor, records: list[str] | None) -> dict[str, RecordState]:
     rows = Record.objects.filter(patient=actor.address)
     return states_of(rows if records is None else rows.filter(pk__in=records))
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count} records"
