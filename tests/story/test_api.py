@@ -1,6 +1,5 @@
 """The story over the API: a patient's and a doctor's token, on the whole running system."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -46,7 +45,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(portal: StoryPortal) -> Iterator[Story]:
+def story(portal: StoryPortal) -> Story:
     return Story(portal)
 
 
