@@ -46,7 +46,7 @@ class Mailbox:
 
     def take_link(self, to: str) -> str:
         """The path of the link in the next mail to this address."""
-        found = re.search(r"https?://[^/\s]+(/\S+)", self.take(to))
+        found = re.search(r"https?://[^/\s]+(/\S*)", self.take(to))
         assert found, "the mail has no link"
         return found[1]
 

@@ -1,0 +1,1 @@
+"""What a thief of everything stored could read: nothing."""

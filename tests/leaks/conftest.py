@@ -1,0 +1,5 @@
+"""The portal whose every byte is searched."""
+
+from tests.story.conftest import portal
+
+__all__ = ["portal"]

@@ -1,0 +1,74 @@
+"""Looking for words in everything stored, however they might be spelled."""
+
+import base64
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from django.contrib.sessions.serializers import JSONSerializer
+from django.core import signing
+
+SESSIONS = "django.contrib.sessions.SessionStore"  # Django's salt
+EDGE = 4  # base64 characters at each end that depend on what stands beside the word
+
+
+def spellings(secret: bytes) -> set[bytes]:
+    """A secret as itself, UTF-16, hexadecimal, and base64 at each alignment; in lower case."""
+    found = {secret, secret.hex().encode()}
+    text = secret.decode("latin-1")
+    found |= {text.encode("utf-16-le"), text.encode("utf-16-be")}
+    for shift in range(3):
+        coded = base64.b64encode(b"\0" * shift + secret)[EDGE:-EDGE]
+        found |= {coded, coded.replace(b"+", b"-").replace(b"/", b"_")}
+    return {spelling.lower() for spelling in found}
+
+
+def find_words(words: dict[str, bytes], where: Iterable[tuple[str, bytes]]) -> list[str]:
+    """ "<word's name> in <place>" for each word (by name) that a place holds in any spelling, in any case."""
+    needles = [(name, spelling) for name, word in words.items() for spelling in spellings(word)]
+    found = []
+    for place, stored in where:
+        lower = stored.lower()
+        found += [f"{name} in {place}" for name, spelling in needles if spelling in lower]
+    return sorted(set(found))
+
+
+def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file below a folder; one that a running process just deleted is gone for a thief, too."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            try:
+                yield str(file.relative_to(folder)), file.read_bytes()
+            except FileNotFoundError:
+                continue
+
+
+def rows_of(database: Path) -> Iterator[tuple[str, bytes]]:
+    """Every value of every table: in the file itself a long one is cut into pages."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for number, row in enumerate(connection.execute(f'SELECT * FROM "{table}"')):
+                for value in row:
+                    if value is not None:
+                        yield (
+                            f"{table}, row {number}",
+                            value if isinstance(value, bytes) else str(value).encode(),
+                        )
+
+
+def sessions_of(var: Path) -> list[dict[str, Any]]:
+    """Every session as Django reads it: stored, it is compressed, and no search sees into it."""
+    key = (var / "secret_key").read_text()
+    with closing(sqlite3.connect(f"file:{var / 'medrec.sqlite3'}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("SELECT session_data FROM django_session").fetchall()
+    return [signing.loads(data, key=key, salt=SESSIONS, serializer=JSONSerializer) for (data,) in rows]
+
+
+def opened_sessions(var: Path) -> Iterator[tuple[str, bytes]]:
+    """The sessions, to search."""
+    for number, session in enumerate(sessions_of(var)):
+        yield f"session {number}", json.dumps(session, ensure_ascii=False).encode()
