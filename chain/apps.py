@@ -1,7 +1,11 @@
 """The chain app."""
 
+import sys
+
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
+
+RECURSION_LIMIT = 1000  # calls; Python's own default
 
 
 class ChainConfig(AppConfig):
@@ -15,3 +19,6 @@ class ChainConfig(AppConfig):
         from chain import checks, signers  # noqa: F401  (importing registers them)
 
         autodiscover_modules("handlers")
+        # py_ecc, which eth_account brings, lifts Python's limit to 100,000 calls. Deeply nested JSON is then
+        # no RecursionError: it overruns the thread's stack, and the process dies with all that it was doing.
+        sys.setrecursionlimit(RECURSION_LIMIT)
