@@ -14,7 +14,7 @@ from records.access import standing_grants
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import FolderPayload, Terms
 from records.errors import Conflict, InvalidInput
-from records.models import Envelope
+from records.models import Envelope, PatientFolder
 from records.services.envelopes import ListAbout, grant_terms, keep_list, key_of, seal_each
 from records.services.epochs import current_epoch, hand_out, next_epoch
 from records.services.scopes import folder_secrets
@@ -69,6 +69,10 @@ def rekey_folder(actor: Actor, folder: int) -> Act | None:
     )
     try:
         with transaction.atomic():
+            # Two revokes at once: the second would name the epoch that the first one leaves.
+            PatientFolder.objects.select_for_update().get(patient=patient, folder=folder)
+            if current_epoch(patient, folder) != current:
+                raise Conflict("This folder was moved just now. Look again.")
             keep_list(listed)
             act = submit_act(signed)
             settle_errands(kind=REKEY, subject=str(folder), account=patient)

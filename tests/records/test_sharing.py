@@ -2,16 +2,30 @@
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Errand
+from chain.models import Act
 from records import access
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.models import Blob, Envelope, Grant, ViewLog
-from records.services import consent, documents, folders, grants, inbox, log, reading, revocations, uploads
+from records.services import (
+    consent,
+    documents,
+    folders,
+    grants,
+    inbox,
+    log,
+    reading,
+    rekeying,
+    revocations,
+    uploads,
+)
+from records.services.envelopes import SealedList
 from records.services.epochs import current_epoch
 from records.services.sweeping import sweep_records
 from tests.chain_node import ChainNode
@@ -86,6 +100,27 @@ def test_revoking_is_obeyed_at_once_and_moves_the_folder(
     gone = Envelope.objects.filter(recipient=clinic.doctor.address, list__scope=scope)
     assert gone.exists()
     assert not Blob.objects.filter(digest__in=gone.values("digest"), data__isnull=False).exists()
+
+
+def test_two_revokes_at_once_move_the_folder_once(
+    chain: ChainNode, patient: Actor, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant(patient, clinic.doctor.address, clinic.via)
+    chain.settle()
+    seal, others = rekeying.seal_each, [True]
+
+    def seal_while_another_click_is_faster(*args: Any) -> SealedList:
+        if others:
+            others.clear()
+            assert rekeying.rekey_folder(patient, 1) is not None
+        return seal(*args)
+
+    monkeypatch.setattr(rekeying, "seal_each", seal_while_another_click_is_faster)
+    scope = f"0x{1:064x}"
+    revocations.revoke_access(actor=patient, grantee=clinic.doctor.address, via=clinic.via, scope=scope)
+    chain.settle()
+    (act,) = Act.objects.by(patient.address).of_kind("RekeyFolder")
+    assert act.state == "confirmed"
 
 
 def test_writing_needs_the_permission(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
