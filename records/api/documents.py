@@ -7,7 +7,7 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +21,7 @@ from records.api.shapes import (
     RecordShape,
     UploadAnswer,
     UploadShape,
+    VersionQuery,
 )
 from records.services import documents, folders, inbox, reading, uploads
 
@@ -62,13 +63,12 @@ class Content(ActorView):
 
     @extend_schema(
         operation_id="get_content",
-        parameters=[OpenApiParameter("version", int)],
+        parameters=[VersionQuery],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, record: str) -> StreamingHttpResponse:
         """Decrypted as it goes out. The patient sees that it was opened."""
-        asked = request.query_params.get("version", "")
-        version = int(asked) if asked.isdigit() else None
+        version = checked(VersionQuery, request.query_params).get("version")
         opened = reading.open_content(actor=self.actor, record=record, version=version)
         chunks = opened.iterate(0, opened.size)
         # The first chunk is opened before the status line is sent.

@@ -4,17 +4,26 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.errors import BadAddress
+from accounts.services.directory import parse_address
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
 from records.services.terms import DAYS_MAX
 
 PERMISSIONS = [("read", "Read"), ("write", "Read, add and modify")]
 
 
-class AddressField(serializers.RegexField):
-    """An account's address."""
+class AddressField(serializers.CharField):
+    """An account's address, its checksum checked."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(r"^0x[0-9a-fA-F]{40}$", help_text="EIP-55 checksummed address.", **kwargs)
+        super().__init__(help_text="EIP-55 checksummed address.", max_length=100, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The address. Raises ValidationError."""
+        try:
+            return parse_address(super().to_internal_value(data))
+        except BadAddress as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class VersionShape(serializers.Serializer):  # type: ignore[type-arg]
@@ -278,3 +287,9 @@ class ListQuery(serializers.Serializer):  # type: ignore[type-arg]
     patient = AddressField(required=False)
     via = serializers.CharField(required=False)
     folder = serializers.IntegerField(required=False, min_value=0)
+
+
+class VersionQuery(serializers.Serializer):  # type: ignore[type-arg]
+    """Which version; without it the newest."""
+
+    version = serializers.IntegerField(required=False, min_value=1)

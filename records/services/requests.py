@@ -37,7 +37,7 @@ from records.services import consent
 from records.services.drafts import seal_draft
 from records.services.envelopes import ListAbout, keep_list, key_of, seal_list
 from records.services.terms import check_terms, terms_to_draft
-from records.services.writing import require_keys
+from records.services.writing import require_keys, require_patient
 from records.shapes import RequestView
 
 LINK_LIVES = timedelta(days=14)
@@ -70,6 +70,7 @@ def request_access(
     _require_asker(actor, via)
     if patient == actor.address:
         raise InvalidInput("patient", "This is your own address.")
+    require_patient(patient)
     nonce = _next_nonce(actor, patient, via)
     request = word(request_id(actor.address, raw(nonce)))
     about = ListAbout(Purpose.TERMS, actor.address, patient, request)

@@ -66,10 +66,13 @@ def describe_upload(
 ) -> UploadView:
     """Say what will be sent; its bytes follow with `receive_upload`.
 
-    Without `patient` it is for the actor. A doctor without write permission names no folder: the inbox.
+    Without `patient` it is for the actor, or for the replaced record's patient. A doctor without write
+    permission names no folder: the inbox.
     Raises InvalidInput, NotFound, AccessRefused, Conflict, TooLarge, VaultClosed.
     """
     writing.require_keys(actor)
+    if replaces and not patient:
+        patient = documents.visible_state(actor, replaces).patient
     patient = patient or actor.address
     draft = {
         "title": check_description(title=title, kind=kind, service_date=service_date),
@@ -177,6 +180,7 @@ def _choose_folder(actor: Actor, patient: str, folder: int | None, via: str) -> 
     if not folder:
         if not person_of(patient).known:
             raise NotFound("Nobody here has this address.")
+        writing.require_patient(patient)
         writing.require_sender(actor, patient, via)
         return INBOX
     if not access.can_write_folder(actor, patient=patient, folder=folder, via=via):
@@ -234,10 +238,9 @@ def _counted(row: Upload, claim: uuid.UUID, stream: Iterable[bytes], length: int
                 raise Conflict("Another request has taken over this upload.")
         yield piece
     if size == 0:
-        raise InvalidInput("size", "The file is empty.")
-    expected = length if length is not None else row.size
-    if expected is not None and size != expected:
-        raise InvalidInput("size", "The file was cut on its way. Send it again.")
+        raise InvalidInput("size", "No bytes came. Send the file as the body, with its Content-Length.")
+    if any(expected is not None and size != expected for expected in (length, row.size)):
+        raise InvalidInput("size", "The file was cut on its way, or is not the one described. Send it again.")
 
 
 def _discard(row: Upload, received: _Received) -> None:

@@ -8,7 +8,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor, ReadOnlyToken, VaultClosed
-from accounts.services.directory import is_affiliated
+from accounts.models import Account
+from accounts.services.directory import is_affiliated, person_of
 from chain.acts import PreparedAct, prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
@@ -85,6 +86,13 @@ def require_writer(actor: Actor, state: RecordState, via: str) -> None:
             patient=state.patient,
             via=via,
         )
+
+
+def require_patient(address: str) -> None:
+    """Raise InvalidInput for an address that is known here as a doctor's, an institution's or a machine's."""
+    person = person_of(address)
+    if person.known and person.kind != Account.Kind.PATIENT:
+        raise InvalidInput("patient", "This is not a patient's address. Ask the patient for it.")
 
 
 def require_sender(actor: Actor, patient: str, via: str) -> None:

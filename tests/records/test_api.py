@@ -1,6 +1,7 @@
 """The story over the API: send, ask, grant, open, mend, revoke, with tokens and JSON."""
 
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.services import tokens
 from tests.chain_node import ChainNode
-from tests.records.conftest import FILE, LABORATORY, Clinic
+from tests.records.conftest import FILE, LABORATORY, Clinic, grant
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +107,42 @@ def test_refusals_have_one_shape(chain: ChainNode, patient: Actor) -> None:
     assert ada.get("records/0x12").status_code == 404
     assert ada.put("uploads/8d4e9a5e-0000-4000-8000-000000000000/content", FILE).status_code == 404
     assert Client().get("/api/v1/me").status_code == 401
+
+
+def test_a_version_that_is_no_number_is_refused(patient: Actor) -> None:
+    ada = Api(patient)
+    record = ada.send()
+    for version in ("²", "abc", "0", "9" * 30):
+        answer = ada.get(f"records/{record}/content?version={version}")
+        assert answer.status_code in (400, 404), version
+
+
+def test_an_address_is_checked_to_its_last_character(patient: Actor, clinic: Clinic) -> None:
+    answer = Api(clinic.doctor).post(
+        "requests", patient=patient.address.lower(), via=clinic.via, purpose="TREAT", days=9
+    )
+    assert answer.status_code == 400
+    assert "checksum" in answer.json()["fields"]["patient"][0]
+
+
+def test_a_body_nested_too_deeply_is_refused(patient: Actor) -> None:
+    ada = Api(patient)
+    assert sys.getrecursionlimit() <= 1000  # else the next line ends the process
+    answer = ada.client.post(
+        "/api/v1/folders", "[" * 100_000, headers=ada.headers, content_type="application/json"
+    )
+    assert answer.status_code == 400
+    assert "nested" in answer.json()["error"]
+
+
+def test_a_new_version_needs_no_patient_named(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    ada, dana = Api(patient), Api(clinic.doctor)
+    record = ada.send()
+    grant(patient, clinic.doctor.address, clinic.via, permissions="write")
+    chain.settle()
+    assert dana.send(b"second" * 99, replaces=record, via=clinic.via) == record
+    chain.settle()
+    assert {version["number"] for version in ada.get(f"records/{record}").json()["versions"]} == {1, 2}
 
 
 def test_a_read_only_token_reads_and_does_not_act(chain: ChainNode, patient: Actor) -> None:

@@ -43,6 +43,13 @@ def mail_link(clinic: Clinic, email: str) -> str:
     return found[1]
 
 
+def test_only_a_patient_is_asked(clinic: Clinic) -> None:
+    for nobody in (clinic.manager.address, clinic.via):
+        with pytest.raises(InvalidInput, match="not a patient") as refused:
+            ask(clinic, nobody)
+        assert refused.value.field == "patient"
+
+
 def test_a_request_reaches_the_patient_with_its_terms(
     chain: ChainNode, patient: Actor, clinic: Clinic
 ) -> None:

@@ -12,7 +12,7 @@ from records.models import Upload
 from records.services import documents, reading, uploads
 from tests.chain_node import ChainNode
 from tests.people import make_patient
-from tests.records.conftest import FILE, LABORATORY, pieces, upload
+from tests.records.conftest import FILE, LABORATORY, Clinic, pieces, upload
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +98,8 @@ def test_a_broken_stream_leaves_nothing_and_may_be_sent_again(
         ({"nonce": "x" * 65}, "nonce"),
         ({"file_name": "../"}, "file_name"),
         ({"folder": 0}, "folder"),
+        ({"media_type": "text/h\x7ftml"}, "media_type"),
+        ({"media_type": "text/h\x01ml"}, "media_type"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_field(
@@ -122,8 +124,25 @@ def test_a_file_over_the_limit_is_stopped_while_it_arrives(
 
 def test_an_empty_body_is_refused(patient: Actor) -> None:
     described = describe(patient, size=None)
-    with pytest.raises(InvalidInput, match="empty"):
+    with pytest.raises(InvalidInput, match="No bytes came"):
         uploads.receive_upload(actor=patient, upload_id=described, stream=iter(()), length=None)
+
+
+def test_a_file_of_another_size_than_described_is_refused(patient: Actor) -> None:
+    described = describe(patient, size=len(FILE))
+    shorter = FILE[1:]
+    with pytest.raises(InvalidInput, match="not the one described"):
+        uploads.receive_upload(
+            actor=patient, upload_id=described, stream=pieces(shorter), length=len(shorter)
+        )
+    view = uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(FILE), length=len(FILE))
+    assert view.size == len(FILE)
+
+
+def test_nothing_is_left_for_whom_is_no_patient(clinic: Clinic) -> None:
+    for nobody in (clinic.manager.address, clinic.via):
+        with pytest.raises(InvalidInput, match="not a patient"):
+            upload(clinic.doctor, patient=nobody, via=clinic.via)
 
 
 def test_somebody_elses_upload_is_unknown(patient: Actor) -> None:
