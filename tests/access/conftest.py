@@ -1,5 +1,5 @@
 """The matrix uses the records' clinic and chain."""
 
-from tests.records.conftest import chain, chain_node, clinic, patient, store_folder
+from tests.records.conftest import clinic, patient, store_folder
 
-__all__ = ["chain", "chain_node", "clinic", "patient", "store_folder"]
+__all__ = ["clinic", "patient", "store_folder"]

@@ -8,10 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
-from tests.chain_node import chain, chain_node
 from tests.people import PASSWORD
-
-__all__ = ["chain", "chain_node", "mailed_code", "mailed_link", "sign_in"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,35 +1,13 @@
-"""Headless Chromium, and the whole portal with its demo as `make run` starts it."""
+"""The whole portal with its demo as `make run` starts it, and windows on it."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.requirements import require_tool
 from tests.run.portal import Portal, run_portal
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-HOW = "apt-get install chromium"
 WAIT = 20_000  # milliseconds that anything on a page may take
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for the session; each test opens windows of its own, which share nothing."""
-    found = shutil.which("chromium")
-    binary = require_tool("Chromium", Path(found) if found else None, HOW)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from tests.chain_node import ChainNode, chain, chain_node
-
-__all__ = ["chain", "chain_node"]
+from tests.chain_node import ChainNode
 
 
 @pytest.fixture(autouse=True)

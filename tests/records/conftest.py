@@ -15,10 +15,8 @@ from accounts.services import admissions, affiliations, errands, signup
 from chain.models import Act
 from records.services import grants, uploads
 from records.shapes import RecordView
-from tests.chain_node import ChainNode, chain, chain_node
+from tests.chain_node import ChainNode
 from tests.people import PASSWORD, make_doctor, make_institution, make_patient
-
-__all__ = ["Clinic", "chain", "chain_node", "clinic", "patient", "store_folder"]
 
 LABORATORY = "11502-2"
 IMAGING = "18748-4"

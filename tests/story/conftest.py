@@ -1,13 +1,10 @@
-"""A portal for each part of the story, and browsers."""
+"""A portal for each part of the story."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import chromium
 from tests.story.portal import StoryPortal
-
-__all__ = ["chromium", "portal"]
 
 
 @pytest.fixture(scope="module")

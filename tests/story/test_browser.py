@@ -99,7 +99,8 @@ def test_3_the_patient_uploads_a_blood_report(story: Story) -> None:
     )
     story.record = patient.page.url
     patient.sees("Waiting for confirmation")
-    patient.sees("Confirmed", re.compile(r"Block \d+"), re.compile("0x[0-9a-f]{64}"))
+    patient.sees_confirmed()
+    patient.sees(re.compile(r"Block \d+"), re.compile("0x[0-9a-f]{64}"))
     patient.shoot("record")
     patient.go("/records/")
     assert patient.main.get_by_role("link", name="Blood report, spring").count() == 1
@@ -228,10 +229,12 @@ def test_7_with_write_permission_the_doctor_adds_and_modifies(story: Story) -> N
     doctor.follow("Add a record")
     letter = story.file("letter.txt", LETTER)
     doctor.upload(doctor.page.url, letter, title="Letter of March", kind=NOTE, folder="1")
-    doctor.sees("Confirmed", re.compile(HOSPITAL))
+    doctor.sees(re.compile(HOSPITAL))
+    doctor.sees_confirmed()
     mended = story.file("blood2.pdf", BLOOD_2)
     doctor.upload(f"{story.record}versions/new/", mended, title="Blood report, mended")
-    doctor.sees("Blood report, mended", "Confirmed")
+    doctor.sees("Blood report, mended")
+    doctor.sees_confirmed()
     for visitor in (doctor, patient):
         visitor.go(story.record)
         versions = visitor.region("Versions")
@@ -252,7 +255,7 @@ def test_7_without_any_grant_a_record_lands_in_the_inbox(story: Story) -> None:
         doctor.click("Continue")
         doctor.sees(re.compile("the record goes into the inbox"))
         doctor.upload(doctor.page.url, story.file("letter.txt", LETTER), title=title, kind=NOTE)
-        doctor.sees("Confirmed")
+        doctor.sees_confirmed()
     newcomer.go("/")
     newcomer.reloads_until(
         newcomer.region("Left for you by doctors").get_by_role("link", name="A letter to file")
@@ -303,7 +306,7 @@ def test_8_those_who_keep_access_read_on_after_the_folder_has_moved(story: Story
         "/records/upload/", story.file("later.txt", LATER), title="After it", kind=KIND, folder="1"
     )
     later = patient.page.url
-    patient.sees("Confirmed")
+    patient.sees_confirmed()
     assert doctor.go(later).status in (403, 404)
     doctor.sees_no("After it")
     for path, content in ((later, LATER), (story.record, BLOOD_2)):
@@ -320,7 +323,8 @@ def test_9_after_kill_9_of_everything_all_is_there_and_what_waited_is_confirmed(
     portal.kill()
     portal.start()
     patient.go(waiting)
-    patient.sees("Before the crash", "Confirmed", re.compile(r"Block \d+"))
+    patient.sees("Before the crash", re.compile(r"Block \d+"))
+    patient.sees_confirmed()
     assert patient.open_file(patient.main.get_by_role("link", name="Open the file"))[1] == LATE
     patient.go("/records/folders/1/")
     for title in ("Before the crash", "After it", "Letter of March", "Blood report, mended"):

@@ -51,6 +51,10 @@ class Visitor:
         for text in texts:
             expect(self.main.get_by_text(text).first).to_be_visible()
 
+    def sees_confirmed(self) -> None:
+        """The record's own state, without a reload."""
+        expect(self.region("About").get_by_text("Confirmed")).to_be_visible()
+
     def sees_no(self, *texts: str) -> None:
         """The page says none of these."""
         for text in texts:

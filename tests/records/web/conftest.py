@@ -10,10 +10,8 @@ from accounts.models import Account, Institution, User
 from accounts.services import affiliations
 from accounts.services.signup import open_actor
 from tests.accounts.conftest import sign_in
-from tests.chain_node import ChainNode, chain, chain_node
+from tests.chain_node import ChainNode
 from tests.people import PASSWORD, make_doctor, make_institution, make_person
-
-__all__ = ["chain", "chain_node", "clinic", "patient", "stranger"]
 
 BLOOD = b"Haemoglobin 11.1 g/dl, ferritin 9 ug/l. " * 50
 
