@@ -25,7 +25,7 @@ from records.services import (
     revocations,
     uploads,
 )
-from records.services.envelopes import SealedList
+from records.services.envelopes import SealedList, seal_each
 from records.services.epochs import current_epoch
 from records.services.sweeping import sweep_records
 from tests.chain_node import ChainNode
@@ -108,14 +108,14 @@ def test_two_revokes_at_once_move_the_folder_once(
     grant(patient, clinic.doctor.address, clinic.via)
     chain.settle()
     # The other click has taken epoch 1 when this one looks for the next; both saw that 0 is current.
-    seal, others, epochs = rekeying.seal_each, [True], iter([2, 1])
+    others, epochs = [True], iter([2, 1])
     monkeypatch.setattr(rekeying, "next_epoch", lambda *_: next(epochs))
 
     def seal_while_another_click_is_faster(*args: Any) -> SealedList:
         if others:
             others.clear()
             assert rekeying.rekey_folder(patient, 1) is not None
-        return seal(*args)
+        return seal_each(*args)
 
     monkeypatch.setattr(rekeying, "seal_each", seal_while_another_click_is_faster)
     scope = f"0x{1:064x}"
