@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -145,3 +146,19 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         """End tokens at once."""
         ended = queryset.filter(revoked_at=None).update(revoked_at=timezone.now(), sealed=b"")
         self.message_user(request, f"{ended} ended.")
+
+
+admin.site.unregister(Authenticator)  # allauth's page shows the secret of a second factor
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """Second factors, without their secrets. One is deleted for a person who has lost it."""
+
+    list_display = fields = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+    search_fields = ("user__email",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may delete one by Django's permissions."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
 
@@ -124,3 +125,20 @@ def test_people_cannot_be_added_and_tokens_can_be_ended(admin: Client) -> None:
     assert admin.get("/admin/accounts/account/add/").status_code == 403
     admin.post("/admin/accounts/apitoken/", {"action": "revoke", "_selected_action": [str(token.pk)]})
     assert tokens.actor_of(secret) is None
+
+
+def test_a_second_factor_is_listed_without_its_secret(admin: Client) -> None:
+    patient = make_patient()
+    factor = Authenticator.objects.create(
+        user=patient.user, type=Authenticator.Type.TOTP, data={"secret": "JBSWY3DPEHPK3PXP"}
+    )
+    listed = admin.get("/admin/mfa/authenticator/").content.decode()
+    page = admin.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
+    assert patient.user.name in listed
+    assert "JBSWY3DPEHPK3PXP" not in listed + page
+    admin.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
+    assert not Authenticator.objects.exists()
+
+
+def test_an_administrators_home_is_the_admin(admin: Client) -> None:
+    assert admin.get("/")["Location"] == "/admin/"

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from accounts.actor import Actor
 from accounts.services import directory
@@ -14,9 +14,11 @@ SHOWN_GRANTS = ("live", "waiting", "not yet", "paused")
 
 
 def home(request: HttpRequest) -> HttpResponseBase:
-    """The landing page, or the home page of the account that acts."""
+    """The landing page, or the home page of the account that acts; an administrator's is the admin."""
     if not request.user.is_authenticated:
         return render(request, "records/landing.html")
+    if getattr(request, "actor", None) is None and request.user.is_staff:
+        return redirect("admin:index")
     return _own_home(request)
 
 
