@@ -1,12 +1,10 @@
 """The people of the story with their browsers, and what several steps do."""
 
-from datetime import timedelta
 from pathlib import Path
 
-from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
-from tests.story.portal import StoryPortal
+from tests.story.portal import StoryPortal, days_from_now
 from tests.story.visitor import Visitor
 
 HOSPITAL = "Ruby Hospital"
@@ -76,8 +74,3 @@ class Story:
         patient.click("Continue to the confirmation")
         patient.click("Sign and give access", twice=True)
         patient.sees("Signed. Access opens once the ledger has confirmed it.")
-
-
-def days_from_now(days: int) -> str:
-    """A day as a date field takes it."""
-    return (timezone.localdate() + timedelta(days=days)).isoformat()

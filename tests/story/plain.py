@@ -109,7 +109,11 @@ class PlainVisitor:
 
     def post(self, path: str, page: str = "", **fields: Any) -> Answer:
         """Fill in the form of a page (by default at the same path) and send it to a path."""
-        return self.post_blind(path, **(self._hidden(self.go(page or path)) | fields))
+        return self.post_blind(path, **self.fill_in(page or path, **fields))
+
+    def fill_in(self, page: str, **fields: Any) -> dict[str, Any]:
+        """What a page's forms would send: their hidden fields, and these."""
+        return self._hidden(self.go(page)) | fields
 
     def post_blind(self, path: str, **fields: Any) -> Answer:
         """Send a form without having looked at its page."""

@@ -9,11 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeVar
+
+from django.utils import timezone
 
 from chain.localchain.node import free_port
 from tests.run.portal import ROOT, Portal, children_of, portal_environment, run_portal
@@ -31,6 +34,11 @@ def wait_for(found: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
         assert time.monotonic() < deadline, f"waited {seconds:.0f} seconds in vain for {what}"
         time.sleep(0.1)
     return answer
+
+
+def days_from_now(days: int) -> str:
+    """A day as a date field takes it."""
+    return (timezone.localdate() + timedelta(days=days)).isoformat()
 
 
 class Mailbox:
@@ -99,9 +107,7 @@ class StoryPortal:
 
     def kill(self) -> None:
         """`kill -9` of every process, children first, so that nobody can tidy up."""
-        manager = self.portal.process.pid
-        programs = children_of(manager)
-        for pid in [child for program in programs for child in children_of(program)] + programs + [manager]:
+        for pid in [*self._programs(), self.portal.process.pid]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.portal.process.wait()
@@ -114,10 +120,31 @@ class StoryPortal:
         ports = [int(self.settings[name]) for name in ("PORT", "LOCALCHAIN_PORT")]
         wait_for(lambda: all(_is_free(port) for port in ports), "the ports to be free")
 
+    @contextmanager
+    def frozen(self, *names: str) -> Iterator[None]:
+        """Freeze (SIGSTOP) the programs whose command line has one of these names; thaw them at the end."""
+        pids = [pid for name in names for pid in self._named(name)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
     def stop_worker(self) -> None:
-        """Freeze the worker (SIGSTOP): what is queued waits until it is killed or the portal starts again."""
-        (worker,) = [pid for pid in self.portal.children() if b"\0worker\0" in _command(pid)]
+        """Freeze the worker for good: what is queued waits until the portal starts again."""
+        (worker,) = self._named("-A medrec worker")
         os.kill(worker, signal.SIGSTOP)
+
+    def _named(self, name: str) -> list[int]:
+        found = [pid for pid in self._programs() if name.encode() in _command(pid)]
+        assert found, f"no process runs {name}"
+        return found
+
+    def _programs(self) -> list[int]:
+        """Every process below the manager."""
+        programs = self.portal.children()
+        return [child for program in programs for child in children_of(program)] + programs
 
     def make_administrator(self, address: str) -> None:
         """`manage.py createsuperuser`, as docs/OPERATIONS.md says."""
@@ -141,4 +168,4 @@ def _is_free(port: int) -> bool:
 
 
 def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.story.cast import HOSPITAL, PATIENTS, Story, days_from_now
-from tests.story.portal import StoryPortal, wait_for
+from tests.story.cast import HOSPITAL, PATIENTS, Story
+from tests.story.portal import StoryPortal, days_from_now, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
