@@ -39,7 +39,8 @@ class ReadOnlyAdmin(ReadOnlyBase):
 class ActAdmin(ReadOnlyAdmin):
     """The outbox."""
 
-    list_display = ("created_at", "kind", "author", "subject", "state", "error_code", "transaction")
+    list_display = ("created_at", "kind", "state", "error_code", "author", "subject", "transaction")
+    ordering = ("-created_at",)
     list_filter = ("state", "kind", "error_code", "created_at")
     list_select_related = ("transaction",)
     search_fields = ("author", "subject", "digest", "slot")
@@ -70,6 +71,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         "gas_used",
         "created_at",
     )
+    ordering = ("-created_at",)
     list_filter = ("state", "succeeded", "sender", "created_at")
     list_select_related = ("sender",)
     search_fields = ("attempts__hash", "nonce", "sender__address")
@@ -91,7 +93,8 @@ class AttemptAdmin(ReadOnlyAdmin):
 class EventAdmin(ReadOnlyAdmin):
     """The archive of events."""
 
-    list_display = ("block_number", "log_index", "name", "author", "subject", "applied", "block_time")
+    list_display = ("block_number", "name", "applied", "block_time", "author", "subject")
+    ordering = ("-block_number", "-log_index")
     list_filter = ("name", "applied", "block_time")
     search_fields = ("author", "subject", "tx_hash", "act_digest", "slot")
 
@@ -109,6 +112,7 @@ class BlockAdmin(ReadOnlyAdmin):
     """Blocks that were read."""
 
     list_display = ("number", "hash", "time")
+    ordering = ("-number",)
     search_fields = ("number", "hash")
 
 
