@@ -6,13 +6,12 @@ CHAIN_RPC_URL, CELERY_BROKER_URL and IPFS_API_URL move each of them elsewhere.
 """
 
 import argparse
+import http.client
 import os
 import signal
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import django
@@ -76,8 +75,9 @@ def _run(processes: Processes) -> None:
         _wait_for_chain(processes, chain_port)
     for line in prepare_contract(fund=own_chain):
         say("medrec", line)
-    _start_portal(processes, port)
-    _wait_for_page(processes, f"http://127.0.0.1:{port}/")
+    _start_web(processes, port)
+    _wait_for_page(processes, port)
+    _start_celery(processes)
     try:
         demo = seed_demo()
     except CommandError as error:  # a portal without its demo is still a portal
@@ -126,31 +126,39 @@ def _wait_for_chain(processes: Processes, port: int) -> None:
     raise CannotStart("the local chain did not start; its lines above say why")
 
 
-def _start_portal(processes: Processes, port: int) -> None:
-    python = sys.executable
-    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+def _start_web(processes: Processes, port: int) -> None:
+    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--preload"]
     patience = ["--timeout", "120", "--graceful-timeout", "8"]
     bind = ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "warning"]
-    processes.start("web", python, "-m", "gunicorn", "medrec.wsgi", *bind, *threads, *patience)
-    celery = [python, "-m", "celery", "--quiet", "-A", "medrec"]
+    processes.start("web", sys.executable, "-m", "gunicorn", "medrec.wsgi", *bind, *threads, *patience)
+
+
+def _start_celery(processes: Processes) -> None:
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "medrec"]
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     pool = ["--pool", "threads", "--concurrency", "4", "--loglevel", "warning"]
     processes.start("worker", *celery, "worker", *pool, *alone)
     processes.start("beat", *celery, "beat", "--loglevel", "warning", "--pidfile", "")
 
 
-def _wait_for_page(processes: Processes, url: str) -> None:
+def _wait_for_page(processes: Processes, port: int) -> None:
+    """Until the first page is served; where it redirects (to https, say) is a proxy's matter."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         processes.tend()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)
         try:
-            with urllib.request.urlopen(url, timeout=READY_SECONDS):  # noqa: S310
-                return
-        except urllib.error.HTTPError as error:
-            raise CannotStart(f"{url} answers {error.code}; the lines above say why") from error
-        except OSError:
+            connection.request("GET", "/")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
             time.sleep(0.1)
-    raise CannotStart(f"{url} did not answer within {READY_SECONDS:.0f} seconds")
+            continue
+        finally:
+            connection.close()
+        if status >= 500:
+            raise CannotStart(f"the first page answers {status}; the lines above say why")
+        return
+    raise CannotStart(f"port {port} did not answer within {READY_SECONDS:.0f} seconds")
 
 
 if __name__ == "__main__":
