@@ -97,14 +97,13 @@ def grant_access(*, actor: Actor, proposal: str | GrantProposal) -> list[Act]:
     draft = _find_draft(actor, proposal.id if isinstance(proposal, GrantProposal) else proposal)
     acts = [prepare_act(kept["kind"], **kept["fields"]) for kept in draft.acts]
     if draft.granted_at is not None:
-        digests = [act.digest(domain()) for act in acts]
-        return list(Act.objects.filter(digest__in=digests))
+        return _accepted(acts)
     _check_draft(draft, acts)
     signed = [actor.sign(act) for act in acts]
     try:
         with transaction.atomic():
             if not GrantDraft.objects.filter(pk=draft.pk, granted_at=None).update(granted_at=timezone.now()):
-                raise Conflict("This was confirmed just now.")
+                return _accepted(acts)  # another click was faster
             for kept in draft.lists:
                 keep_list(_list_from_draft(kept))
             _keep_selections(actor, draft)
@@ -115,6 +114,11 @@ def grant_access(*, actor: Actor, proposal: str | GrantProposal) -> list[Act]:
     except ActConflict as error:
         raise Conflict("Something was granted or revoked meanwhile. Look again, and decide anew.") from error
     return done
+
+
+def _accepted(acts: list[PreparedAct]) -> list[Act]:
+    """What confirming has made of these acts already."""
+    return list(Act.objects.filter(digest__in=[act.digest(domain()) for act in acts]))
 
 
 def _check(

@@ -190,17 +190,22 @@ def deny_request(*, actor: Actor, request: str, reason: str = "") -> None:
         raise NotFound("There is no such request.")
     if view.state == "denied":
         return
-    if view.by_email:
-        _deny_email(actor, request, reason)
-        return
+    try:
+        (_deny_email if view.by_email else _deny_on_chain)(actor, view, reason)
+    except Conflict:
+        if consent.get_request(actor=actor, request=request).state != "denied":
+            raise  # else another click was faster
+
+
+def _deny_on_chain(actor: Actor, view: RequestView, reason: str) -> None:
     digest = ZERO_WORD
     listed = None
     if reason:
-        about = ListAbout(Purpose.REASON, actor.address, actor.address, request)
+        about = ListAbout(Purpose.REASON, actor.address, actor.address, view.id)
         recipients = [actor.own_public_key, key_of(view.author)]
         listed = seal_list(actor.origin, about, Reason(reason).to_bytes(), recipients)
         digest = listed.digest
-    signed = actor.sign(prepare_act("DenyAccess", author=actor.address, request=request, reason=digest))
+    signed = actor.sign(prepare_act("DenyAccess", author=actor.address, request=view.id, reason=digest))
     with _accepting("This request was answered or taken back already."), transaction.atomic():
         if listed is not None:
             keep_list(listed)
@@ -275,13 +280,13 @@ def _close_email(request: str, state: EmailRequest.State, **more: object) -> Non
         raise Conflict("This request was answered or taken back already.")
 
 
-def _deny_email(actor: Actor, request: str, reason: str) -> None:
-    row = EmailRequest.objects.get(pk=uuid.UUID(request))
+def _deny_email(actor: Actor, view: RequestView, reason: str) -> None:
+    row = EmailRequest.objects.get(pk=uuid.UUID(view.id))
     key = key_of(row.author)
     context = consent.email_reason_about(row).context(actor.origin, row.author)
     sealed = raw(key.digest) + seal_envelope(context, key.key, Reason(reason).to_bytes())
     with transaction.atomic():
-        _close_email(request, EmailRequest.State.DENIED, sealed_reason=sealed)
+        _close_email(view.id, EmailRequest.State.DENIED, sealed_reason=sealed)
         notify(row.author, "access_answered", {})
 
 

@@ -8,11 +8,14 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.services.directory import PublicKey
 from chain.acts import folder_scope, prepare_act
+from chain.models import Act
 from chain.outbox import submit_act
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.models import EmailRequest, Grant, Request
 from records.services import consent, requests
+from records.services.envelopes import key_of
 from records.shapes import RequestView
 from tests.chain_node import ChainNode
 from tests.people import fresh_email, make_patient
@@ -105,6 +108,24 @@ def test_a_refusal_tells_its_reason_to_who_asked(chain: ChainNode, patient: Acto
     assert (answer.state, answer.reason) == ("denied", "I do not know you")
     with pytest.raises(Conflict):
         grant(patient, clinic.doctor.address, clinic.via, request=asked.id)
+
+
+def test_of_two_refusals_at_once_both_are_told_that_it_is_done(
+    chain: ChainNode, patient: Actor, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(clinic, patient.address)
+    chain.settle()
+    others = [True]
+
+    def key_while_another_click_is_faster(address: str) -> PublicKey:
+        if others:
+            others.clear()
+            requests.deny_request(actor=patient, request=asked.id, reason="No")
+        return key_of(address)
+
+    monkeypatch.setattr(requests, "key_of", key_while_another_click_is_faster)
+    requests.deny_request(actor=patient, request=asked.id, reason="No")
+    assert Act.objects.by(patient.address).of_kind("DenyAccess").count() == 1
 
 
 def test_a_withdrawn_request_cannot_be_answered(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Errand
+from chain.acts import PreparedAct
 from chain.models import Act
 from records import access
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
-from records.models import Blob, Envelope, Grant, ViewLog
+from records.models import Blob, Envelope, Grant, GrantDraft, ViewLog
 from records.services import (
     consent,
     documents,
@@ -123,6 +124,22 @@ def test_two_revokes_at_once_move_the_folder_once(
     chain.settle()
     (act,) = Act.objects.by(patient.address).of_kind("RekeyFolder")
     assert act.state == "confirmed"
+
+
+def test_a_proposal_confirmed_twice_at_once_gives_the_same_acts(
+    chain: ChainNode, patient: Actor, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain.settle()
+    check, others = grants._check_draft, []
+
+    def check_while_another_click_is_faster(draft: GrantDraft, acts: list[PreparedAct]) -> None:
+        check(draft, acts)
+        if not others:
+            others.append(True)
+            others.extend(grants.grant_access(actor=patient, proposal=str(draft.pk)))
+
+    monkeypatch.setattr(grants, "_check_draft", check_while_another_click_is_faster)
+    assert grant(patient, clinic.doctor.address, clinic.via) == others[1:]
 
 
 def test_writing_needs_the_permission(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:

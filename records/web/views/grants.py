@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.actor import Actor
 from accounts.models import Account
 from accounts.services import directory
-from records.errors import InvalidInput, NotFound
+from records.errors import Conflict, InvalidInput, NotFound
 from records.services import consent, documents, folders, grants, revocations
 from records.shapes import GrantView, RecordView, RequestView
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
@@ -43,6 +43,8 @@ def grant_new(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Choose what is shared: as an answer (?request=), or with somebody named (?grantee=)."""
     if request_id := request.GET.get("request"):
         asked = consent.get_request(actor=actor, request=request_id)
+        if asked.state not in ("open", "granted"):
+            raise Conflict("This request was answered or taken back already.")
         return _choose(request, actor, grantee=asked.author, asked=asked)
     form = GranteeForm(request.GET if "grantee" in request.GET else None)
     done, status = run_form(form, lambda data: _choose(request, actor, grantee=_known(data["grantee"])))

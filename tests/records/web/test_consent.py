@@ -103,6 +103,8 @@ def test_a_refused_request_shows_its_reason_to_the_doctor_alone(
     patient.client.post(f"{asked}deny/", {"reason": "I do not know you"})
     chain.settle()
     assert "I do not know you" in clinic.doctor.client.get(asked).content.decode()
+    asked_id = asked.split("/")[2]
+    assert patient.client.get("/sharing/new/", {"request": asked_id}).status_code == 409
     other = visit(make_person("Ben Carter"))
     assert other.client.get(asked).status_code == 404
 
