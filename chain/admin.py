@@ -15,7 +15,7 @@ else:
 
 
 class ReadOnlyAdmin(ReadOnlyBase):
-    """The chain's tables are written by the chain's own code alone."""
+    """A list and pages to look at: these rows are written by the portal's own code alone."""
 
     show_full_result_count = False
 

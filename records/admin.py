@@ -1,10 +1,8 @@
-# ruff: noqa: ARG002  (Django's signatures)
 """Lists for administrators: ids, states and times. Nothing here opens, and nothing can be changed."""
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
 
+from chain.admin import ReadOnlyAdmin
 from records.models import (
     Blob,
     EmailRequest,
@@ -17,24 +15,6 @@ from records.models import (
     Version,
     ViewLog,
 )
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Looks, and no more."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds rows here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody changes rows here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody deletes rows here."""
-        return False
 
 
 @admin.register(Record)

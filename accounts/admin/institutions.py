@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin.people import ReadOnlyAdmin
 from accounts.errors import NotAllowed
 from accounts.models import Institution, Invitation, Membership, User
 from accounts.services import admissions, invitations
+from chain.admin import ReadOnlyAdmin
 from chain.errors import ChainError
 
 

@@ -10,22 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Account, ApiToken, Errand, User
 from accounts.services import directory
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list and a page to look at, and nothing to change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """Rows are made by the portal alone."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Looking only."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Looking only."""
-        return False
+from chain.admin import ReadOnlyAdmin
 
 
 class AccountInline(admin.TabularInline):  # type: ignore[type-arg]
