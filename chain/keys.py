@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from chain.errors import MissingKey
+from chain.secret_files import write_once
 from chain.signer import address_of_key
 
 NAMES = ("relayer", "admission", "anchor", "admin")
@@ -21,14 +22,7 @@ def key_path(name: str) -> Path:
 
 def make_key(name: str) -> bool:
     """Make a key's file, readable by its owner only, unless it is there; whether it was made."""
-    path = key_path(name)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        return False
-    path.write_text("0x" + secrets.token_bytes(32).hex() + "\n")
-    return True
+    return write_once(key_path(name), "0x" + secrets.token_bytes(32).hex() + "\n")
 
 
 def _parse(text: str, name: str) -> bytes:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import environ
 
+from chain.secret_files import write_once
+
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,9 +22,7 @@ def _secret_key() -> str:
     if given := env.str("SECRET_KEY", ""):
         return str(given)
     kept = VAR / "secret_key"
-    if not kept.exists():
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(64))
+    write_once(kept, secrets.token_urlsafe(64))
     return kept.read_text()
 
 

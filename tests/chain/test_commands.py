@@ -1,6 +1,7 @@
 """make_keys, deploy_contract, sync_chain, relay_acts; settings that are not right."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from chain.checks import check_settings
 from chain.deployment import deployment, deployment_path, origin
 from chain.errors import MissingKey, NotDeployed
 from chain.models import Act, ActState
+from chain.secret_files import write_once
 from chain.signer import address_of_key
 from tests.chain_node import ChainNode, fresh_person
 
@@ -35,6 +37,24 @@ def test_keys_are_made_once_and_for_the_owner_s_eyes(settings: Settings, tmp_pat
     assert stat.S_IMODE(keys.key_path("relayer").stat().st_mode) == 0o600
     assert run("make_keys") == ""
     assert {name: keys.key_path(name).read_text() for name in keys.NAMES} == kept
+
+
+def test_a_secret_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys" / "one.key"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.link", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_once(path, "first")
+    assert not path.exists()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda number: write_once(path, f"secret {number}"), range(8)))
+    assert sum(made) == 1
+    assert path.read_text() == f"secret {made.index(True)}"
+    assert [kept.name for kept in path.parent.iterdir()] == ["one.key"]
 
 
 def test_a_key_of_the_settings_goes_before_the_file_and_a_bad_one_is_not_repeated(settings: Settings) -> None:
