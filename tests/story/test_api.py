@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from tests.story.hospital import Hospital, open_hospital
-from tests.story.plain import PlainVisitor
+from tests.story.ledger import Ledger
+from tests.story.plain import Api, PlainVisitor
 from tests.story.portal import StoryPortal, wait_for
 
 pytestmark = pytest.mark.slow
@@ -112,15 +113,55 @@ def test_5_and_6_the_patient_narrows_it_and_the_doctor_reads(story: Story) -> No
     assert (viewed[0]["who"], viewed[0]["record"]) == (doctor.address, story.record)
 
 
+def test_bad_input_is_refused_in_words_and_changes_nothing(story: Story) -> None:
+    doctor, patient, via = story.doctor, story.patient, story.hospital.address
+    unknown = "0x00000000219ab540356cBB839Cbe05303d7705Fa"
+    wrong = patient.address[:-1] + ("0" if patient.address[-1] != "0" else "1")
+    soon = (timezone.now() + timedelta(days=5)).isoformat()
+    file = {"title": "A", "kind": LABORATORY, "file_name": "a.pdf", "size": 9}
+    ask = {"via": via, "purpose": "TREAT", "days": 9}
+    give = {"via": via, "folders": [1], "expires_at": soon, "grantee": doctor.address}
+    bad: list[tuple[Api, str, dict[str, Any], int]] = [
+        (patient, "uploads", file | {"size": 0}, 400),
+        (patient, "uploads", file | {"size": 6 * 1024**3}, 413),
+        (patient, "uploads", file | {"kind": "nonsense"}, 400),
+        (patient, "uploads", file | {"nonce": "x" * 65}, 400),
+        (patient, "uploads", file | {"folder": 77}, 404),
+        (doctor, "requests", ask | {"patient": wrong}, 400),
+        (doctor, "requests", ask | {"patient": unknown}, 400),
+        (doctor, "requests", ask | {"patient": doctor.address}, 400),
+        (doctor, "requests", ask | {"patient": patient.address, "days": 0}, 400),
+        (doctor, "requests", ask | {"patient": patient.address, "purpose": "curiosity"}, 400),
+        (patient, "grants", give | {"expires_at": "2020-01-01T00:00:00Z"}, 400),
+        (patient, "grants", give | {"grantee": unknown}, 400),
+        (patient, "grants", give | {"via": unknown}, 400),
+        (patient, "grants", give | {"folders": [0]}, 400),
+        (patient, "grants", give | {"folders": []}, 400),
+    ]
+    before = [patient.get(path).json() for path in ("records", "requests", "grants", "folders")]
+    for who, path, body, status in bad:
+        answer = who.send("POST", path, **body)
+        assert (answer.status, bool(answer.json()["error"])) == (status, True), (path, body, answer.text)
+    assert patient.get(f"records/0x{'1' * 64}").status == 404
+    assert [patient.get(path).json() for path in ("records", "requests", "grants", "folders")] == before
+
+
 def test_7_write_permission_decides_who_modifies(story: Story) -> None:
     doctor, patient, record = story.doctor, story.patient, story.record
-    mended = {"title": "Blood report, mended", "kind": LABORATORY, "via": story.hospital.address}
+    via, ledger = story.hospital.address, Ledger(story.portal)
+    mended = {"title": "Blood report, mended", "kind": LABORATORY, "via": via}
     assert doctor.send("PATCH", f"records/{record}", **mended).status == 403
+    sent_straight = (doctor.address, patient.address, via, record, 2)
+    assert ledger.allows("canRead", patient.address, doctor.address, via, folder=1)
+    assert not ledger.allows("canWrite", patient.address, doctor.address, via, folder=1)
+    assert ledger.refusal_of_modify(*sent_straight) == "NoWriteAccess"
     letter = {"title": "Letter", "kind": NOTE, "file_name": "letter.txt", "folder": 1}
     added = letter | {"patient": patient.address, "via": story.hospital.address}
     refused = doctor.send("POST", "uploads", size=len(LETTER), **added)
     assert refused.status == 403, refused.text
     story.grant(folders=[1], permissions="write")
+    assert ledger.allows("canWrite", patient.address, doctor.address, via, folder=1)
+    assert ledger.refusal_of_modify(*sent_straight) == ""
     new = doctor.upload(LETTER, **added)
     doctor.wait_for_state(f"records/{new}", "confirmed")
     replaced = mended | {"file_name": "blood2.pdf", "replaces": record, "patient": patient.address}
@@ -145,6 +186,8 @@ def test_8_a_revoke_is_obeyed_by_the_very_next_request(story: Story) -> None:
         assert doctor.get(path).status == 403, path
     assert doctor.get("patients").json() == []
     wait_for(lambda: story.history("revoked") == 1, "the revoke")
+    who = (patient.address, doctor.address, story.hospital.address)
+    assert not Ledger(story.portal).allows("canRead", *who, folder=1)
     wait_for(lambda: story.history("rekeyed") == 1, "the folder's next epoch")
     assert doctor.get(f"records/{record}/content").status == 403
 

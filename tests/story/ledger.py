@@ -1,0 +1,44 @@
+"""The contract, asked directly: what the chain itself says, whatever the portal says."""
+
+import json
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from chain.localchain.errors import NodeRefused
+from chain.localchain.rpc import Rpc
+from tests.story.portal import StoryPortal
+
+FIELDS = "(address,address,address,bytes32,uint16,uint32,uint32,uint8,bytes32,bytes32,bytes)"
+
+
+class Ledger:
+    """Read-only calls to the portal's contract."""
+
+    def __init__(self, portal: StoryPortal) -> None:
+        self._rpc = Rpc(int(portal.settings["LOCALCHAIN_PORT"]))
+        self._contract = json.loads((portal.var / "chain" / "contract.json").read_text())["address"]
+
+    def allows(self, question: str, patient: str, who: str, via: str, folder: int) -> bool:
+        """canRead or canWrite."""
+        types = ["address", "address", "address", "bytes32"]
+        values = [patient, who, via, folder.to_bytes(32, "big")]
+        answer = self._call(f"{question}(address,address,address,bytes32)", encode(types, values))
+        return int(answer, 16) == 1
+
+    def refusal_of_modify(self, author: str, patient: str, via: str, record: str, version: int) -> str:
+        """How a version that the author sends straight to the contract is refused; "" when it is taken."""
+        digest, wrapped = bytes(31) + b"\1", bytes(40)
+        raw = bytes.fromhex(record.removeprefix("0x"))
+        act = (author, patient, via, raw, 1, 0, version, 0, digest, digest, wrapped)
+        try:
+            self._call(f"modifyRecord({FIELDS},bytes)", encode([FIELDS, "bytes"], [act, b""]), author)
+        except NodeRefused as error:
+            return "NoWriteAccess" if keccak(text="NoWriteAccess()")[:4].hex() in str(error) else str(error)
+        return ""
+
+    def _call(self, signature: str, arguments: bytes, sender: str | None = None) -> str:
+        data = "0x" + (keccak(text=signature)[:4] + arguments).hex()
+        call = {"to": self._contract, "data": data} | ({"from": sender} if sender else {})
+        answer: str = self._rpc.call("eth_call", call, "latest")
+        return answer
