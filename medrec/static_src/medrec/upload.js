@@ -99,6 +99,8 @@ const finish = (request) => {
   } catch {
     answer = { error: request.status === 403 ? request.responseText : "The portal did not take the file. Try again." };
   }
+  // A closed vault or a revoked permission: another try describes anew, and so comes to the page that helps.
+  if (request.status === 403) bytesAt = "";
   if (request.status !== 201) return say(answer.error, true);
   say("Saved.");
   window.location = answer.next;

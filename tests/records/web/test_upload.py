@@ -87,6 +87,7 @@ def test_a_file_in_a_form_is_refused(patient: Visitor) -> None:
         ("nonce", "n" * (settings.NONCE_MAX_BYTES + 1), "64 bytes"),
         ("folder", "7", "7 is not one of the available choices."),
         ("size", "0", "empty"),
+        ("media_type", "pdf", "A media type looks like"),
     ],
 )
 def test_a_wrong_description_is_refused_beside_its_field(

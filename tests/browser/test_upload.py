@@ -1,0 +1,28 @@
+"""The upload page's own script, where the page alone would not do."""
+
+from pathlib import Path
+
+import pytest
+
+from records.demo.cast import CHIARA, PASSWORD
+from tests.browser.conftest import Window, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CLOSED = "Your vault is closed. Open it and try again."
+
+
+def test_a_vault_that_closes_while_sending_is_opened_at_the_next_try(window: Window, tmp_path: Path) -> None:
+    page = window()
+    sign_in(page, CHIARA.email, PASSWORD)
+    page.goto("/records/upload/")
+    report = tmp_path / "report.pdf"
+    report.write_bytes(b"%PDF-1.7 vaccination")
+    page.set_input_files("#file", report)
+    page.get_by_label("Kind").select_option("11502-2")
+    page.route("**/bytes/", lambda route: route.fulfill(status=403, body=CLOSED, content_type="text/plain"))
+    page.get_by_role("button", name="Encrypt and save").click()
+    page.get_by_text(CLOSED).wait_for()
+    page.context.clear_cookies(name="medrec_vault")
+    page.get_by_role("button", name="Encrypt and save").click()
+    page.wait_for_url("**/vault/?next=%2Frecords%2Fupload%2F")
