@@ -21,7 +21,7 @@ from accounts.crypto.phrase import new_entropy
 from accounts.errors import InvitationRefused, NotAllowed
 from accounts.models import Account, Errand, Institution, Invitation, Membership, User
 from accounts.notifications import send_link
-from accounts.services import directory, errands, institution_keys, signup
+from accounts.services import directory, errands, institution_keys, signup, tokens
 from chain.acts import SignedAct
 from chain.outbox import submit_act
 
@@ -105,6 +105,8 @@ def accept_invitation(*, secret: str, user: User, bundle: KeyBundle) -> Membersh
             role=invitation.role,
             defaults={"account": account, "state": Membership.State.ACTIVE, "since": now},
         )
+        if membership.role == Membership.Role.MANAGER:
+            tokens.end_read_only(account)
         _leave_errands(membership)
     errands.run_errands(Actor(user=user, account=account, open_bundle=lambda: bundle))
     return membership

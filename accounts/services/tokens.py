@@ -14,7 +14,7 @@ from accounts.crypto.bundle import KeyBundle
 from accounts.crypto.derivation import labelled
 from accounts.crypto.vault import open_under, seal_under, token_key
 from accounts.errors import TokenRefused
-from accounts.models import ApiToken, Membership
+from accounts.models import Account, ApiToken, Membership
 
 PREFIX = "medrec_"
 LONGEST = timedelta(days=366)
@@ -85,6 +85,12 @@ def revoke_token(*, actor: Actor, token_id: uuid.UUID) -> bool:
     """End a token of this user's; False if there is none, or it has ended."""
     found = ApiToken.objects.filter(pk=token_id, user=actor.user, revoked_at=None)
     return bool(found.update(revoked_at=timezone.now(), sealed=b""))
+
+
+def end_read_only(account: Account) -> None:
+    """End the read-only tokens of somebody who becomes a manager, in the caller's transaction."""
+    held = ApiToken.objects.live().filter(account=account, scope=ApiToken.Scope.READ)
+    held.update(revoked_at=timezone.now(), sealed=b"")
 
 
 def _manages(actor: Actor) -> bool:

@@ -15,11 +15,11 @@ from accounts.actor import Actor, ReadOnlyToken
 from accounts.api.authentication import TokenAuthentication
 from accounts.errors import TokenRefused
 from accounts.models import ApiToken
-from accounts.services import signup, tokens
+from accounts.services import invitations, signup, tokens
 from chain.acts import PreparedAct, prepare_act
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode, fresh_person
-from tests.people import PASSWORD, make_institution, make_patient, make_person
+from tests.people import PASSWORD, make_doctor, make_institution, make_patient, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
 
@@ -74,6 +74,19 @@ def test_who_manages_an_institution_gets_no_read_only_token() -> None:
     with pytest.raises(TokenRefused, match="manages"):
         tokens.make_token(actor=manager, name="reader", scope="read", days=1)
     tokens.make_token(actor=manager, name="actor", scope="act", days=1)
+
+
+def test_becoming_a_manager_ends_read_only_tokens() -> None:
+    institution, _ = make_institution()
+    doctor = make_doctor(institution)
+    _, reading = tokens.make_token(actor=doctor, name="reader", scope="read", days=1)
+    _, acting = tokens.make_token(actor=doctor, name="actor", scope="act", days=1)
+    secret = invitations.invite_member(
+        institution=institution, email=doctor.user.email, role="manager", invited_by=None
+    )
+    invitations.accept_invitation(secret=secret, user=doctor.user, bundle=doctor.bundle)
+    assert tokens.actor_of(reading) is None
+    assert tokens.actor_of(acting) is not None
 
 
 @pytest.mark.parametrize(("scope", "days"), [("all", 1), ("read", 0), ("read", 10_000)])
