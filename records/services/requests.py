@@ -163,7 +163,8 @@ def withdraw_request(*, actor: Actor, request: str) -> None:
     if view.state == "withdrawn":
         return
     if view.by_email:
-        _close_email(request, EmailRequest.State.WITHDRAWN)
+        with _unless_done(actor, request, "withdrawn"):
+            _close_email(request, EmailRequest.State.WITHDRAWN)
         return
     act = prepare_act(
         "WithdrawRequest",
@@ -172,7 +173,11 @@ def withdraw_request(*, actor: Actor, request: str) -> None:
         request=request,
         nonce=_nonce_of(request),
     )
-    with _accepting("This request was answered or taken back already."), transaction.atomic():
+    with (
+        _unless_done(actor, request, "withdrawn"),
+        _accepting("This request was answered or taken back already."),
+        transaction.atomic(),
+    ):
         submit_act(actor.sign(act))
 
 
@@ -190,11 +195,8 @@ def deny_request(*, actor: Actor, request: str, reason: str = "") -> None:
         raise NotFound("There is no such request.")
     if view.state == "denied":
         return
-    try:
+    with _unless_done(actor, request, "denied"):
         (_deny_email if view.by_email else _deny_on_chain)(actor, view, reason)
-    except Conflict:
-        if consent.get_request(actor=actor, request=request).state != "denied":
-            raise  # else another click was faster
 
 
 def _deny_on_chain(actor: Actor, view: RequestView, reason: str) -> None:
@@ -220,6 +222,16 @@ def _accepting(words: str) -> Iterator[None]:
         yield
     except ActConflict as error:
         raise Conflict(words) from error
+
+
+@contextmanager
+def _unless_done(actor: Actor, request: str, state: str) -> Iterator[None]:
+    """A conflict with a faster click that did the same is none."""
+    try:
+        yield
+    except Conflict:
+        if consent.get_request(actor=actor, request=request).state != state:
+            raise
 
 
 def _require_asker(actor: Actor, via: str) -> None:

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.services.directory import PublicKey
-from chain.acts import folder_scope, prepare_act
+from chain.acts import SignedAct, folder_scope, prepare_act
+from chain.errors import ActConflict
 from chain.models import Act
 from chain.outbox import submit_act
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
@@ -126,6 +127,28 @@ def test_of_two_refusals_at_once_both_are_told_that_it_is_done(
     monkeypatch.setattr(requests, "key_of", key_while_another_click_is_faster)
     requests.deny_request(actor=patient, request=asked.id, reason="No")
     assert Act.objects.by(patient.address).of_kind("DenyAccess").count() == 1
+
+
+def test_of_two_withdrawals_at_once_both_are_told_that_it_is_done(
+    chain: ChainNode, patient: Actor, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(clinic, patient.address)
+    chain.settle()
+    nonce_of, others = requests._nonce_of, [True]
+
+    def nonce_while_another_click_is_faster(request: str) -> str:
+        if others:
+            others.clear()
+            requests.withdraw_request(actor=clinic.doctor, request=asked.id)
+            monkeypatch.setattr(requests, "submit_act", refuse)
+        return nonce_of(request)
+
+    def refuse(signed: SignedAct) -> Act:
+        raise ActConflict(f"{signed.act.kind}: this place is taken")
+
+    monkeypatch.setattr(requests, "_nonce_of", nonce_while_another_click_is_faster)
+    requests.withdraw_request(actor=clinic.doctor, request=asked.id)
+    assert Act.objects.by(clinic.doctor.address).of_kind("WithdrawRequest").count() == 1
 
 
 def test_a_withdrawn_request_cannot_be_answered(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
