@@ -92,7 +92,7 @@ def live_grants(
     if actor is None:
         return []
     now = timezone.now()
-    held = Grant.objects.filter(_held_by(actor), ended="", not_before__lte=now, expiry__gt=now)
+    held = Grant.objects.filter(held_by(actor), ended="", not_before__lte=now, expiry__gt=now)
     if patient is not None:
         held = held.filter(patient=patient)
     if via is not None:
@@ -178,7 +178,8 @@ def _records(
     return found if patient is None else found.filter(patient=patient)
 
 
-def _held_by(actor: Actor) -> Q:
+def held_by(actor: Actor) -> Q:
+    """The grants, of whatever state, that are the actor's own or its institutions'."""
     own = Q(grantee=actor.address)
     places = Affiliation.objects.filter(doctor=actor.address, affiliated=True).values_list("institution")
     for (place,) in places:

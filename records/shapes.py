@@ -44,7 +44,7 @@ class RecordView:
 
     record: str
     patient: str
-    patient_name: str
+    patient_name: str  # "": the patient never gave this actor access
     author: str
     author_name: str
     via: str

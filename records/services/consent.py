@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
-from accounts.services.directory import Person, people_of
+from accounts.services.directory import Person
 from chain.models import Act
 from chain.slots import slot_answer, slot_request
 from records.chain_words import ZERO_WORD, address_row, raw, word
@@ -19,6 +19,7 @@ from records.errors import NotFound
 from records.models import EmailRequest, Grant, Request
 from records.services.drafts import open_draft
 from records.services.envelopes import ListAbout, open_reason, open_terms
+from records.services.naming import people_named_to
 from records.services.sharing import grants_by, patients_of
 from records.services.states import act_state
 from records.services.terms import show_terms, terms_from_draft
@@ -119,7 +120,7 @@ def _views(
     addresses |= {address for act in acts for address in (act.subject, act.author)}
     addresses |= {address_row(act.fields["via"]) for act in acts}
     addresses |= {address for row in mailed for address in (row.patient, row.author, row.via)}
-    people = people_of(addresses - {""})
+    people = people_named_to(actor, addresses - {""})
     ids = [row.request for row in rows]
     answers = _answers(ids)
     granted = _granted(rows, waiting=any(row.patient == actor.address for row in rows))

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 
 from accounts.actor import Actor
-from accounts.services.directory import Person, people_of
+from accounts.services.directory import Person
 from records.access import writable_by
 from records.chain_words import raw
 from records.kinds import KINDS
 from records.services.folders import folder_names
 from records.services.keyring import Keyring, OpenVersion
+from records.services.naming import people_named_to
 from records.services.states import CLOSED_WORDS, RecordState, VersionState
 from records.shapes import RecordView, VersionView
 from records.storage.cid import Cid
@@ -22,7 +23,7 @@ def record_views(
     """Views of these records, newest first; with every version that opens, if asked."""
     found = sorted(states, key=lambda state: state.versions[0].at, reverse=True)
     keyring.load(found, latest_only=True)
-    people = people_of(_addresses(found))
+    people = people_named_to(keyring.actor, _addresses(found))
     names = folder_names(keyring, sorted({state.latest.folder for state in found}))
     writable = _writable(keyring.actor, found)
     return [

@@ -67,9 +67,11 @@ def test_a_request_reaches_the_patient_with_its_terms(
     assert (seen.id, seen.state, seen.author_name, seen.via) == (asked.id, "open", "Dana Reed", clinic.via)
     assert seen.terms is not None
     assert (seen.terms.note, seen.terms.kinds, seen.terms.days) == ("Before the operation", [LABORATORY], 30)
+    assert consent.get_request(actor=clinic.doctor, request=asked.id).patient_name == ""
     grant(patient, clinic.doctor.address, clinic.via, request=asked.id)
     chain.settle()
-    assert consent.get_request(actor=clinic.doctor, request=asked.id).state == "granted"
+    answered = consent.get_request(actor=clinic.doctor, request=asked.id)
+    assert (answered.state, answered.patient_name) == ("granted", "Ada Moss")
     assert ask(clinic, patient.address).id != asked.id
 
 
