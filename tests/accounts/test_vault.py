@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -255,6 +256,7 @@ def test_with_a_second_factor_the_password_alone_opens_nothing() -> None:
     user, client = make_person(), Client()
     secret = totp.generate_totp_secret()
     totp.TOTP.activate(user, secret)
+    assert secret not in str(Authenticator.objects.get(user=user).data)
     answer = client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
     assert answer["Location"] == "/accounts/2fa/authenticate/"
     assert client.get("/profile/")["Location"].startswith("/accounts/login/")
