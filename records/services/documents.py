@@ -28,6 +28,7 @@ from records.shapes import RecordView
 
 REFUSED, IN_ERROR, WITHDRAWN = 1, 2, 3
 ASK_AGAIN = "You have no access to this now. Ask the patient again."
+PAUSED = "Your institution is suspended: access through it is paused, and comes back when that ends."
 LIST_LOGGED_FOR = timedelta(minutes=10)
 
 
@@ -43,7 +44,7 @@ def list_records(
         rows, acts = Record.objects.filter(patient=patient), record_acts(patient=patient)
     else:
         if not access.live_grants(actor, patient=patient, via=via):
-            raise AccessRefused(ASK_AGAIN, patient=patient, via=via or "")
+            raise _refusal(actor, patient, via or "")
         rows = access.readable_by(actor, patient=patient, via=via)
         acts = record_acts(patient=patient, author=actor.address)
         _log_list(actor, patient, via or "")
@@ -81,7 +82,7 @@ def visible_state(actor: Actor, record: str) -> RecordState:
     if actor.address == state.author and untaken:
         return state
     if _once_granted(actor, state):
-        raise AccessRefused(ASK_AGAIN, patient=state.patient, via=_last_via(actor, state.patient))
+        raise _refusal(actor, state.patient, _last_via(actor, state.patient))
     raise NotFound("There is no such record.")
 
 
@@ -161,6 +162,17 @@ def _once_granted(actor: Actor, state: RecordState) -> bool:
     selections = SelectionRecord.objects.filter(record=state.record).values("selection")
     folders = {folder_scope(one.folder) for one in state.versions if one.state == "confirmed" and one.folder}
     return held.filter(Q(scope__in=[state.record, *folders]) | Q(scope__in=selections)).exists()
+
+
+def _refusal(actor: Actor, patient: str, via: str) -> AccessRefused:
+    """Asking again cannot help while a suspension pauses what was granted."""
+    held = [
+        grant
+        for grant in access.standing_grants(patient)
+        if grant.via == via and grant.grantee in (actor.address, via)
+    ]
+    paused = any(access.is_paused(grant) for grant in held)
+    return AccessRefused(PAUSED if paused else ASK_AGAIN, patient=patient, via=via)
 
 
 def _last_via(actor: Actor, patient: str) -> str:

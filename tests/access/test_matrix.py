@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.services import admissions, affiliations, signup, tokens
 from records import access
-from records.errors import RecordsError
+from records.errors import AccessRefused, RecordsError
 from records.models import Grant, Record
 from records.services import documents, reading, revocations, uploads
 from tests.chain_node import ChainNode
@@ -260,3 +260,14 @@ def test_an_unknown_record_is_answered_like_somebody_elses(world: World) -> None
     ]
     assert [answer.status_code for answer in answers] == [404, 404]
     assert answers[0].content == answers[1].content
+
+
+def test_a_suspension_is_said_to_be_a_pause(world: World) -> None:
+    doctor = suspended(world)
+    with pytest.raises(AccessRefused, match="suspended"):
+        documents.list_records(actor=doctor, patient=world.patient.address, via=world.via)
+    with pytest.raises(AccessRefused, match="suspended"):
+        documents.get_record(actor=doctor, record=world.record)
+    admissions.admit_institution(institution=world.clinic.institution, admitted=True)
+    world.chain.settle()
+    assert documents.get_record(actor=doctor, record=world.record).readable
