@@ -70,11 +70,6 @@ class VaultSession:
             self.__delete = True
         self.__key, self.__row, self.__loaded, self.__write = None, None, True, False
 
-    def close_others(self, user: User) -> None:
-        """Close the user's vault in every other browser."""
-        mine = _row_id(self.__key) if self.__key else ""
-        OpenVault.objects.filter(user=user).exclude(pk=mine).delete()
-
     def touch(self, user: User) -> None:
         """Somebody is at the keyboard: the idle time starts anew (written at most once a minute)."""
         row = self._live_row(user)
