@@ -4,6 +4,7 @@ Tests keep apart by fresh addresses, not by `evm_revert`: to an indexer that is 
 """
 
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ from chain.signer import address_of_key
 # The first account of anvil's mnemonic: known to everybody, rich on a test chain only.
 FUNDER = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 CHAIN_ID = 33_117
+_MINED_WITHIN = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,17 @@ class ChainNode:
         self.rpc("anvil_mine", hex(count))
 
     def relay(self) -> None:
-        """What the relayer's task does."""
+        """What the relayer's task does; the node mines what it can before this returns.
+
+        anvil answers a broadcast before it mines: who asked for the head at once would miss the block.
+        """
         run_relayer()
+        deadline = time.monotonic() + _MINED_WITHIN
+        node = self.node.rpc  # not settings.CHAIN_RPC_URL: a test may point that elsewhere
+        while node.call("anvil_getAutomine") and int(node.call("txpool_status")["pending"], 16):
+            if time.monotonic() > deadline:
+                return  # an offer below the network's price stays in the pool
+            time.sleep(0.005)
 
     def sync(self) -> None:
         """What the indexer's task does."""
