@@ -82,6 +82,9 @@ class Act(models.Model):
     )
     event = models.ForeignKey("chain.Event", null=True, on_delete=models.SET_NULL, related_name="acts")
     needs = models.ManyToManyField("self", symmetrical=False, related_name="needed_by")
+    lane = models.PositiveSmallIntegerField(
+        default=0, help_text="Which share of the relayer keys sends it: as what it builds on."
+    )
     refused_block = models.PositiveBigIntegerField(
         null=True, help_text="The block at which all it builds on was settled and it was refused."
     )

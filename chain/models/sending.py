@@ -18,6 +18,9 @@ class Sender(models.Model):
     leased_until = models.DateTimeField(default=timezone.now)
     paused_reason = models.TextField(blank=True, help_text="Why nothing is sent now; empty when sending.")
     paused_at = models.DateTimeField(null=True)
+    held = models.BooleanField(default=False, help_text="An operator's pause: lifted by an operator alone.")
+    balance = models.DecimalField(max_digits=78, decimal_places=0, null=True, help_text="Wei.")
+    balance_at = models.DateTimeField(null=True, help_text="When the balance was last read.")
 
     def __str__(self) -> str:
         return self.address
@@ -45,6 +48,10 @@ class Transaction(models.Model):
     block_number = models.PositiveBigIntegerField(null=True)
     succeeded = models.BooleanField(null=True, help_text="Whether the transaction itself did not revert.")
     gas_used = models.PositiveBigIntegerField(null=True)
+    fee_paid = models.DecimalField(max_digits=78, decimal_places=0, null=True, help_text="Wei.")
+    alarm = models.TextField(
+        blank=True, help_text="Why it does not get on without an operator; emptied when it is mined."
+    )
 
     class Meta:
         ordering = ("sender", "nonce")
@@ -81,6 +88,9 @@ class Attempt(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, help_text="When a node last took it.")
     sent_block = models.PositiveBigIntegerField(null=True, help_text="Head when it was first sent.")
+    cancels = models.BooleanField(
+        default=False, help_text="Nothing, sent to the key itself: it only uses up the nonce."
+    )
 
     class Meta:
         ordering = ("transaction", "created_at")
