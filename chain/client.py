@@ -1,6 +1,7 @@
 """The node, over JSON-RPC: each answer typed, each failure one of chain.errors."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,6 +61,28 @@ def request(method: str, *params: Any) -> Any:
         answer: Any = _provider().make_request(method, list(params))
     except Exception as problem:  # requests, urllib3, JSON and web3 each have their own
         raise ChainUnavailable(f"The chain's node does not answer ({type(problem).__name__}).") from problem
+    return _result(answer)
+
+
+def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    """Several JSON-RPC calls, (method, parameters) each, in one request; the results in the same order.
+
+    ChainUnavailable without an answer to each of them, RpcRefused if one is an error.
+    """
+    if not calls:
+        return []
+    try:
+        answers: Any = _provider().make_batch_request([(method, list(params)) for method, params in calls])
+    except Exception as problem:  # as in `request`
+        raise ChainUnavailable(f"The chain's node does not answer ({type(problem).__name__}).") from problem
+    if not isinstance(answers, list):
+        _result(answers)  # an error, of all of them
+    if len(answers) != len(calls):
+        raise ChainUnavailable("The chain's node answers nonsense.")
+    return [_result(answer) for answer in answers]
+
+
+def _result(answer: Any) -> Any:
     if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
         raise ChainUnavailable("The chain's node answers nonsense.")
     if (error := answer.get("error")) is None:
