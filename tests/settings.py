@@ -1,14 +1,21 @@
-"""The portal's settings for tests: the same module, its state in a folder of its own that goes at the end."""
+"""The portal's settings for tests: the same module, its state in a folder of its own that goes at the end.
+
+DATABASE_URL, CELERY_BROKER_URL and CACHE_URL count as they do for the portal; pytest-django makes a database.
+"""
 
 import atexit
 import os
 import shutil
 import tempfile
 
+from tests.servers.share import cache_of_worker
+
 _var = tempfile.mkdtemp(prefix="medrec-tests-")
 atexit.register(shutil.rmtree, _var, ignore_errors=True)
 os.environ["VAR"] = _var
 os.environ.setdefault("CELERY_BROKER_URL", "memory://")
+if "CACHE_URL" in os.environ:  # `python -m tests.servers` runs these tests
+    os.environ["CACHE_URL"] = cache_of_worker(os.environ["CACHE_URL"])
 
 from medrec.settings import *  # noqa: E402, F403
 

@@ -11,10 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chain.localchain.node import free_port
+from tests.servers.share import own_share
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180.0
 READY = "The portal is at "
+_DROPPED = (
+    "CHAIN_RPC_URL",
+    "DATABASE_URL",
+    "CELERY_BROKER_URL",
+    "CACHE_URL",
+    "PUBLIC_URL",
+    "DJANGO_SETTINGS_MODULE",
+)
 
 
 @dataclass
@@ -57,11 +66,13 @@ def children_of(pid: int) -> list[int]:
 
 
 def portal_environment(var: Path, *, demo: bool = False) -> dict[str, str]:
-    """This process's environment without settings of its own, with state in `var` and two free ports."""
-    dropped = ("CHAIN_RPC_URL", "DATABASE_URL", "CELERY_BROKER_URL", "PUBLIC_URL", "DJANGO_SETTINGS_MODULE")
-    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    """This process's environment without settings of its own, with state in `var` and two free ports.
+
+    Where the tests run on servers, the portal gets a share of them.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     ports = {"PORT": str(free_port()), "LOCALCHAIN_PORT": str(free_port())}
-    return environment | ports | {"VAR": str(var), "DEMO": "1" if demo else "0"}
+    return environment | own_share(var) | ports | {"VAR": str(var), "DEMO": "1" if demo else "0"}
 
 
 @contextmanager
