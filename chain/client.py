@@ -71,8 +71,9 @@ def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     """
     if not calls:
         return []
+    asked: list[Any] = [(method, list(params)) for method, params in calls]
     try:
-        answers: Any = _provider().make_batch_request([(method, list(params)) for method, params in calls])
+        answers: Any = _provider().make_batch_request(asked)
     except Exception as problem:  # as in `request`
         raise ChainUnavailable(f"The chain's node does not answer ({type(problem).__name__}).") from problem
     if not isinstance(answers, list):

@@ -1,0 +1,141 @@
+"""Reconciling: named checks that compare what must agree, their findings, and repairs.
+
+Indexer and relayer go on meanwhile. So a check reads a row and then asks the chain at the block that the
+handlers have had, and what differs is looked at a second time: only what differs both times is a finding.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from chain import client
+from chain.abi import decode_result, encode_call
+from chain.deployment import deployment
+from chain.errors import ChainUnavailable
+from chain.models import Cursor
+
+Row = TypeVar("Row", bound=Model)
+T = TypeVar("T")
+Repair = Callable[[], str]
+
+CHUNK = 200
+"""Rows looked at, and calls made in one request, at a time."""
+
+
+def _ignore(count: int) -> None:
+    del count
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A difference. `subject` tells it from others of its check: a row, an id or a CID, never a name.
+
+    `repair` does what mends it, in transactions of its own, and says what it did, "" if it could not. A
+    `note` is worth knowing and no difference.
+    """
+
+    subject: str
+    what: str
+    repair: Repair | None = None
+    note: bool = False
+
+
+@dataclass
+class Look:
+    """How a run looks: from which block, and whether it reads what it otherwise only asks for.
+
+    `tick` is told how many things have been compared.
+    """
+
+    first: int
+    deep: bool = False
+    tick: Callable[[int], None] = _ignore
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question with an id, and the generator that answers it; it changes nothing."""
+
+    id: str
+    title: str
+    find: Callable[[Look], Iterator[Finding]]
+
+
+@dataclass
+class Result:
+    """What a check found, with what the repairs of these findings said, and how many of them are left."""
+
+    check: Check
+    findings: list[Finding] = field(default_factory=list)
+    repaired: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        """Differences that are still there."""
+        return sum(not finding.note and finding.subject not in self.repaired for finding in self.findings)
+
+
+def reconcile(checks: Iterable[Check], look: Look, *, repair: bool = False) -> Iterator[Result]:
+    """Run the checks in their order; with `repair`, mend what each found before the next one runs.
+
+    Raises what chain and store raise when they do not answer.
+    """
+    for check in checks:
+        yield _run(check, look, repair=repair)
+
+
+def _run(check: Check, look: Look, *, repair: bool) -> Result:
+    first = {finding.subject for finding in check.find(look)}
+    if not first:
+        return Result(check)
+    result = Result(check, [finding for finding in check.find(look) if finding.subject in first])
+    done = {}
+    for finding in result.findings if repair else []:
+        if finding.repair is not None and (said := finding.repair()):
+            done[finding.subject] = said
+    if done:
+        left = {finding.subject for finding in check.find(look)}
+        result.repaired = {subject: said for subject, said in done.items() if subject not in left}
+    return result
+
+
+def applied_block() -> int:
+    """The last block whose events the handlers have had. ChainUnavailable before the first was read."""
+    found = Cursor.objects.values_list("applied", flat=True).first()
+    if found is None:
+        raise ChainUnavailable("The chain has not been read yet.")
+    return found
+
+
+def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The items, some at a time."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK) -> Iterator[list[Row]]:
+    """All rows in the order of their keys, some at a time, each chunk read when it is wanted."""
+    last: Any = None
+    while True:
+        found = rows.order_by("pk") if last is None else rows.order_by("pk").filter(pk__gt=last)
+        part = list(found[:size])
+        if not part:
+            return
+        look.tick(len(part))
+        yield part
+        last = part[-1].pk
+
+
+def view_many(function: str, arguments: Iterable[tuple[Any, ...]], at: int) -> list[tuple[Any, ...]]:
+    """What a view of the contract returned at a block, for each tuple of arguments."""
+    contract = deployment().address
+    calls = [
+        ("eth_call", ({"to": contract, "data": "0x" + encode_call(function, *one).hex()}, hex(at)))
+        for one in arguments
+    ]
+    answers = client.batch(calls)
+    return [decode_result(function, bytes.fromhex(answer[2:])) for answer in answers]
