@@ -15,8 +15,8 @@ class ChainConfig(AppConfig):
     verbose_name = "Chain"
 
     def ready(self) -> None:
-        """Register the system checks, our own and every app's handlers of events (its module `handlers`)."""
-        from chain import checks, signers  # noqa: F401  (importing registers them)
+        """Register checks, of settings and of health, and every app's handlers of events."""
+        from chain import checks, health_checks, signers  # noqa: F401  (importing registers them)
 
         autodiscover_modules("handlers")
         # py_ecc, which eth_account brings, lifts Python's limit to 100,000 calls. Deeply nested JSON is then

@@ -1,8 +1,11 @@
-"""Headers that every answer carries."""
+"""Headers that every answer carries; and the probes, which are answered before anything else is asked."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+
+from medrec.health import live, ready
+from medrec.metrics import metrics
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -18,6 +21,34 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "manifest-src 'self'",
     ]
 )
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "/healthz": live,
+    "/readyz": ready,
+    "/metrics": metrics,
+}
+
+
+class ProbesMiddleware:
+    """Answers what watches the portal; everything else goes on.
+
+    Before sessions, redirects and the check of the host: a probe comes by the machine's own address, in plain
+    HTTP, without a cookie, and more often than people do.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The probe's answer, never kept by a cache."""
+        probe = PROBES.get(request.path_info)
+        if probe is None:
+            return self.get_response(request)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        response = probe(request)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
 
 class SecurityHeadersMiddleware:

@@ -3,6 +3,7 @@
 docs/OPERATIONS.md and the table in README.md say what each one means.
 """
 
+import os
 import secrets
 from pathlib import Path
 
@@ -56,7 +57,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "accounts.middleware.VaultCookieMiddleware",  # first: nothing after it sees the vault cookie
+    "medrec.middleware.ProbesMiddleware",  # before all: its answers need none of the others, and no cookie
+    "accounts.middleware.VaultCookieMiddleware",  # first of the rest: nothing after it sees the vault cookie
+    "medrec.metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "medrec.middleware.SecurityHeadersMiddleware",
@@ -257,6 +260,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-records": {"task": "records.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-accounts": {"task": "accounts.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
 }
+
+# --- Watching: /metrics answers to `Authorization: Bearer <token>`; not at all while there is no token ------
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(VAR / "metrics"))  # read when the library is imported
 
 # --- Logging: what happened and ids, never medical words ----------------------------------------------------
 

@@ -1,0 +1,108 @@
+"""Whether what the portal stands on answers: asked side by side, each with a limit, kept for a moment.
+
+Whoever asks gets an answer in time: a check that hangs is reported as such, and is not started a second time
+while it hangs. Apps above register checks of their own.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from django.db import connections
+
+log = logging.getLogger(__name__)
+
+LIMIT = 2.0  # seconds a check may take
+KEPT = 1.0  # seconds an answer is kept, however often it is asked for
+
+
+class Unhealthy(Exception):
+    """A check failed; the text is a short reason without addresses or names: strangers read it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check found. `reason` is empty when it is well."""
+
+    name: str
+    reason: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well."""
+        return not self.reason
+
+
+class Check:
+    """One check: its run in a thread, and its newest answer."""
+
+    def __init__(self, name: str, run: Callable[[], None]) -> None:
+        self.name = name
+        self._run = run
+        self._lock = threading.Lock()
+        self._running: Future[Answer] | None = None
+        self._ended = 0.0
+
+    def start(self, pool: ThreadPoolExecutor) -> "Future[Answer]":
+        """The run under way, or one that ended a moment ago, or a new one."""
+        with self._lock:
+            run = self._running
+            if run is None or (run.done() and time.monotonic() - self._ended >= KEPT):
+                run = self._running = pool.submit(self._ask)
+            return run
+
+    def forget(self) -> None:
+        """Ask anew the next time."""
+        with self._lock:
+            self._running = None
+
+    def _ask(self) -> Answer:
+        try:
+            self._run()
+            return Answer(self.name)
+        except Unhealthy as problem:
+            return Answer(self.name, str(problem))
+        except Exception as problem:  # whatever it is: the log says it, the answer does not
+            log.warning("The check of %s failed: %s: %s", self.name, type(problem).__name__, problem)
+            return Answer(self.name, "does not answer")
+        finally:
+            connections.close_all()  # this thread's own
+            self._ended = time.monotonic()
+
+
+_checks: dict[str, Check] = {}
+_pool_lock = threading.Lock()
+_pools: list[ThreadPoolExecutor] = []
+
+
+def register_check(name: str, run: Callable[[], None]) -> None:
+    """Ask `run` too, under this name. It raises Unhealthy when something is wrong; Django's connections are
+    closed after it."""
+    _checks[name] = Check(name, run)
+
+
+def check_health() -> list[Answer]:
+    """Every check's answer, in the order they were registered; at most LIMIT seconds later."""
+    pool = _pool()
+    asked = {name: check.start(pool) for name, check in _checks.items()}
+    wait(asked.values(), timeout=LIMIT)
+    late = f"no answer within {LIMIT:g} seconds"
+    return [run.result() if run.done() else Answer(name, late) for name, run in asked.items()]
+
+
+def forget_answers() -> None:
+    """Ask anew the next time, whatever is kept."""
+    for check in _checks.values():
+        check.forget()
+
+
+def _pool() -> ThreadPoolExecutor:
+    """Made at the first question, so after the web server has forked. A thread a check: one that hangs holds
+    up no other."""
+    with _pool_lock:
+        if not _pools:
+            _pools.append(ThreadPoolExecutor(max_workers=max(len(_checks), 1), thread_name_prefix="health"))
+        return _pools[0]

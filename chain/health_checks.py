@@ -1,0 +1,69 @@
+"""What chain itself asks: the database, the broker, and the chain's node."""
+
+import os
+
+from celery import current_app
+from django.db import connection
+
+from chain import client
+from chain.abi import code_matches
+from chain.deployment import deployment
+from chain.errors import NotDeployed
+from chain.health import LIMIT, Unhealthy, register_check
+from chain.lag import measure_lag
+from chain.models import Cursor
+
+LAG_SECONDS = 60.0  # reading looks every second; this long is an outage
+
+
+def check_database() -> None:
+    """It answers a question about a table of ours: so it is there, and migrated."""
+    connection.ensure_connection()
+    Cursor.objects.exists()
+
+
+def check_broker() -> None:
+    """A message could be left there: in its folder, or with a server that takes a connection."""
+    folder = current_app.conf.broker_transport_options.get("data_folder_out")
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+        raise Unhealthy("its folder cannot be written to")
+    with current_app.connection_for_write(connect_timeout=LIMIT) as broker:
+        broker.connect()
+
+
+def check_chain_id() -> None:
+    """The node is of the contract's chain."""
+    try:
+        wanted = deployment().chain_id
+    except NotDeployed:
+        raise Unhealthy("no contract is deployed yet") from None
+    if client.chain_id() != wanted:
+        raise Unhealthy("the node is of another chain")
+
+
+def check_contract() -> None:
+    """This portal's contract is at its address."""
+    try:
+        code = client.code(deployment().address)
+    except NotDeployed:
+        raise Unhealthy("no contract is deployed yet") from None
+    if not code:
+        raise Unhealthy("there is no contract at its address")
+    if not code_matches(code):
+        raise Unhealthy("another contract is at its address")
+
+
+def check_lag() -> None:
+    """Events are read as they come."""
+    lag = measure_lag()
+    if lag.checked_at is None:
+        raise Unhealthy("the chain was not read yet")
+    if lag.seconds > LAG_SECONDS:
+        raise Unhealthy(f"reading the chain is {lag.seconds:.0f} seconds behind")
+
+
+register_check("database", check_database)
+register_check("broker", check_broker)
+register_check("chain id", check_chain_id)
+register_check("contract", check_contract)
+register_check("lag", check_lag)

@@ -1,0 +1,93 @@
+"""What the tables say, as metrics: read at each scrape, so that any web process answers for the whole portal.
+
+No label holds a person's address; a relayer key's own address is the only one.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from django.db import DatabaseError
+from django.db.models import Count
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from chain.health import check_health
+from chain.models import Act, ActState, Transaction
+from chain.models.sending import TransactionState
+from chain.overview import Overview, overview
+
+_WEI = 10**18
+
+
+class PortalCollector(Collector):
+    """Queue, chain, relayer keys and health. Without a database only the health checks are left."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric, now."""
+        found = [_health()]
+        try:
+            seen = overview()
+            found += [*_acts(seen), *_chain(seen), *_relayers(seen), *_transactions(seen)]
+        except DatabaseError:
+            return found[:1]
+        return found
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"medrec_{name}", meaning, value=value)
+
+
+def _labelled(
+    name: str, meaning: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    family = GaugeMetricFamily(f"medrec_{name}", meaning, labels=labels)
+    for given, value in values:
+        family.add_metric(given, value)
+    return family
+
+
+def _health() -> Metric:
+    answers = [((one.name,), float(one.ok)) for one in check_health()]
+    return _labelled("up", "1 where a part that the portal stands on answers.", ("check",), answers)
+
+
+def _acts(seen: Overview) -> Iterator[Metric]:
+    counts = dict(Act.objects.order_by().values_list("state").annotate(count=Count("pk")))
+    by_state = [((state,), counts.get(state, 0)) for state in ActState.values]
+    yield _labelled("acts", "Acts in the outbox, by state.", ("state",), by_state)
+    stages = ("queued", "put_off", "sent", "seen")
+    waiting = [((row.kind, stage), getattr(row, stage)) for row in seen.queue for stage in stages]
+    yield _labelled("acts_waiting", "Acts that wait, by kind and stage.", ("kind", "stage"), waiting)
+    oldest = seen.oldest_waiting
+    age = (seen.measured_at - oldest.created_at).total_seconds() if oldest else 0.0
+    yield _gauge("act_oldest_waiting_seconds", "Age of the oldest act that waits.", age)
+
+
+def _chain(seen: Overview) -> Iterator[Metric]:
+    lag = seen.lag
+    yield _gauge("chain_head_block", "The newest block that was heard of.", lag.head)
+    yield _gauge("chain_indexed_block", "The last block whose events were applied.", lag.indexed)
+    yield _gauge("chain_lag_blocks", "Blocks deep enough, and not yet applied.", lag.blocks)
+    yield _gauge("chain_lag_seconds", "For how long reading is behind; 0 while it is not.", lag.seconds)
+    yield _gauge("chain_sync_failing", "1 while the chain cannot be read.", float(bool(lag.error)))
+
+
+def _relayers(seen: Overview) -> Iterator[Metric]:
+    label, rows = ("address",), [((row.sender.address,), row) for row in seen.senders]
+    balances = [(at, float(row.sender.balance / _WEI)) for at, row in rows if row.sender.balance is not None]
+    yield _labelled("relayer_balance_ether", "A relayer key's balance, as last read.", label, balances)
+    days = [(at, row.days_left) for at, row in rows if row.days_left is not None]
+    yield _labelled("relayer_days_left", "How long the balance lasts at last week's spending.", label, days)
+    paused = [(at, float(bool(row.sender.held or row.sender.paused_reason))) for at, row in rows]
+    yield _labelled("relayer_paused", "1 while a key sends nothing, for whatever reason.", label, paused)
+    pending = [(at, float(row.pending)) for at, row in rows]
+    yield _labelled("relayer_pending_transactions", "Nonces sent and not in a block.", label, pending)
+
+
+def _transactions(seen: Overview) -> Iterator[Metric]:
+    counts = dict(Transaction.objects.order_by().values_list("state").annotate(count=Count("pk")))
+    by_state = [((state,), counts.get(state, 0)) for state in TransactionState.values]
+    yield _labelled("transactions", "Transactions, by state.", ("state",), by_state)
+    alarms = Transaction.objects.filter(state=TransactionState.SENDING).exclude(alarm="").count()
+    yield _gauge("transactions_stuck", "Transactions not in a block for too many blocks.", seen.stuck_count)
+    yield _gauge("transaction_alarms", "Transactions that need an operator.", alarms)

@@ -1,0 +1,169 @@
+"""`/healthz` and `/readyz`: what answers, what does not, in time, and without a word too much."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from chain import health
+from chain.health import Check, check_health, forget_answers, register_check
+from chain.localchain.node import free_port
+from chain.models import Cursor
+from tests.chain_node import ChainNode
+
+READY = ["database", "broker", "chain id", "contract", "lag", "store"]
+
+
+@pytest.fixture(autouse=True)
+def asked_anew() -> Iterator[None]:
+    """No answer of another test's."""
+    forget_answers()
+    yield
+    forget_answers()
+
+
+@pytest.fixture
+def well(transactional_db: None, chain_node: ChainNode) -> ChainNode:
+    """A portal that has read its chain; committed, since checks have connections of their own."""
+    del transactional_db
+    Cursor.objects.all().delete()
+    chain_node.sync()
+    return chain_node
+
+
+def ask(client: Client) -> tuple[int, dict[str, Any]]:
+    answer = client.get("/readyz")
+    return answer.status_code, answer.json()["checks"]
+
+
+@pytest.mark.django_db
+def test_a_live_process_answers_without_the_database(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.cookies["sessionid"] = "whatever"
+    client.cookies["medrec_vault"] = "whatever"
+    with django_assert_num_queries(0):
+        answer = client.get("/healthz", headers={"host": "10.1.2.3"})
+    assert (answer.status_code, answer.json()) == (200, {"live": True})
+    assert not answer.cookies
+    assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_no_probe_is_sent_to_https_or_written_to(client: Client, settings: Settings, path: str) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/").status_code == 301
+    assert client.get(path).status_code in (200, 404, 503)
+    assert client.post(path).status_code == 405
+
+
+@pytest.mark.usefixtures("well")
+def test_a_portal_that_is_well_is_ready(
+    client: Client,
+) -> None:
+    status, checks = ask(client)
+    assert checks == {name: {"ok": True} for name in READY}
+    assert status == 200
+
+
+@pytest.mark.usefixtures("well")
+def test_a_node_that_is_away_is_named_and_nothing_else(client: Client, settings: Settings) -> None:
+    port = free_port()
+    settings.CHAIN_RPC_URL = f"http://user:secret@127.0.0.1:{port}"
+    status, checks = ask(client)
+    assert status == 503
+    assert {name for name, found in checks.items() if not found["ok"]} == {"chain id", "contract"}
+    assert checks["contract"] == {"ok": False, "reason": "does not answer"}
+    assert not {"secret", str(port)} & set(str(checks).replace(":", " ").split())
+
+
+@pytest.mark.usefixtures("well")
+def test_another_chain_and_another_contract_are_told_apart(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chain.client.chain_id", lambda: 1)
+    monkeypatch.setattr("chain.client.code", lambda _: b"\x60")
+    _, checks = ask(client)
+    assert checks["chain id"]["reason"] == "the node is of another chain"
+    assert checks["contract"]["reason"] == "another contract is at its address"
+
+
+@pytest.mark.usefixtures("well")
+def test_reading_that_stopped_is_a_lag(
+    client: Client,
+) -> None:
+    long_ago = Cursor.objects.get().checked_at
+    assert long_ago is not None
+    Cursor.objects.update(checked_at=long_ago.replace(year=2020))
+    status, checks = ask(client)
+    assert status == 503
+    assert checks["lag"]["reason"].endswith("seconds behind")
+
+
+@pytest.mark.usefixtures("well")
+def test_a_store_that_cannot_be_used(client: Client, settings: Settings, tmp_path: Any) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    settings.STORE_PATH = blocked / "store"
+    status, checks = ask(client)
+    assert (status, checks["store"]) == (503, {"ok": False, "reason": "does not answer"})
+
+
+@pytest.mark.django_db
+def test_what_hangs_is_reported_in_time_and_not_started_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, runs = threading.Event(), []
+
+    def hang() -> None:
+        runs.append(1)
+        go.wait(30)
+
+    monkeypatch.setattr(health, "LIMIT", 0.3)
+    monkeypatch.setattr(
+        health, "_checks", {"slow": Check("slow", hang), "quick": Check("quick", lambda: None)}
+    )
+    try:
+        for _ in range(3):
+            begun = time.monotonic()
+            status, checks = ask(client)
+            assert time.monotonic() - begun < 5
+            assert status == 503
+            assert checks["slow"]["reason"] == "no answer within 0.3 seconds"
+            assert checks["quick"] == {"ok": True}
+    finally:
+        go.set()
+    assert runs == [1]
+
+
+def test_an_answer_is_kept_so_that_asking_often_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[int] = []
+    monkeypatch.setattr(health, "_checks", {})
+    monkeypatch.setattr(health, "KEPT", 3600.0)
+    register_check("counted", lambda: runs.append(1))
+    for _ in range(20):
+        assert [one.ok for one in check_health()] == [True]
+    assert runs == [1]
+    monkeypatch.setattr(health, "KEPT", 0.0)
+    check_health()
+    assert runs == [1, 1]
+
+
+@pytest.mark.usefixtures("well")
+def test_checks_leave_no_connection_open(
+    client: Client,
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("only a server counts its connections")
+    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    with connection.cursor() as cursor:
+        cursor.execute(count)
+        before = cursor.fetchone()
+        ask(client)
+        cursor.execute(count)
+        assert cursor.fetchone() == before
