@@ -52,6 +52,7 @@ class Receipt:
     block_hash: str
     succeeded: bool
     gas_used: int
+    fee_paid: int  # wei
     contract_address: str | None
 
 
@@ -141,15 +142,24 @@ def nonce(address: str, at: int | str = "latest") -> int:
 
 def receipt(tx_hash: str) -> Receipt | None:
     """A mined transaction's receipt; None while it is not mined."""
-    given = request("eth_getTransactionReceipt", tx_hash)
+    return _receipt(request("eth_getTransactionReceipt", tx_hash))
+
+
+def receipts(tx_hashes: Sequence[str]) -> list[Receipt | None]:
+    """The receipts of transactions, in one request; None for each that is not mined."""
+    return [_receipt(given) for given in batch([("eth_getTransactionReceipt", [one]) for one in tx_hashes])]
+
+
+def _receipt(given: Any) -> Receipt | None:
     if given is None or given.get("blockNumber") is None:
         return None
-    created = given.get("contractAddress")
+    created, gas = given.get("contractAddress"), int(given["gasUsed"], 16)
     return Receipt(
         int(given["blockNumber"], 16),
         given["blockHash"],
         int(given["status"], 16) == 1,
-        int(given["gasUsed"], 16),
+        gas,
+        gas * int(given.get("effectiveGasPrice") or "0x0", 16),
         str(to_checksum_address(created)) if created else None,
     )
 
