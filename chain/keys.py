@@ -50,6 +50,14 @@ def relayer_keys() -> list[bytes]:
     return [_parse(text, "relayer") for text in given] or [_key("relayer", "")]
 
 
+def relayer_key(address: str) -> bytes:
+    """The relayer key of an address. MissingKey if it is none of ours now."""
+    for key in relayer_keys():
+        if address_of_key(key) == address:
+            return key
+    raise MissingKey(f"The key of the relayer {address} is not set here.")
+
+
 def admission_key() -> bytes:
     """The key that admits and suspends institutions. MissingKey where the portal does not hold it."""
     return _key("admission", settings.CHAIN_ADMISSION_KEY)

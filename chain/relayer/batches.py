@@ -1,42 +1,45 @@
-"""Batches: which acts go into the next transaction, and what their simulation says."""
+"""Batches: which acts go into the next transaction, with how much gas."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chain import client
-from chain.abi import decode_result, encode_call
-from chain.deployment import deployment
-from chain.errors import RpcRefused
-from chain.models import Act, ActState, Cursor, Event
-from chain.refusals import explain
-from chain.settling import link_act, refuse_act
+from chain.abi import encode_call
+from chain.models import Act, ActState
+from chain.relayer.lanes import ALL_LANES
 
-# Gas an act takes in a relayed batch, at most, as measured; it only decides where a batch closes.
-_GAS_BOUND = {"GrantAccess": 60_000, "RevokeAccess": 40_000, "PublishKey": 130_000, "ReplaceKeys": 160_000}
-_GAS_USUAL = 75_000
-# The contract forwards this much to an act or reverts (ACT_GAS), so a call needs it to spare.
-ACT_GAS = 200_000
-_SIMULATION_GAS = 16_500_000  # below EIP-7825's 16,777,216
-_LOOK_AT = 1_000  # acts of the queue looked at for one batch
-_AGAIN = timedelta(seconds=1)
+# Gas that an act's execution takes at most in a relayed batch, as measured; its calldata comes on top.
+GAS_BOUND = {"GrantAccess": 60_000, "RevokeAccess": 40_000, "PublishKey": 130_000, "ReplaceKeys": 160_000}
+GAS_USUAL = 75_000
+# The contract forwards 200,000 to an act or reverts; with the 1/64 kept back, a call needs this to spare.
+ACT_GAS = 209_000
+BASE_GAS = 21_000
+_WINDOW = 200  # acts read at once
+_LOOK_AT = 5_000  # acts of the queue looked at for one batch
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Acts in their order, with their calldata."""
+    """Acts in their order, with their calldata. `gas` suffices by a simulation; 0 where none has said so."""
 
     acts: list[Act]
     calls: list[bytes]
+    gas: int = 0
 
     @property
     def calldata(self) -> bytes:
         """The call of relay()."""
         return encode_call("relay", self.calls)
+
+    @property
+    def gas_bound(self) -> int:
+        """What the transaction takes at most, as far as is known of its acts."""
+        acts = zip(self.acts, self.calls, strict=True)
+        return BASE_GAS + ACT_GAS + sum(gas_of(act, call) for act, call in acts)
 
     def without(self, refused: Iterable[int]) -> "Batch":
         """The batch less the acts at these places."""
@@ -50,16 +53,23 @@ class Batch:
         return Batch(self.acts[:middle], self.calls[:middle]), Batch(self.acts[middle:], self.calls[middle:])
 
 
-def next_batch() -> tuple[Batch, bool]:
-    """The acts that may go now, oldest first, and whether the batch is full.
+def gas_of(act: Act, call: bytes) -> int:
+    """Gas that an act adds to its transaction at most: its execution, and its calldata (EIP-2028)."""
+    padding = 64 + -len(call) % 32  # its place, its length, the rest of its last word
+    calldata = 16 * len(call) - 12 * call.count(0) + 4 * padding + 16 * 8
+    return calldata + (ACT_GAS if act.contract_signed else GAS_BOUND.get(act.kind, GAS_USUAL))
+
+
+def next_batch(lanes: range = ALL_LANES, gas_limit: int | None = None) -> tuple[Batch, bool]:
+    """The acts of some lanes that may go now, oldest first, and whether the batch is full.
 
     An act goes when what it builds on is settled or seen on the chain, or goes before it in the same batch.
     """
-    batch, size, gas = Batch([], []), 4, 0
+    most = settings.CHAIN_BATCH_GAS if gas_limit is None else min(gas_limit, settings.CHAIN_BATCH_GAS)
+    batch, size, gas = Batch([], []), 4 + 64, BASE_GAS
     taken: set[object] = set()
-    queue = Act.objects.due().exclude(_blocked()).prefetch_related("needs")[:_LOOK_AT]
-    for act in queue:
-        if not all(_is_done(need) or need.pk in taken for need in act.needs.all()):
+    for act, needs in _candidates(lanes):
+        if not needs <= taken:
             continue
         if act.contract_signed:
             if batch.acts:
@@ -67,8 +77,8 @@ def next_batch() -> tuple[Batch, bool]:
             return Batch([act], [act.calldata]), True
         call = act.calldata
         size += 64 + (len(call) + 31) // 32 * 32
-        gas += _GAS_BOUND.get(act.kind, _GAS_USUAL)
-        if batch.acts and (size > settings.CHAIN_BATCH_BYTES or gas > settings.CHAIN_BATCH_GAS):
+        gas += gas_of(act, call)
+        if batch.acts and (size > settings.CHAIN_BATCH_BYTES or gas > most):
             return batch, True
         batch.acts.append(act)
         batch.calls.append(call)
@@ -76,64 +86,37 @@ def next_batch() -> tuple[Batch, bool]:
     return batch, False
 
 
-def _blocked() -> Q:
-    """Acts that build on one which is under way."""
-    under_way = Act.objects.waiting().filter(event=None).exclude(transaction=None)
-    return Q(pk__in=Act.needs.through.objects.filter(to_act__in=under_way).values("from_act"))
+def _candidates(lanes: range) -> Iterator[tuple[Act, set[object]]]:
+    """Due acts, oldest first, each with the acts that have to go before it."""
+    queue = Act.objects.due().exclude(_blocked())
+    if lanes != ALL_LANES:
+        queue = queue.filter(lane__gte=lanes.start, lane__lt=lanes.stop)
+    for start in range(0, _LOOK_AT, _WINDOW):
+        acts = list(queue[start : start + _WINDOW])
+        needs = _open_needs(acts)
+        for act in acts:
+            yield act, needs.get(act.pk, set())
+        if len(acts) < _WINDOW:
+            return
 
 
-def _is_done(need: Act) -> bool:
-    return need.state != ActState.WAITING or need.event_id is not None
+def _open_needs(acts: Sequence[Act]) -> dict[object, set[object]]:
+    """By act: what it builds on that is neither settled nor seen on the chain."""
+    found: dict[object, set[object]] = {}
+    rows = _needs().filter(from_act__in=[act.pk for act in acts])
+    for act, need in rows.values_list("from_act", "to_act"):
+        found.setdefault(act, set()).add(need)
+    return found
 
 
-def simulate(batch: Batch, sender: str, at: int) -> Batch:
-    """The acts that the contract would take at a block; those it refuses are judged."""
-    try:
-        answer = client.call(deployment().address, batch.calldata, sender=sender, gas=_SIMULATION_GAS, at=at)
-    except RpcRefused as problem:
-        if not problem.data:
-            raise  # not the contract's refusal, but some trouble of the node's
-        if len(batch.acts) == 1:
-            judge(batch.acts[0], problem.data, at)
-            return Batch([], [])
-        first, second = batch.halves()
-        kept = simulate(first, sender, at)
-        # What the second half builds on may be in the first: it is simulated when that is on the chain.
-        return kept if kept.acts else simulate(second, sender, at)
-    (refusals,) = decode_result("relay", answer)
-    refused = {index: reason for index, reason in enumerate(refusals) if reason}
-    for index, reason in refused.items():
-        judge(batch.acts[index], reason, at)
-    return batch.without(refused)
+def _needs() -> QuerySet[Any]:
+    """Pairs of an act and one it builds on that is neither settled nor seen on the chain."""
+    through: Any = Act.needs.through
+    found: QuerySet[Any] = through.objects.filter(to_act__state=ActState.WAITING, to_act__event=None)
+    return found
 
 
-def judge(act: Act, reason: bytes, at: int) -> None:
-    """What becomes of an act that the contract refuses at a block.
-
-    It fails (or comes back to its author, having lost a race) once all it builds on is settled, and
-    everything that had happened on the chain when it was first refused is known: had it been there already,
-    its event would have confirmed it.
-    """
-    refusal = explain(reason)
-    if (event := Event.objects.filter(act_digest=act.digest).first()) is not None:
-        link_act(act, event)  # it was on the chain before its row was here
-        return
-    if act.needs.waiting().exists():
-        Act.objects.filter(pk=act.pk).update(retry_at=timezone.now() + _AGAIN)
-        return
-    refused_block = at if act.refused_block is None else act.refused_block
-    if act.refused_block is not None and _all_known(refused_block):
-        refuse_act(act, ActState.RETURNED if refusal.is_race else ActState.FAILED, refusal)
-        return
-    Act.objects.filter(pk=act.pk).update(
-        refused_block=refused_block,
-        retry_at=timezone.now() + _AGAIN,
-        error_code=refusal.code,
-        error=refusal.words,
-    )
-
-
-def _all_known(block: int) -> bool:
-    """Whether every event up to a block is read and applied."""
-    read = Cursor.objects.filter(seen__gte=block).exists()
-    return read and not Event.objects.pending().filter(block_number__lte=block).exists()
+def _blocked() -> Exists:
+    """Acts that build on one which is under way, or put off."""
+    waits = Q(to_act__transaction__isnull=False) | Q(to_act__retry_at__gt=timezone.now())
+    return Exists(_needs().filter(waits, from_act=OuterRef("pk")))

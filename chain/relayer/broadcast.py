@@ -5,19 +5,21 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from chain import client
 from chain.errors import Paused, RpcRefused
 from chain.models import Attempt, Transaction
 from chain.models.sending import AttemptState, TransactionState
-from chain.relayer.fees import Fees, market_fees, replacement_fees
+from chain.relayer.fees import Fees, fee_ceiling, market_fees, replacement_fees
 from chain.relayer.lease import Lease
-from chain.relayer.signing import save_replacement
+from chain.relayer.signing import save_cancel, save_replacement
 
 log = logging.getLogger(__name__)
 
 _AGAIN_AFTER = timedelta(seconds=15)
+_GAPS_AT_ONCE = 50
 
 # What nodes say to bytes they have, in the pool or in a block. geth, anvil, Besu, Nethermind, Erigon.
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown", "already exists")
@@ -48,9 +50,37 @@ def resend_open(lease: Lease, key: bytes, head: client.Head) -> None:
     for index, row in enumerate(rows.prefetch_related("attempts")):
         attempt = next(one for one in row.attempts.all() if one.state == AttemptState.IN_PROGRESS)
         if index == 0 and _is_stuck(attempt, head):
-            attempt = _replace(lease, key, row, attempt, head)
+            attempt = _replace_stuck(lease, key, row, attempt, head)
         if attempt.sent_at is None or timezone.now() - attempt.sent_at > _AGAIN_AFTER:
             broadcast(attempt, head.number)
+
+
+def fill_gaps(lease: Lease, key: bytes, mined: int, head: client.Head) -> None:
+    """Use up the nonces below our last for which we have no bytes to send again: nothing would get past them.
+
+    There are such after a chain's loss, where somebody else had used a nonce of ours.
+    """
+    rows = Transaction.objects.filter(sender=lease.sender, nonce__gte=mined)
+    last = rows.aggregate(last=Max("nonce"))["last"]
+    if last is None:
+        return
+    open_ones = set(rows.filter(state=TransactionState.SENDING).values_list("nonce", flat=True))
+    gaps = [nonce for nonce in range(mined, last + 1) if nonce not in open_ones][:_GAPS_AT_ONCE]
+    if not gaps:
+        return
+    log.warning("Nonces %s of %s are used up by sending nothing.", gaps, lease.sender)
+    fees = market_fees(head.base_fee, client.priority_fee(), fee_ceiling())
+    for nonce in gaps:
+        with transaction.atomic():
+            lease.renew()
+            row, _ = Transaction.objects.update_or_create(
+                sender=lease.sender,
+                nonce=nonce,
+                defaults={"state": TransactionState.SENDING},
+                create_defaults={"act_count": 0},
+            )
+            row.attempts.update(state=AttemptState.REPLACED)
+            save_cancel(row, key, fees)
 
 
 def _is_stuck(attempt: Attempt, head: client.Head) -> bool:
@@ -58,15 +88,42 @@ def _is_stuck(attempt: Attempt, head: client.Head) -> bool:
     return sent is not None and head.number - sent >= settings.CHAIN_STUCK_BLOCKS
 
 
-def _replace(lease: Lease, key: bytes, row: Transaction, old: Attempt, head: client.Head) -> Attempt:
-    """The same call at the same nonce for more; the old attempt where the ceiling does not allow more."""
-    ceiling = int(settings.CHAIN_MAX_FEE_GWEI * 10**9)
-    market = market_fees(head.base_fee, client.priority_fee(), ceiling)
-    fees = replacement_fees(Fees(old.max_fee, old.priority_fee), market, ceiling)
+def _replace_stuck(lease: Lease, key: bytes, row: Transaction, old: Attempt, head: client.Head) -> Attempt:
+    """The same at the same nonce for more; the old attempt, and an alarm, where the ceiling is reached."""
+    fees = raised_fees(old, head)
     if fees is None:
-        log.error("Transaction %s is stuck, and the ceiling of fees is reached.", old.hash)
+        _alarm(row, old)
         return old
+    return replace(lease, key, row, old, fees)
+
+
+def raised_fees(old: Attempt, head: client.Head) -> Fees | None:
+    """What to offer instead of an attempt's fees; None where the ceiling does not allow it."""
+    ceiling = fee_ceiling()
+    try:
+        market = market_fees(head.base_fee, client.priority_fee(), ceiling)
+    except Paused:
+        return None
+    return replacement_fees(Fees(old.max_fee, old.priority_fee), market, ceiling)
+
+
+def replace(
+    lease: Lease, key: bytes, row: Transaction, old: Attempt, fees: Fees, *, cancel: bool = False
+) -> Attempt:
+    """Save an attempt at the old one's place: the same for other fees, or nothing."""
     with transaction.atomic():
         lease.renew()
         Attempt.objects.filter(pk=old.pk).update(state=AttemptState.REPLACED)
-        return save_replacement(row, key, old, fees)
+        Transaction.objects.filter(pk=row.pk).update(alarm="")
+        return save_cancel(row, key, fees) if cancel else save_replacement(row, key, old, fees)
+
+
+def _alarm(row: Transaction, attempt: Attempt) -> None:
+    """Say once on the row and in the log that a transaction does not get on."""
+    words = (
+        f"Not mined since block {attempt.sent_block}, and the ceiling of fees (CHAIN_MAX_FEE_GWEI) allows no"
+        " higher offer."
+    )
+    if row.alarm != words:
+        log.error("Transaction %s, nonce %d of %s: %s", attempt.hash, row.nonce, row.sender, words)
+        Transaction.objects.filter(pk=row.pk).update(alarm=words)

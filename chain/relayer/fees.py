@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from chain.errors import Paused
 
 
@@ -11,6 +13,11 @@ class Fees:
 
     max_fee: int
     priority_fee: int
+
+
+def fee_ceiling() -> int:
+    """The most that is offered, as it is set."""
+    return int(settings.CHAIN_MAX_FEE_GWEI * 10**9)
 
 
 def market_fees(base_fee: int, tip: int, ceiling: int) -> Fees:

@@ -5,6 +5,7 @@ After a crash the same bytes go again.
 
 import logging
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -17,56 +18,79 @@ from chain.abi import code_matches
 from chain.deployment import deployment
 from chain.errors import ChainError, ChainUnavailable, MissingKey, NotDeployed, Paused, RpcRefused
 from chain.keys import relayer_keys
-from chain.models import Act, Attempt, Sender, Transaction
+from chain.models import Act, Attempt, Cursor, Sender, Transaction
 from chain.models.sending import TransactionState
-from chain.relayer.batches import ACT_GAS, Batch, next_batch, simulate
-from chain.relayer.broadcast import broadcast, resend_open
+from chain.relayer.batches import ACT_GAS, BASE_GAS, Batch, next_batch
+from chain.relayer.broadcast import broadcast, fill_gaps, resend_open
 from chain.relayer.confirmer import settle_transactions
-from chain.relayer.fees import Fees, market_fees
+from chain.relayer.fees import Fees, fee_ceiling, market_fees
+from chain.relayer.funds import balance_is_old, read_balance, spendable
+from chain.relayer.lanes import lanes_of
 from chain.relayer.lease import Lease, LeaseLost, hold
 from chain.relayer.signing import save_attempt
+from chain.relayer.simulation import GAS_CEILING, simulate
 from chain.signer import address_of_key
 
 log = logging.getLogger(__name__)
 
+HELD = "An operator has paused sending with this key."
 _BATCHES_A_RUN = 40
-_GAS_CEILING = 16_700_000  # EIP-7825 takes no more in one transaction
+_LEAST_GAS = BASE_GAS + 2 * ACT_GAS  # for less no act can be sent
 
 
 class _Taken(ChainError):
     """Another sender took one of the acts first."""
 
 
-def run_relayer() -> None:
-    """Send what waits, with every relayer key.
+@dataclass
+class _Run:
+    """What one run knows of its key, asked of the node once."""
+
+    lease: Lease
+    key: bytes
+    lanes: range
+    mined: int  # nonces used on the chain
+    tip: int
+    funds: int  # wei not yet offered
+
+    @property
+    def sender(self) -> Sender:
+        return self.lease.sender
+
+
+def relayer_addresses() -> list[str]:
+    """The addresses of the relayer keys, in their order; none, said in the log, where a key is missing."""
+    try:
+        return [address_of_key(key) for key in relayer_keys()]
+    except MissingKey as problem:
+        log.warning("Nothing can be sent: %s", problem)
+        return []
+
+
+def run_relayer(only: str = "") -> None:
+    """Send what waits, with every relayer key, or with one address's only.
 
     Never raises for the chain's sake: why it waits stands on the sender.
     """
-    try:
-        keys = relayer_keys()
-    except MissingKey as problem:
-        log.warning("Nothing can be sent: %s", problem)
-        return
-    for key in keys:
-        sender, _ = Sender.objects.get_or_create(address=address_of_key(key))
-        with hold(sender) as lease:
-            if lease is not None:
-                _run(lease, key)
+    addresses = relayer_addresses()
+    for address in addresses:
+        if only in ("", address):
+            sender, _ = Sender.objects.get_or_create(address=address)
+            with hold(sender) as lease:
+                if lease is not None:
+                    _run(lease, relayer_keys()[addresses.index(address)], addresses)
 
 
-def _run(lease: Lease, key: bytes) -> None:
+def _run(lease: Lease, key: bytes, addresses: list[str]) -> None:
     sender = lease.sender
     sender.refresh_from_db()
     try:
-        if not (_has_work(sender) or sender.paused_reason):
-            return
-        _check_chain()
-        settle_transactions(sender)
-        resend_open(lease, key, client.head())
-        for _ in range(_BATCHES_A_RUN):
-            if not _send_next(lease, key):
-                break
-        _resume(sender)
+        if _has_work(sender) or sender.paused_reason or sender.held:
+            _check_chain()
+            _send(lease, key, lanes_of(sender, addresses))
+            _resume(sender)
+        elif balance_is_old(sender):
+            read_balance(sender)
     except (Paused, ChainUnavailable, NotDeployed) as problem:
         _pause(sender, str(problem))
     except RpcRefused as problem:
@@ -95,33 +119,66 @@ def _check_chain() -> None:
         raise Paused(f"The contract at {deployed.address} is not this portal's.")
 
 
-def _send_next(lease: Lease, key: bytes) -> bool:
+def _send(lease: Lease, key: bytes, lanes: range) -> None:
+    """Settle what was sent, send again what has to be, then new batches."""
+    sender = lease.sender
+    mined = client.nonce(sender.address)
+    settle_transactions(sender, mined)
+    balance = read_balance(sender)
+    if sender.held:
+        raise Paused(HELD)
+    head = client.head()
+    fill_gaps(lease, key, mined, head)
+    resend_open(lease, key, head)
+    run = _Run(lease, key, lanes, mined, client.priority_fee(), spendable(sender, balance))
+    for _ in range(_BATCHES_A_RUN):
+        if not _send_next(run):
+            return
+
+
+def _send_next(run: _Run) -> bool:
     """Send one batch; False when nothing is left to do now."""
-    batch, full = next_batch()
+    head = client.head()
+    fees = market_fees(head.base_fee, run.tip, fee_ceiling())
+    room = run.funds // max(fees.max_fee, 1)
+    if room < _LEAST_GAS:
+        return _wait_for_money(run.sender)
+    if Cursor.objects.filter(seen__gt=head.number).exists() or _is_held(run.sender):
+        return False  # a node that lags behind what we have read would refuse what builds on that
+    batch, full = next_batch(run.lanes, room - ACT_GAS)
     if not batch.acts:
         return False
-    lease.renew()
+    run.lease.renew()
     if not full and (missing := _wait_left(batch)) > 0:
         time.sleep(missing)
-        batch, _ = next_batch()
-    head = client.head()
-    batch = simulate(batch, lease.sender.address, head.number)
+        return True
+    batch = simulate(batch, run.sender.address, head.number)
     if not batch.acts:
         return True
-    ceiling = int(settings.CHAIN_MAX_FEE_GWEI * 10**9)
-    fees = market_fees(head.base_fee, client.priority_fee(), ceiling)
-    gas = min(
-        client.estimate_gas(deployment().address, batch.calldata, lease.sender.address) * 11 // 10 + ACT_GAS,
-        _GAS_CEILING,
-    )
-    if client.balance(lease.sender.address) < gas * fees.max_fee:
-        raise Paused(f"The relayer {lease.sender.address} has too little money for gas.")
+    gas = batch.gas or _estimate(batch, run.sender)
     try:
-        attempt = _save(lease, key, batch, fees, gas)
+        attempt = _save(run, batch, fees, gas)
     except _Taken:
         return True
+    run.funds -= gas * fees.max_fee
     broadcast(attempt, head.number)
     return True
+
+
+def _wait_for_money(sender: Sender) -> bool:
+    """Paused, unless what is under way only reserves the money it may not need."""
+    if not Transaction.objects.filter(sender=sender, state=TransactionState.SENDING).exists():
+        raise Paused(f"The relayer {sender.address} has too little money for gas.")
+    return False
+
+
+def _is_held(sender: Sender) -> bool:
+    return Sender.objects.filter(pk=sender.pk, held=True).exists()
+
+
+def _estimate(batch: Batch, sender: Sender) -> int:
+    estimated = client.estimate_gas(deployment().address, batch.calldata, sender.address)
+    return min(estimated * 11 // 10 + ACT_GAS, GAS_CEILING)
 
 
 def _wait_left(batch: Batch) -> float:
@@ -130,19 +187,18 @@ def _wait_left(batch: Batch) -> float:
     return (timedelta(seconds=settings.CHAIN_BATCH_WAIT) - age).total_seconds()
 
 
-def _save(lease: Lease, key: bytes, batch: Batch, fees: Fees, gas: int) -> Attempt:
+def _save(run: _Run, batch: Batch, fees: Fees, gas: int) -> Attempt:
     """The transaction, its signed bytes and its acts, in one commit that holds only with the lease."""
-    sender = lease.sender
-    mined = client.nonce(sender.address)
+    sender = run.sender
     with transaction.atomic():
-        lease.renew()
+        run.lease.renew()
         last = Transaction.objects.filter(sender=sender).aggregate(last=Max("nonce"))["last"]
-        nonce = mined if last is None else max(last + 1, mined)
+        nonce = run.mined if last is None else max(last + 1, run.mined)
         row = Transaction.objects.create(sender=sender, nonce=nonce, act_count=len(batch.acts))
         acts = Act.objects.waiting().filter(pk__in=[a.pk for a in batch.acts], transaction=None, event=None)
         if acts.update(transaction=row, refused_block=None, error="", error_code="") != len(batch.acts):
             raise _Taken("Another process took an act of this batch.")
-        return save_attempt(row, key, batch.calldata, fees, gas)
+        return save_attempt(row, run.key, batch.calldata, fees, gas)
 
 
 def _pause(sender: Sender, reason: str) -> None:

@@ -7,32 +7,36 @@ from chain.models import Attempt, Transaction
 from chain.relayer.fees import Fees
 from chain.signer import sign_transaction, transaction_call
 
+_TRANSFER_GAS = 21_000
+
 
 def save_attempt(row: Transaction, key: bytes, data: bytes, fees: Fees, gas: int) -> Attempt:
     """A transaction's attempt: its call to the contract, at its nonce, for these fees."""
-    deployed = deployment()
-    fields: dict[str, Any] = {
-        "type": 2,
-        "chainId": deployed.chain_id,
-        "nonce": row.nonce,
-        "to": deployed.address,
-        "value": 0,
-        "data": data,
-        "gas": gas,
-        "maxFeePerGas": fees.max_fee,
-        "maxPriorityFeePerGas": fees.priority_fee,
-    }
-    raw, tx_hash = sign_transaction(key, fields)
+    return _save(row, key, fees, {"to": deployment().address, "data": data, "gas": gas})
+
+
+def save_cancel(row: Transaction, key: bytes, fees: Fees) -> Attempt:
+    """An attempt that only uses up the nonce: nothing, sent to the key itself."""
+    return _save(row, key, fees, {"to": row.sender.address, "data": b"", "gas": _TRANSFER_GAS})
+
+
+def save_replacement(row: Transaction, key: bytes, old: Attempt, fees: Fees) -> Attempt:
+    """The same at the same nonce, for higher fees."""
+    if old.cancels:
+        return save_cancel(row, key, fees)
+    return save_attempt(row, key, transaction_call(bytes(old.raw)), fees, old.gas)
+
+
+def _save(row: Transaction, key: bytes, fees: Fees, fields: dict[str, Any]) -> Attempt:
+    fixed = {"type": 2, "chainId": deployment().chain_id, "nonce": row.nonce, "value": 0}
+    offered = {"maxFeePerGas": fees.max_fee, "maxPriorityFeePerGas": fees.priority_fee}
+    raw, tx_hash = sign_transaction(key, fixed | offered | fields)
     return Attempt.objects.create(
         transaction=row,
         hash=tx_hash,
         raw=raw,
-        gas=gas,
+        gas=fields["gas"],
         max_fee=fees.max_fee,
         priority_fee=fees.priority_fee,
+        cancels=fields["data"] == b"",
     )
-
-
-def save_replacement(row: Transaction, key: bytes, old: Attempt, fees: Fees) -> Attempt:
-    """The same call at the same nonce, for higher fees."""
-    return save_attempt(row, key, transaction_call(bytes(old.raw)), fees, old.gas)

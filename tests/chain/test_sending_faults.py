@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -208,15 +209,15 @@ def test_a_sender_whose_lease_is_taken_saves_nothing(
     chain: ChainNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = chain.new_record(fresh_person())
-    real = client.estimate_gas
+    real = client.call
 
-    def stalled(to: str, data: bytes, sender: str) -> int:
+    def stalled(to: str, data: bytes, **options: Any) -> bytes:
         # So slow that the lease ran out, and another process took it.
         Sender.objects.update(lease="another process", leased_until=timezone.now())
-        return real(to, data, sender)
+        return real(to, data, **options)
 
     with monkeypatch.context() as slow:
-        slow.setattr(client, "estimate_gas", stalled)
+        slow.setattr(client, "call", stalled)
         chain.relay()
     assert not Transaction.objects.exists()
     chain.settle()

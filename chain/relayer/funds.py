@@ -1,0 +1,36 @@
+"""What a relayer key has, and what of it is not yet offered."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+
+from chain import client
+from chain.models import Attempt, Sender
+from chain.models.sending import AttemptState, TransactionState
+
+_FRESH = timedelta(seconds=30)
+
+
+def balance_is_old(sender: Sender) -> bool:
+    """Whether what the row says was read too long ago."""
+    return sender.balance_at is None or timezone.now() - sender.balance_at > _FRESH
+
+
+def read_balance(sender: Sender) -> int:
+    """The key's balance in wei, asked of the node; kept on its row where that is old."""
+    balance = client.balance(sender.address)
+    if balance_is_old(sender) or sender.paused_reason:
+        sender.balance, sender.balance_at = Decimal(balance), timezone.now()
+        sender.save(update_fields=["balance", "balance_at"])
+    return balance
+
+
+def spendable(sender: Sender, balance: int) -> int:
+    """Of a balance, the wei that no open attempt has offered."""
+    offered = Attempt.objects.filter(
+        transaction__sender=sender,
+        transaction__state=TransactionState.SENDING,
+        state=AttemptState.IN_PROGRESS,
+    )
+    return balance - sum(gas * fee for gas, fee in offered.values_list("gas", "max_fee"))

@@ -1,0 +1,99 @@
+"""Simulation: what the contract would say to a batch now, and what becomes of the acts it refuses."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from django.utils import timezone
+
+from chain import client
+from chain.abi import decode_result
+from chain.deployment import deployment
+from chain.errors import RpcRefused
+from chain.models import Act, ActState, Cursor, Event
+from chain.refusals import explain
+from chain.relayer.batches import Batch
+from chain.settling import link_act, refuse_act
+
+GAS_CEILING = 16_700_000  # EIP-7825 takes no more than 16,777,216 in one transaction
+_AGAIN = timedelta(seconds=1)
+
+
+def simulate(batch: Batch, sender: str, at: int) -> Batch:
+    """The acts that the contract would take at a block, with their gas; those it refuses are judged.
+
+    The gas is first what such acts are known to take: where that suffices, nothing has to be estimated.
+    """
+    gas = min(batch.gas_bound, GAS_CEILING)
+    if any(act.tries for act in batch.acts):
+        return _simulate(batch, sender, at)  # one of them may have been what ran out of gas
+    try:
+        refused = _refusals(batch, sender, at, gas)
+    except RpcRefused:
+        return _simulate(batch, sender, at)
+    if not refused:
+        return replace(batch, gas=gas)
+    _judge_all(batch, refused, at)
+    kept = batch.without(refused)
+    return simulate(kept, sender, at) if kept.acts else kept
+
+
+def _simulate(batch: Batch, sender: str, at: int) -> Batch:
+    """The same with all the gas there can be; a batch that fails as a whole is tried in halves."""
+    try:
+        refused = _refusals(batch, sender, at, GAS_CEILING)
+    except RpcRefused as problem:
+        if not problem.data:
+            raise  # not the contract's refusal, but some trouble of the node's
+        if len(batch.acts) == 1:
+            judge(batch.acts[0], problem.data, at)
+            return Batch([], [])
+        first, second = batch.halves()
+        kept = _simulate(first, sender, at)
+        # What the second half builds on may be in the first: it is simulated when that is on the chain.
+        return kept if kept.acts else _simulate(second, sender, at)
+    _judge_all(batch, refused, at)
+    return batch.without(refused)
+
+
+def _refusals(batch: Batch, sender: str, at: int, gas: int) -> dict[int, bytes]:
+    """By place in the batch: why the contract would refuse an act. RpcRefused if the whole call fails."""
+    answer = client.call(deployment().address, batch.calldata, sender=sender, gas=gas, at=at)
+    (refusals,) = decode_result("relay", answer)
+    return {index: reason for index, reason in enumerate(refusals) if reason}
+
+
+def _judge_all(batch: Batch, refused: dict[int, bytes], at: int) -> None:
+    for index, reason in refused.items():
+        judge(batch.acts[index], reason, at)
+
+
+def judge(act: Act, reason: bytes, at: int) -> None:
+    """What becomes of an act that the contract refuses at a block.
+
+    It fails (or comes back to its author, having lost a race) once all it builds on is settled, and
+    everything that had happened on the chain when it was first refused is known: had it been there already,
+    its event would have confirmed it.
+    """
+    refusal = explain(reason)
+    if (event := Event.objects.filter(act_digest=act.digest).first()) is not None:
+        link_act(act, event)  # it was on the chain before its row was here
+        return
+    if act.needs.waiting().exists():
+        Act.objects.filter(pk=act.pk).update(retry_at=timezone.now() + _AGAIN)
+        return
+    refused_block = at if act.refused_block is None else act.refused_block
+    if act.refused_block is not None and _all_known(refused_block):
+        refuse_act(act, ActState.RETURNED if refusal.is_race else ActState.FAILED, refusal)
+        return
+    Act.objects.filter(pk=act.pk).update(
+        refused_block=refused_block,
+        retry_at=timezone.now() + _AGAIN,
+        error_code=refusal.code,
+        error=refusal.words,
+    )
+
+
+def _all_known(block: int) -> bool:
+    """Whether every event up to a block is read and applied."""
+    read = Cursor.objects.filter(seen__gte=block).exists()
+    return read and not Event.objects.pending().filter(block_number__lte=block).exists()
