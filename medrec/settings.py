@@ -57,8 +57,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "medrec.middleware.ProbesMiddleware",  # before all: its answers need none of the others, and no cookie
-    "accounts.middleware.VaultCookieMiddleware",  # first of the rest: nothing after it sees the vault cookie
+    "accounts.middleware.VaultCookieMiddleware",  # first: nothing after it sees the vault cookie
+    "medrec.middleware.ProbesMiddleware",
     "medrec.metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
