@@ -26,8 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         if folder in _WHOLE_PORTALS or "db" in fixtures or item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.servers)
-        if folder in _WHOLE_PORTALS:
-            item.add_marker(pytest.mark.xdist_group(folder if folder == "browser" else item.path.stem))
+        if folder in _WHOLE_PORTALS | {"geth"}:
+            item.add_marker(
+                pytest.mark.xdist_group(folder if folder == "browser" else f"{folder}/{item.path.stem}")
+            )
 
 
 @pytest.fixture(autouse=True)

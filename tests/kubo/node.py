@@ -11,17 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.kubo.build import find_kubo
-from tests.requirements import require_tool
+from tests.kubo.build import KUBO
 
 START_TIMEOUT = 60  # seconds
 
 
 def require_kubo() -> Path:
     """The Kubo binary; without it the test is skipped (see `require_tool`)."""
-    return require_tool(
-        "Kubo", find_kubo(), "build it with python -m tests.kubo.build (needs Go), or set KUBO_BINARY"
-    )
+    return KUBO.require()
 
 
 class KuboNode:

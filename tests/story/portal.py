@@ -81,10 +81,14 @@ def _messages(file: Path) -> list[EmailMessage]:
 
 
 class StoryPortal:
-    """A portal in a folder of its own, always on the same two ports."""
+    """A portal in a folder of its own, always on the same two ports.
+
+    `others` are processes that it needs and does not start: they can be frozen with its own.
+    """
 
     def __init__(self, var: Path) -> None:
         self.var = var
+        self.others: list[int] = []
         self.mailbox = Mailbox(var / "mail")
         self.settings = {
             "PORT": str(free_port()),
@@ -117,13 +121,14 @@ class StoryPortal:
         """End what still runs, until its ports are free again (gunicorn's workers look up now and then)."""
         self._running.close()
         self._portal = None
-        ports = [int(self.settings[name]) for name in ("PORT", "LOCALCHAIN_PORT")]
+        own_chain = "CHAIN_RPC_URL" not in self.settings
+        ports = [int(self.settings[name]) for name in ("PORT", "LOCALCHAIN_PORT")[: 1 + own_chain]]
         wait_for(lambda: all(_is_free(port) for port in ports), "the ports to be free")
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
         """Freeze (SIGSTOP) the programs whose command line has one of these names; thaw them at the end."""
-        pids = [pid for name in names for pid in self._named(name)]
+        pids = [pid for name in names for pid in self.pids(name)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         yield
@@ -133,11 +138,12 @@ class StoryPortal:
 
     def stop_worker(self) -> None:
         """Freeze the worker for good: what is queued waits until the portal starts again."""
-        (worker,) = self._named("-A medrec worker")
+        (worker,) = self.pids("-A medrec worker")
         os.kill(worker, signal.SIGSTOP)
 
-    def _named(self, name: str) -> list[int]:
-        found = [pid for pid in self._programs() if name.encode() in _command(pid)]
+    def pids(self, name: str) -> list[int]:
+        """The processes whose command line has this name; there must be some."""
+        found = [pid for pid in self._programs() + self.others if name.encode() in _command(pid)]
         assert found, f"no process runs {name}"
         return found
 
@@ -148,18 +154,14 @@ class StoryPortal:
 
     def make_administrator(self, address: str) -> None:
         """`manage.py createsuperuser`, as docs/OPERATIONS.md says."""
-        environment = portal_environment(self.var) | self.settings | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-        command = [
-            sys.executable,
-            "manage.py",
-            "createsuperuser",
-            "--noinput",
-            "--email",
-            address,
-            "--name",
-            "Ann Admin",
-        ]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=60)
+        who = ["--noinput", "--email", address, "--name", "Ann Admin"]
+        self.manage("createsuperuser", *who, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+
+    def manage(self, *arguments: str, **environment: str) -> None:
+        """Run `manage.py` with the portal's settings."""
+        command = [sys.executable, "manage.py", *arguments]
+        settings = portal_environment(self.var) | self.settings | environment
+        subprocess.run(command, cwd=ROOT, env=settings, check=True, capture_output=True, timeout=60)
 
 
 def _is_free(port: int) -> bool:
