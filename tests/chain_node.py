@@ -171,7 +171,12 @@ def chain_node() -> Iterator[ChainNode]:
 def chain(chain_node: ChainNode, db: None) -> ChainNode:
     """The node with the contract, read from its present head on."""
     del db
+    read_from_head()
+    return chain_node
+
+
+def read_from_head() -> None:
+    """Let the indexer begin at the chain's present head."""
     head = client.head()
     Block.objects.create(number=head.number, hash=head.hash, time=head.time)
     Cursor.objects.create(name="events", seen=head.number, applied=head.number, head=head.number)
-    return chain_node
