@@ -1,0 +1,147 @@
+"""The nodes that faults are done to: anvil, the local chain, and anvil behind a faulty proxy."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.synchronize import Lock
+from pathlib import Path
+from typing import Protocol
+
+from chain.localchain import Anvil
+from chain.localchain.errors import LocalChainError
+from chain.localchain.node import free_port
+from chain.localchain.rpc import Rpc
+from chain.localchain.tether import tie_to_parent
+from tests.faults.processes import Child
+from tests.faults.proxy import serve_faults
+
+_EVERY = 0.15  # seconds between two blocks
+_START_SECONDS = 60.0
+_CHAIN_ID = 77_010
+
+
+class Node(Protocol):
+    """`port`: the node itself. `url`: where the portal looks for it."""
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def url(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class AnvilNode:
+    """anvil, and a process that mines a block again and again unless it is held."""
+
+    def __init__(self) -> None:
+        self._anvil = Anvil(chain_id=_CHAIN_ID, options=("--no-mining", "--order", "fifo"))
+        self.port = self._anvil.port
+        self.url = self._anvil.url
+        self._turn = get_context("fork").Lock()
+        self._miner = Child(_mine, self.port, self._turn)
+
+    @contextmanager
+    def held(self) -> Iterator[Rpc]:
+        """No block comes meanwhile; the node, to do things to it."""
+        with self._turn:
+            yield Rpc(self.port)
+
+    def close(self) -> None:
+        """End it."""
+        self._miner.kill()
+        self._anvil.stop()
+
+
+class ProxiedNode(AnvilNode):
+    """anvil behind a proxy that does to the portal what bad nodes do, while it is told to."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.proxy_port = free_port()
+        self._faults = get_context("fork").Value("d", 0.0)
+        self._proxy = Child(serve_faults, self.proxy_port, self.port, seed, self._faults)
+        self.url = f"http://127.0.0.1:{self.proxy_port}"
+        _wait_for(self.proxy_port)
+
+    def set_faults(self, share: float) -> None:
+        """The share of requests (0 to 1) that something goes wrong with from now on."""
+        self._faults.value = share
+
+    def close(self) -> None:
+        """End both."""
+        self._proxy.kill()
+        super().close()
+
+
+class LocalChain:
+    """`python -m chain.localchain`, as `make run` starts it, with faster blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._state = folder / "chain-state"
+        self._process = self._start()
+
+    def kill(self) -> None:
+        """kill -9 of the supervisor; the kernel ends its node with it."""
+        self._process.kill()
+        self._process.wait()
+
+    def kill_node(self) -> None:
+        """kill -9 of the node alone; the supervisor has to find out."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        for pid in children.read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+    def start_again(self) -> None:
+        """The supervisor anew, on the same folder and port; back when it answers."""
+        self._process = self._start()
+
+    def wait_until_open(self) -> None:
+        """Until the port answers. LocalChainError when the supervisor has given up."""
+        _wait_for(self.port, self._process)
+
+    def close(self) -> None:
+        """End it."""
+        self.kill()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "chain.localchain", "--port", str(self.port)]
+        command += ["--state", str(self._state), "--block-time", str(_EVERY)]
+        process = subprocess.Popen(command, preexec_fn=tie_to_parent(), start_new_session=True)
+        _wait_for(self.port, process)
+        return process
+
+
+def make_node(kind: str, folder: Path, seed: int) -> Node:
+    """A running node: "anvil", "local chain" or "proxy"."""
+    if kind == "local chain":
+        return LocalChain(folder)
+    return ProxiedNode(seed) if kind == "proxy" else AnvilNode()
+
+
+def _mine(port: int, turn: Lock) -> None:
+    node = Rpc(port)
+    while True:
+        with turn, suppress(LocalChainError):
+            node.call("evm_mine")
+        time.sleep(_EVERY)
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes] | None" = None) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        with suppress(LocalChainError):
+            Rpc(port).call("eth_chainId")
+            return
+        if time.monotonic() > deadline or (process is not None and process.poll() is not None):
+            raise LocalChainError(f"nothing answers at port {port}")
+        time.sleep(0.02)

@@ -1,0 +1,42 @@
+"""The scenarios by name. Each function makes its faults in a world; the judge says what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.faults.points import POINTS
+from tests.faults.scenarios.crowd import crowd
+from tests.faults.scenarios.faulty_node import faulty_node
+from tests.faults.scenarios.kills import kills
+from tests.faults.scenarios.node_kills import node_kills
+from tests.faults.scenarios.reorgs import reorgs
+from tests.faults.scenarios.tasks_twice import tasks_twice
+from tests.faults.world import World
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is done how many times, and to which node."""
+
+    run: Callable[[World, int], None]
+    rounds: int
+    node: Literal["anvil", "local chain", "proxy"] = "anvil"
+
+
+SCENARIOS = {
+    **{f"kill-{name}": Scenario(kills([point]), 25) for name, point in POINTS.items()},
+    "node-kills": Scenario(node_kills, 50, "local chain"),
+    "reorgs": Scenario(reorgs, 100),
+    "faulty-node": Scenario(faulty_node, 25, "proxy"),
+    "crowd": Scenario(crowd, 500),
+    "tasks-twice": Scenario(tasks_twice, 10),
+}
+# The short run kills at every point in one world.
+SHORT = {
+    "kills": Scenario(kills(list(POINTS.values())), 2),
+    "node-kills": Scenario(node_kills, 4, "local chain"),
+    "reorgs": Scenario(reorgs, 8),
+    "faulty-node": Scenario(faulty_node, 3, "proxy"),
+    "crowd": Scenario(crowd, 60),
+    "tasks-twice": Scenario(tasks_twice, 1),
+}
