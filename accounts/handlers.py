@@ -1,58 +1,29 @@
-"""The directory projection: what the chain's events say about keys, admissions and affiliations.
+"""What follows from events and settled acts outside the directory: memberships, keys, errands."""
 
-Called in block order, in the transaction that marks the event applied; each may be called again.
-"""
+from collections.abc import Sequence
 
-from typing import Any
-
-from django.db.models import Model
-from eth_utils.crypto import keccak
-
-from accounts.models import Admission, Affiliation, Institution, PublishedKey
+from accounts.models import Institution, PublishedKey
 from accounts.services import affiliations, errands, institution_keys
-from chain.handlers import on_act_settled, on_event, on_reset
+from chain.handlers import on_act_settled, on_news
 from chain.models import Act, ActState, Event
 from chain.outbox import last_number
 
 LOST = (ActState.FAILED, ActState.RETURNED)
 
 
-@on_event("KeyPublished")
-def record_published_key(event: Event) -> None:
-    """A new version of an account's sharing key."""
-    _record_key(event, generation=_generation_of(event.args["author"]))
+@on_news("DoctorAffiliated")
+def follow_affiliations(events: Sequence[Event]) -> None:
+    """Affiliations that their institutions ended."""
+    for event in events:
+        if not event["affiliated"]:
+            _follow_leaving(event, event["author"], event["doctor"])
 
 
-@on_event("KeysReplaced")
-def record_replaced_keys(event: Event) -> None:
-    """A new generation of an account brings its own sharing key."""
-    _record_key(event, generation=event.args["generation"])
-
-
-@on_event("InstitutionAdmitted")
-def record_admission(event: Event) -> None:
-    """An institution was admitted or suspended."""
-    args = event.args
-    found = {"institution": args["institution"]}
-    _record_latest(Admission, found, event, admitted=args["admitted"])
-
-
-@on_event("DoctorAffiliated")
-def record_affiliation(event: Event) -> None:
-    """A doctor was affiliated, or the affiliation ended by the institution."""
-    args = event.args
-    found = {"institution": args["author"], "doctor": args["doctor"]}
-    if _record_latest(Affiliation, found, event, affiliated=args["affiliated"]) and not args["affiliated"]:
-        _follow_leaving(event, args["author"], args["doctor"])
-
-
-@on_event("InstitutionLeft")
-def record_leaving(event: Event) -> None:
-    """A doctor ended the affiliation."""
-    args = event.args
-    found = {"institution": args["institution"], "doctor": args["author"]}
-    if _record_latest(Affiliation, found, event, affiliated=False):
-        _follow_leaving(event, args["institution"], args["author"])
+@on_news("InstitutionLeft")
+def follow_leavings(events: Sequence[Event]) -> None:
+    """Affiliations that the doctors ended."""
+    for event in events:
+        _follow_leaving(event, event["institution"], event["author"])
 
 
 @on_act_settled("PublishKey")
@@ -78,50 +49,11 @@ def ask_to_affiliate_again(act: Act) -> None:
         institution_keys.leave_errand_for_managers(institution, "affiliate-doctor", doctor)
 
 
-@on_reset
-def forget_directory() -> None:
-    """Empty the projection before the archive of events is applied anew."""
-    for model in (PublishedKey, Admission, Affiliation):
-        model.objects.all().delete()
-
-
-def _record_key(event: Event, *, generation: int) -> None:
-    key = bytes.fromhex(event.args["key"].removeprefix("0x"))
-    PublishedKey.objects.update_or_create(
-        account=event.args["author"],
-        version=event.args["version"],
-        defaults={
-            "generation": generation,
-            "key": key,
-            "digest": "0x" + keccak(key).hex(),
-            "block_number": event.block_number,
-        },
-    )
-
-
-def _generation_of(account: str) -> int:
-    latest = PublishedKey.objects.filter(account=account).order_by("-version").first()
-    return latest.generation if latest else 0
-
-
-def _record_latest(model: type[Model], found: dict[str, str], event: Event, **values: Any) -> bool:
-    """Keep what has the highest serial; False if a later one is on record."""
-    manager: Any = model._default_manager
-    row = manager.filter(**found).first()
-    if row is not None and row.serial > event.args["serial"]:
-        return False
-    manager.update_or_create(
-        **found,
-        defaults={**values, "serial": event.args["serial"], "block_number": event.block_number},
-    )
-    return True
-
-
 def _follow_leaving(event: Event, address: str, doctor: str) -> None:
     """The portal's side of a leaving that the chain tells: seeds go, and the sharing key must move on."""
     institution = Institution.objects.filter(address=address).first()
     if institution is None or last_number(event.slot) > event.number:
-        # Another portal's, or told again when the projection is rebuilt: the doctor has come back since.
+        # Another portal's, or overtaken: the doctor has come back since.
         return
     if doctor in affiliations.doctors_of(institution):
         # Otherwise the portal knew first, and has seen to it.

@@ -29,18 +29,20 @@ class Head:
     hash: str
     time: datetime
     base_fee: int
+    parent: str
+    bloom: str
 
 
 @dataclass(frozen=True)
 class RawLog:
-    """A log as the node gives it."""
+    """A log as the node gives it; `topics` and `data` are lower-case 0x-hex."""
 
     block_number: int
     block_hash: str
     log_index: int
     tx_hash: str
-    topics: list[bytes]
-    data: bytes
+    topics: list[str]
+    data: str
     block_time: datetime | None
 
 
@@ -101,6 +103,11 @@ def chain_id() -> int:
     return int(request("eth_chainId"), 16)
 
 
+def is_syncing() -> bool:
+    """Whether the node says that it is still catching up with its network."""
+    return bool(request("eth_syncing"))
+
+
 def head() -> Head:
     """The newest block."""
     found = block("latest")
@@ -115,7 +122,14 @@ def block(number: int | str) -> Head | None:
     if given is None:
         return None
     base_fee = int(given.get("baseFeePerGas") or "0x0", 16)
-    return Head(int(given["number"], 16), given["hash"], _time(given["timestamp"]), base_fee)
+    return Head(
+        number=int(given["number"], 16),
+        hash=given["hash"],
+        time=_time(given["timestamp"]),
+        base_fee=base_fee,
+        parent=given["parentHash"],
+        bloom=given["logsBloom"],
+    )
 
 
 def logs(first: int, last: int) -> list[RawLog]:
@@ -123,6 +137,18 @@ def logs(first: int, last: int) -> list[RawLog]:
     wanted = {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
     found = [_raw_log(given) for given in request("eth_getLogs", wanted) if not given.get("removed")]
     return sorted(found, key=lambda raw: (raw.block_number, raw.log_index))
+
+
+def block_has_logs(block_hash: str, contract: str) -> bool:
+    """Whether a block has logs of a contract: by its receipts, which do not lag as an index of logs can."""
+    try:
+        receipts = request("eth_getBlockReceipts", block_hash)
+    except RpcRefused:  # not every node has it
+        return bool(request("eth_getLogs", {"address": contract, "blockHash": block_hash}))
+    if receipts is None:
+        raise ChainUnavailable("The node has lost a block it showed.")
+    wanted = contract.lower()
+    return any(log["address"].lower() == wanted for receipt in receipts for log in receipt["logs"])
 
 
 def code(address: str) -> bytes:
@@ -256,7 +282,7 @@ def _raw_log(given: dict[str, Any]) -> RawLog:
         given["blockHash"],
         int(given["logIndex"], 16),
         given["transactionHash"],
-        [bytes.fromhex(topic[2:]) for topic in given["topics"]],
-        bytes.fromhex(given["data"][2:]),
+        [topic.lower() for topic in given["topics"]],
+        given["data"].lower(),
         _time(time) if time else None,
     )

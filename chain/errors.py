@@ -17,6 +17,25 @@ class ChainUnavailable(ChainError):
     """The node does not answer."""
 
 
+class BadLog(ChainUnavailable):
+    """The node gave a log that the contract cannot have written."""
+
+
+class LogsMissing(ChainUnavailable):
+    """The node has a block whose logs it does not give yet."""
+
+
+class Reorganised(ChainUnavailable):
+    """The chain changed under our eyes; the next run finds the ancestor."""
+
+    def __init__(self) -> None:
+        super().__init__("The chain changed while it was read.")
+
+
+class NodeBehind(ChainUnavailable):
+    """The node knows a beginning of the chain we read, and not its end: it lags, or went back in time."""
+
+
 class RpcRefused(ChainError):
     """The node answered with an error; `data` is the revert reason where there is one."""
 

@@ -1,7 +1,8 @@
 """The registry by which the chain tells the other apps what happened, without knowing them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from chain.abi import ACT_OF_EVENT, act_types
@@ -10,25 +11,62 @@ if TYPE_CHECKING:
     from chain.models import Act, Event
 
 EventHandler = Callable[["Event"], None]
+RunHandler = Callable[[Sequence["Event"]], None]
 ActHandler = Callable[["Act"], None]
 
-_event_handlers: dict[str, list[EventHandler]] = defaultdict(list)
+_run_handlers: dict[str, list[RunHandler]] = defaultdict(list)
+_news_handlers: dict[str, list[RunHandler]] = defaultdict(list)
 _act_handlers: dict[str, list[ActHandler]] = defaultdict(list)
 _resets: list[Callable[[], None]] = []
 
 
 def on_event(*names: str) -> Callable[[EventHandler], EventHandler]:
-    """Call the function for each event of these names.
+    """Call the function for each event of these names: it writes a projection.
 
     In block order, at confirmation depth, inside the transaction that marks the event applied. It must be
-    idempotent, and take addresses it does not know (other portals use the same contract).
+    idempotent, and take addresses it does not know (other portals use the same contract). When a projection
+    is emptied it is called again for the whole archive.
     """
     _known(names, ACT_OF_EVENT)
 
     def register(function: EventHandler) -> EventHandler:
+        def each(events: Sequence["Event"]) -> None:
+            for event in events:
+                function(event)
+
         for name in names:
-            if function not in _event_handlers[name]:
-                _event_handlers[name].append(function)
+            _run_handlers[name].append(each)
+        return function
+
+    return register
+
+
+def on_events(*names: str) -> Callable[[RunHandler], RunHandler]:
+    """The same for a function that takes a run: events of one name that follow each other on the chain.
+
+    What it leaves must be what it would leave if called for one after the other.
+    """
+    _known(names, ACT_OF_EVENT)
+
+    def register(function: RunHandler) -> RunHandler:
+        for name in names:
+            _run_handlers[name].append(function)
+        return function
+
+    return register
+
+
+def on_news(*names: str) -> Callable[[RunHandler], RunHandler]:
+    """Call the function with a run of events of these names that just happened: for what follows from them.
+
+    After the projections know the whole run, in the same transaction, and not when they are made anew. A
+    reorganisation may bring the same event again, so it too must be idempotent.
+    """
+    _known(names, ACT_OF_EVENT)
+
+    def register(function: RunHandler) -> RunHandler:
+        for name in names:
+            _news_handlers[name].append(function)
         return function
 
     return register
@@ -57,10 +95,18 @@ def on_reset(function: Callable[[], None]) -> Callable[[], None]:
     return function
 
 
-def announce_event(event: "Event") -> None:
-    """Give an event to its handlers."""
-    for handler in _event_handlers[event.name]:
-        handler(event)
+def runs_of(events: Iterable["Event"]) -> Iterator[list["Event"]]:
+    """Events in the chain's order, cut where the name changes."""
+    return (list(run) for _, run in groupby(events, key=lambda event: event.name))
+
+
+def announce_events(run: Sequence["Event"], *, again: bool = False) -> None:
+    """Give a run of events to its handlers; `again`, to those of projections alone."""
+    name = run[0].name
+    for handler in _run_handlers[name]:
+        handler(run)
+    for follow in () if again else _news_handlers[name]:
+        follow(run)
 
 
 def announce_act(act: "Act") -> None:

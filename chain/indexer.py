@@ -7,26 +7,27 @@ that a second process at the same work rolls back.
 
 import logging
 import time
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from chain import client
-from chain.abi import ACT_OF_EVENT, act_types, decode_log
-from chain.acts import PreparedAct
-from chain.deployment import Domain, deployment, domain
-from chain.errors import ChainError, ChainUnavailable, NotDeployed, RpcRefused
-from chain.handlers import announce_event
-from chain.models import Act, Block, Cursor, Event
-from chain.reorg import NodeBehind, Reorganised, find_ancestor, rewind
-from chain.settling import confirm_act
+from chain.archive import events_of, link_acts, store_range
+from chain.deployment import deployment
+from chain.errors import ChainError, ChainUnavailable, NodeBehind, NotDeployed, Reorganised, RpcRefused
+from chain.handlers import announce_events, runs_of
+from chain.models import Block, Cursor, Event
+from chain.models.bulk import batches
+from chain.ranges import BlockRange, read_range
+from chain.reorg import RUN, find_ancestor, rewind
+from chain.settling import confirm_acts
 
 log = logging.getLogger(__name__)
 
 _QUICK = 1.0  # seconds: a range answered faster than this may grow
+_MANY = 10_000  # logs: a range that holds more does not grow
 _STATUS_EVERY = timedelta(seconds=5)
 BEHIND_FOR = timedelta(seconds=12)  # a node behind for longer has gone back in time
 _KEEP_EMPTY = 512  # empty blocks kept below the applied one, to find an ancestor by
@@ -74,13 +75,9 @@ def _checked_head() -> client.Head:
 
 
 def _sync(cursor: Cursor, head: client.Head) -> None:
-    since = cursor.behind_since
-    ancestor = find_ancestor(head, patient=since is None or timezone.now() - since < BEHIND_FOR)
+    ancestor = find_ancestor(head, patient=_is_patient(cursor))
     if ancestor is not None:
-        with transaction.atomic():
-            _guard(cursor, seen=ancestor, applied=min(cursor.applied, ancestor))
-            rewind(ancestor, announce_event)
-        cursor.seen, cursor.applied = ancestor, min(cursor.applied, ancestor)
+        _rewind_to(cursor, ancestor)
     depth = head.number - settings.CHAIN_CONFIRMATIONS + 1
     if cursor.seen == head.number and cursor.applied >= depth:
         return
@@ -92,6 +89,20 @@ def _sync(cursor: Cursor, head: client.Head) -> None:
     _prune(cursor.applied)
 
 
+def _is_patient(cursor: Cursor) -> bool:
+    """Whether a node behind is still waited for: not for long, unless it says itself that it is syncing."""
+    since = cursor.behind_since
+    return since is None or timezone.now() - since < BEHIND_FOR or client.is_syncing()
+
+
+def _rewind_to(cursor: Cursor, ancestor: int) -> None:
+    applied = min(cursor.applied, ancestor)
+    with transaction.atomic():
+        _guard(cursor, seen=ancestor, applied=applied)
+        rewind(ancestor)
+    cursor.seen, cursor.applied = ancestor, applied
+
+
 def _read_range(cursor: Cursor, first: int, head: client.Head) -> int:
     """Store one range's events; its last block.
 
@@ -101,116 +112,63 @@ def _read_range(cursor: Cursor, first: int, head: client.Head) -> int:
         last = min(first + cursor.range - 1, head.number)
         begun = time.monotonic()
         try:
-            found = client.logs(first, last)
+            found = read_range(first, last, head)
             break
-        except (ChainUnavailable, RpcRefused):
-            if cursor.range == 1:
+        except (ChainUnavailable, RpcRefused) as problem:
+            slow = time.monotonic() - begun > _QUICK
+            if first == last or isinstance(problem, Reorganised):
                 raise
-            cursor.range = max(cursor.range // 2, 1)
-    end = head if last == head.number else client.block(last)
-    if end is None:
-        raise ChainUnavailable("The node has fewer blocks than it said.")
-    if time.monotonic() - begun < _QUICK and last - first + 1 == cursor.range:
+            cursor.range = max((last - first + 1) // 2, 1)
+            if slow:  # less next time, and not now: nobody waits for many timeouts
+                Cursor.objects.filter(pk=cursor.pk).update(range=cursor.range)
+                raise
+    quick = time.monotonic() - begun < _QUICK and len(found.logs) < _MANY
+    if quick and last - first + 1 == cursor.range:
         cursor.range = min(cursor.range * 2, settings.CHAIN_BLOCK_RANGE_MAX)
-    times = _block_times(found, end)
+    events = events_of(found)
+    seen = max(last, cursor.seen)
     with transaction.atomic():
-        _guard(cursor, seen=max(last, cursor.seen), range=cursor.range)
-        _store(found, times, end)
-    cursor.seen = max(last, cursor.seen)
+        _guard(cursor, seen=seen, range=cursor.range)
+        _store(found, events)
+    cursor.seen = seen
     return last
 
 
-def _block_times(found: list[client.RawLog], end: client.Head) -> dict[int, datetime]:
-    """Each block's time; asked of the node where the logs do not say it."""
-    times = {end.number: end.time}
-    for raw in found:
-        if raw.block_number not in times:
-            block = None if raw.block_time else client.block(raw.block_number)
-            given = raw.block_time or (block.time if block else None)
-            if given is None:
-                raise ChainUnavailable("The node has lost a block it gave a log of.")
-            times[raw.block_number] = given
-    return times
-
-
-def _store(found: list[client.RawLog], times: dict[int, datetime], end: client.Head) -> None:
-    blocks = {raw.block_number: raw.block_hash for raw in found}
-    if blocks.setdefault(end.number, end.hash) != end.hash:
-        raise Reorganised("The chain changed while it was read.")
-    rows = {number: _block(number, hash_, times[number]) for number, hash_ in blocks.items()}
-    numbers = list(blocks)
-    known = set(Event.objects.filter(block_number__in=numbers).values_list("block_number", "log_index"))
-    speaking = domain()
-    fresh = [
-        event
-        for raw in found
-        if (raw.block_number, raw.log_index) not in known
-        and (event := _event(raw, rows[raw.block_number], speaking)) is not None
-    ]
-    _link_acts(Event.objects.bulk_create(fresh, batch_size=500))
-
-
-def _block(number: int, hash_: str, at: datetime) -> Block:
-    row, _ = Block.objects.get_or_create(number=number, defaults={"hash": hash_, "time": at})
-    if row.hash != hash_:
-        raise Reorganised("The chain changed while it was read.")
-    return row
-
-
-def _event(raw: client.RawLog, block: Block, speaking: Domain) -> Event | None:
-    decoded = decode_log(raw.topics, raw.data)
-    if decoded is None:
-        return None
-    name, args = decoded
-    kind = ACT_OF_EVENT[name]
-    act = PreparedAct(kind, {field: args[field] for field, _ in act_types()[kind].members})
-    slot, number = act.slot
-    return Event(
-        block=block,
-        block_number=block.number,
-        block_hash=block.hash,
-        block_time=block.time,
-        log_index=raw.log_index,
-        tx_hash=raw.tx_hash,
-        name=name,
-        author=act.author,
-        subject=act.subject,
-        args=args,
-        act_digest=act.digest(speaking),
-        slot=slot,
-        number=number,
-    )
-
-
-def _link_acts(events: Iterable[Event]) -> None:
-    """Mark the acts that are seen at the head: those that build on them may go."""
-    by_digest = {event.act_digest: event for event in events}
-    digests = list(by_digest)
-    for start in range(0, len(digests), 500):
-        for act in Act.objects.filter(digest__in=digests[start : start + 500], event=None):
-            Act.objects.filter(pk=act.pk).update(event=by_digest[act.digest])
+def _store(found: BlockRange, events: list[Event]) -> None:
+    store_range(found, events)
+    link_acts(found.first, found.last)
 
 
 def _apply(cursor: Cursor, depth: int) -> None:
-    """Give the events up to a block to the handlers, a transaction per block."""
-    pending = Event.objects.pending().filter(block_number__lte=depth)
-    for number in sorted(set(pending.values_list("block_number", flat=True))):
+    """Give the events up to a block to the handlers, some blocks a transaction."""
+    while (until := _next_stop(depth)) is not None:
         with transaction.atomic():
-            _guard(cursor, applied=number)
-            for event in Event.objects.pending().filter(block_number=number).in_order():
-                apply_event(event)
-        cursor.applied = number
+            _guard(cursor, applied=until)
+            apply_events(list(Event.objects.pending().filter(block_number__lte=until).in_order()))
+        cursor.applied = until
     if depth > cursor.applied:
         _guard(cursor, applied=depth)
         cursor.applied = depth
 
 
-def apply_event(event: Event) -> None:
-    """One event, at depth: handlers, the mark, and the act it settles, in the caller's transaction."""
-    announce_event(event)
-    event.applied = True
-    event.save(update_fields=["applied"])
-    confirm_act(event)
+def _next_stop(depth: int) -> int | None:
+    """The last of the next blocks, whole ones, whose pending events are applied in one transaction."""
+    pending = Event.objects.pending().filter(block_number__lte=depth).in_order()
+    blocks = list(pending.values_list("block_number", flat=True)[:RUN])
+    if len(blocks) == RUN and blocks[0] < blocks[-1]:
+        return blocks[-1] - 1
+    return blocks[-1] if blocks else None
+
+
+def apply_events(events: list[Event]) -> None:
+    """Events at depth, in order: handlers, the mark, the acts they settle; in the caller's transaction."""
+    for run in runs_of(events):
+        announce_events(run)
+        for marked in batches(event.pk for event in run):
+            Event.objects.filter(pk__in=marked).update(applied=True)
+        for event in run:
+            event.applied = True
+        confirm_acts(run)
 
 
 def _guard(cursor: Cursor, **moved: int) -> None:

@@ -11,7 +11,7 @@ from chain.abi import ACT_OF_EVENT, act_types, decode_log
 from chain.acts import PreparedAct
 from chain.deployment import Domain, domain
 from chain.errors import ChainUnavailable, RpcRefused
-from chain.indexer import apply_event
+from chain.indexer import apply_events
 from chain.models import Event
 from chain.reconcile import Check, Finding, Look, applied_block, row_chunks
 
@@ -39,7 +39,7 @@ def find_unapplied_events(look: Look) -> Iterator[Finding]:
             with transaction.atomic():
                 again = Event.objects.pending().select_for_update().filter(pk=event.pk).first()
                 if again is not None:
-                    apply_event(again)
+                    apply_events([again])
             return "given to the handlers"
 
         subject = f"event {event.pk}"
@@ -95,7 +95,8 @@ def _ranges(look: Look) -> Iterator[tuple[dict[Place, Said], dict[Place, Said]]]
 
 def _told(raw: client.RawLog, speaking: Domain) -> Said | None:
     """The archive's columns of a log, worked out anew; None for a log that is no act's event."""
-    decoded = decode_log(raw.topics, raw.data)
+    topics = [bytes.fromhex(topic[2:]) for topic in raw.topics]
+    decoded = decode_log(topics, bytes.fromhex(raw.data[2:]))
     if decoded is None:
         return None
     name, args = decoded

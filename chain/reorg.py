@@ -2,24 +2,18 @@
 
 import logging
 from bisect import bisect_left
-from collections.abc import Callable
+from itertools import islice
 
 from chain import client
 from chain.deployment import deployment
-from chain.errors import ChainUnavailable
-from chain.handlers import reset_projections
+from chain.errors import NodeBehind
+from chain.handlers import announce_events, reset_projections, runs_of
 from chain.models import Act, ActState, Block, Event, Transaction
 from chain.models.sending import TransactionState
 
 log = logging.getLogger(__name__)
 
-
-class Reorganised(ChainUnavailable):
-    """The chain changed under our eyes; the next run finds the ancestor."""
-
-
-class NodeBehind(ChainUnavailable):
-    """The node knows a beginning of the chain we read, and not its end: it lags, or went back in time."""
+RUN = 1_000  # events at once in memory
 
 
 def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
@@ -28,14 +22,22 @@ def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
     Our newest stored block decides whether anything has: its hash stands for all before it. While `patient`,
     a node that is merely behind raises NodeBehind.
     """
-    newest = Block.objects.order_by("-number").first()
+    stored = Block.objects.order_by("-number")
+    newest = stored.first()
     if newest is None or _is_on_chain(newest, head):
         return None
-    stored = list(Block.objects.order_by("number"))
-    shared = bisect_left(stored, True, key=lambda block: not _is_on_chain(block, head))
-    if patient and shared and stored[shared].number > head.number:
+    count = stored.count()
+
+    def shared(place: int) -> bool:
+        return _is_on_chain(stored[place], head)
+
+    far = 1  # most reorganisations are shallow
+    while far < count and not shared(far):
+        far *= 2
+    place = bisect_left(range(count), True, far // 2 + 1, min(far, count), key=shared)
+    if patient and stored[place - 1].number > head.number:
         raise NodeBehind("The chain's node is behind what it has shown before.")
-    return stored[shared - 1].number if shared else max(deployment().block - 1, 0)
+    return stored[place].number if place < count else max(deployment().block - 1, 0)
 
 
 def _is_on_chain(block: Block, head: client.Head) -> bool:
@@ -45,7 +47,7 @@ def _is_on_chain(block: Block, head: client.Head) -> bool:
     return found is not None and found.hash == block.hash
 
 
-def rewind(ancestor: int, announce: Callable[[Event], None]) -> None:
+def rewind(ancestor: int) -> None:
     """Take back everything above the ancestor, in the caller's transaction.
 
     Pending events just go. Where applied ones go too, their acts wait again and every projection is made
@@ -54,7 +56,7 @@ def rewind(ancestor: int, announce: Callable[[Event], None]) -> None:
     """
     gone = Event.objects.filter(block_number__gt=ancestor)
     deep = gone.applied().exists()
-    log.warning("The chain reorganised above block %d (%s).", ancestor, "deep" if deep else "shallow")
+    log.warning("The chain is read anew above block %d (%s).", ancestor, "deep" if deep else "shallow")
     if deep:
         taken_back = Act.objects.confirmed().filter(event__in=gone)
         taken_back.update(state=ActState.WAITING, settled_at=None)
@@ -64,6 +66,13 @@ def rewind(ancestor: int, announce: Callable[[Event], None]) -> None:
         state=TransactionState.SENDING, block_number=None, succeeded=None, gas_used=None
     )
     if deep:
-        reset_projections()
-        for event in Event.objects.applied().in_order().iterator(chunk_size=500):
-            announce(event)
+        rebuild_projections()
+
+
+def rebuild_projections() -> None:
+    """Empty every projection and make it anew from the applied events, in the caller's transaction."""
+    reset_projections()
+    events = Event.objects.applied().in_order().iterator(chunk_size=RUN)
+    while some := list(islice(events, RUN)):
+        for run in runs_of(some):
+            announce_events(run, again=True)

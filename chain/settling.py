@@ -1,29 +1,51 @@
 """The end of an act: the only place where its state leaves `waiting`, and the handlers hear of it."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.utils import timezone
 
 from chain.handlers import announce_act
 from chain.models import Act, ActState, Event
+from chain.models.bulk import batches
 from chain.refusals import Refusal
 
 _OVERTAKEN = Refusal("Overtaken", "Another act took this one's place on the chain.")
 
 
-def confirm_act(event: Event) -> None:
-    """Confirm the act that an applied event equals in every field, if it is one of ours.
+def confirm_acts(events: Sequence[Event]) -> None:
+    """Confirm the acts that applied events equal in every field, those of them that are ours.
 
-    Also one that had failed or come back: the event is the proof. Inside the caller's transaction.
+    Also those that had failed or come back: the event is the proof. Inside the caller's transaction.
     """
-    act = Act.objects.filter(digest=event.act_digest).exclude(state=ActState.CONFIRMED).first()
-    if act is None:
-        return
+    by_digest = {event.act_digest: event for event in events}
+    places = {digest: place for place, digest in enumerate(by_digest)}
+    for digests in batches(by_digest):
+        found = Act.objects.filter(digest__in=digests)
+        acts = list(found.exclude(state=ActState.CONFIRMED).order_by("pk").select_for_update())
+        _confirm(sorted(acts, key=lambda act: places[act.digest]), by_digest)
+
+
+def _confirm(acts: list[Act], events: dict[str, Event]) -> None:
+    now = timezone.now()
+    for act in acts:
+        if act.state != ActState.WAITING:
+            _overtake(act)
+        if act.event_id != events[act.digest].pk:
+            Act.objects.filter(pk=act.pk).update(event=events[act.digest])
+        act.state, act.event, act.settled_at = ActState.CONFIRMED, events[act.digest], now
+        act.error = act.error_code = ""
+    Act.objects.filter(pk__in=[act.pk for act in acts]).update(
+        state=ActState.CONFIRMED, settled_at=now, error="", error_code=""
+    )
+    for act in acts:
+        announce_act(act)
+
+
+def _overtake(act: Act) -> None:
+    """An act that was given up is on the chain after all: who took its place there waits in vain."""
     for rival in Act.objects.waiting().filter(slot=act.slot, number=act.number).exclude(pk=act.pk):
         refuse_act(rival, ActState.RETURNED, _OVERTAKEN)
-    act.state, act.event, act.settled_at = ActState.CONFIRMED, event, timezone.now()
-    act.error = act.error_code = ""
-    act.save(update_fields=["state", "event", "settled_at", "error", "error_code"])
-    announce_act(act)
 
 
 def link_act(act: Act, event: Event) -> None:
@@ -31,7 +53,7 @@ def link_act(act: Act, event: Event) -> None:
     with transaction.atomic():
         Act.objects.filter(pk=act.pk).update(event=event)
         if event.applied:
-            confirm_act(event)
+            confirm_acts([event])
 
 
 def refuse_act(act: Act, state: ActState, refusal: Refusal) -> bool:

@@ -11,5 +11,5 @@ class RecordsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the handlers of chain events, the runners of errands, and the store's health check."""
-        from records import handlers, health  # noqa: F401  (importing registers them)
+        from records import handlers, health, projection  # noqa: F401  (importing registers them)
         from records.services import errands  # noqa: F401

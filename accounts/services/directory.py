@@ -10,6 +10,7 @@ from accounts.errors import BadAddress, NoPublishedKey
 from accounts.models import Account, Admission, Affiliation, Institution, PublishedKey
 from chain.client import check_key
 from chain.models import Act, Event
+from chain.models.bulk import rows_in
 
 _PAYLOAD = re.compile(r"^(?:ethereum:)?(0x[0-9a-fA-F]{40})(?:@\d+)?$")
 
@@ -50,6 +51,11 @@ def parse_address(text: str) -> str:
 def find_account(text: str) -> Account | None:
     """The account with exactly this address, if the portal knows it. Raises BadAddress."""
     return Account.objects.select_related("user", "institution").filter(address=parse_address(text)).first()
+
+
+def known_accounts(addresses: Iterable[str]) -> set[str]:
+    """Those of the addresses that are accounts of this portal."""
+    return {row.address for row in rows_in(Account.objects.only("address"), "address", set(addresses))}
 
 
 def public_key(address: str) -> PublicKey:

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from accounts import handlers
+from accounts import projection
 from accounts.crypto.keys import SharingKey
 from accounts.errors import BadAddress, NoPublishedKey
 from accounts.models import Admission, Affiliation, Errand, PublishedKey, SealedKey
 from accounts.services import admissions, affiliations, directory, invitations
 from chain.acts import prepare_act
 from chain.errors import KeyMismatch
-from chain.handlers import announce_event
+from chain.handlers import announce_events
 from chain.models import Event
 from chain.outbox import next_number, submit_act
 from chain.slots import slot_affiliation
@@ -85,9 +85,9 @@ def test_a_rebuild_does_not_end_the_membership_of_a_doctor_who_came_back(chain: 
     affiliations.affiliate_doctor(actor=manager, **pair)
     chain.settle()
     assert SealedKey.objects.filter(recipient=doctor.address).count() == 2
-    handlers.forget_directory()
+    projection.forget_directory()
     for event in Event.objects.in_order():
-        announce_event(event)
+        announce_events([event])
     assert directory.is_affiliated(institution.address, doctor.address)
     assert affiliations.doctors_of(institution) == [doctor.address]
     assert SealedKey.objects.filter(recipient=doctor.address).count() == 2
@@ -133,10 +133,10 @@ def test_the_projection_comes_back_the_same_and_old_events_change_nothing(chain:
     before = snapshot()
     assert all(before)
     for event in Event.objects.in_order():
-        announce_event(event)
+        announce_events([event])
     assert snapshot() == before
-    handlers.forget_directory()
+    projection.forget_directory()
     assert snapshot() == [[], [], []]
     for event in Event.objects.in_order():
-        announce_event(event)
+        announce_events([event])
     assert snapshot() == before

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from chain import client, indexer
 from chain.acts import ZERO_ADDRESS
 from chain.errors import ChainUnavailable, RpcRefused
-from chain.handlers import _event_handlers, _resets, on_event, on_reset
+from chain.handlers import _resets, _run_handlers, on_event, on_reset
 from chain.models import Act, ActState, Block, Cursor, Event, SignerState, Transaction
 from chain.models.sending import TransactionState
 from chain.status import chain_status
@@ -41,7 +41,7 @@ def projection() -> object:
     on_event("FolderNamed")(made.name)
     on_reset(made.reset)
     yield made
-    _event_handlers["FolderNamed"].remove(made.name)
+    _run_handlers["FolderNamed"].pop()
     _resets.remove(made.reset)
 
 
@@ -251,7 +251,7 @@ def test_a_handler_that_fails_stops_reading_where_it_is_and_says_so(chain: Chain
         with pytest.raises(RuntimeError):
             chain.sync()
     finally:
-        _event_handlers["FolderNamed"].remove(broken)
+        _run_handlers["FolderNamed"].pop()
     assert "could not be applied" in chain_status().paused_reason
     assert Event.objects.pending().count() == 1
     act.refresh_from_db()

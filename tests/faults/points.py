@@ -40,7 +40,7 @@ POINTS = {
     "before-store": Point("chain.client:logs", "after"),
     "in-range": Point("chain.indexer:_link_acts", "before", 2),
     "after-range": Point("chain.indexer:_read_range", "after", 2),
-    "in-projection": Point("chain.indexer:announce_event", "after", 5),
+    "in-projection": Point("chain.indexer:announce_events", "after", 5),
     "in-confirm": Point("chain.settling:announce_act", "before", 3),
     "before-rewind": Point("chain.indexer:rewind", "before", scene="reorg"),
     "in-rewind": Point("chain.reorg:reset_projections", "after", scene="reorg"),

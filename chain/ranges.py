@@ -1,0 +1,128 @@
+"""Ranges of blocks as the node tells them, believed only where logs and headers agree.
+
+A node may lag, answer from another fork than a moment ago (a load balancer), or know its newest blocks before
+their logs. So near the head every header is read: they must link, name the hashes that the logs name, and a
+block whose bloom filter has the contract must have given a log.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
+
+from eth_utils.crypto import keccak
+
+from chain import client
+from chain.abi import event_types
+from chain.deployment import deployment
+from chain.errors import ChainUnavailable, LogsMissing, Reorganised, RpcRefused
+
+_NEAR = 64  # blocks below the head whose every header is read
+_ROUND = 1_000  # nodes that cut an answer short cut it at a multiple of this
+
+
+@dataclass(frozen=True)
+class BlockRange:
+    """The contract's logs in these blocks, both included; `headers` has the last and all near ones."""
+
+    first: int
+    last: int
+    logs: list[client.RawLog]
+    headers: dict[int, client.Head]
+    times: dict[int, datetime]
+
+    @property
+    def hashes(self) -> dict[int, str]:
+        """The blocks to keep: those with logs, and the last."""
+        return {raw.block_number: raw.block_hash for raw in self.logs} | {
+            self.last: self.headers[self.last].hash
+        }
+
+
+def read_range(first: int, last: int, head: client.Head) -> BlockRange:
+    """The logs of a range, checked.
+
+    ChainUnavailable, RpcRefused: ask for less. LogsMissing: the node's logs lag behind its blocks.
+    Reorganised: the chain changed meanwhile.
+    """
+    end = _header(last, head)
+    found = client.logs(first, last)
+    if any(not first <= raw.block_number <= last for raw in found):
+        raise ChainUnavailable("The chain's node answers nonsense.")
+    _check_whole(found, last)
+    headers = {number: _header(number, head) for number in range(max(first, head.number - _NEAR), last)}
+    headers[last] = end
+    if last < head.number - _NEAR and _header(last, head).hash != end.hash:
+        raise Reorganised
+    _check_links(found, headers)
+    return BlockRange(first, last, found, headers, _times(found, headers, head))
+
+
+def _header(number: int, head: client.Head) -> client.Head:
+    found = head if number == head.number else client.block(number)
+    if found is None:
+        raise ChainUnavailable("The node has fewer blocks than it said.")
+    return found
+
+
+def _check_whole(found: list[client.RawLog], last: int) -> None:
+    """What ends at a round number may go on: ask for the end again."""
+    if not found or len(found) % _ROUND:
+        return
+    newest = found[-1].block_number
+    if len(client.logs(newest, last)) != sum(raw.block_number == newest for raw in found):
+        raise RpcRefused("The node's answer was cut short.")
+
+
+def _check_links(found: list[client.RawLog], headers: dict[int, client.Head]) -> None:
+    """Headers are each other's parents, logs are of their blocks, and no block keeps its logs back."""
+    for number, number_after in pairwise(sorted(headers)):
+        if number + 1 == number_after and headers[number_after].parent != headers[number].hash:
+            raise Reorganised
+    said = Counter(raw.block_number for raw in found)
+    if any(raw.block_hash != headers[raw.block_number].hash for raw in found if raw.block_number in headers):
+        raise Reorganised
+    for number, header in headers.items():
+        if (
+            not said[number]
+            and may_hold_logs(header.bloom)
+            and _holds_logs(header.hash, deployment().address)
+        ):
+            raise LogsMissing(f"The node does not give the logs of block {number} yet.")
+
+
+def _times(
+    found: list[client.RawLog], headers: dict[int, client.Head], head: client.Head
+) -> dict[int, datetime]:
+    """The time of each block to keep; asked of the node where neither log nor header says it."""
+    times = {number: header.time for number, header in headers.items()}
+    for raw in found:
+        if raw.block_number not in times:
+            times[raw.block_number] = raw.block_time or _header(raw.block_number, head).time
+    return times
+
+
+def may_hold_logs(bloom: str) -> bool:
+    """Whether a block's bloom filter (0x-hex) lets it hold an act's event of the contract."""
+    bits = int(bloom, 16)
+    contract = bytes.fromhex(deployment().address[2:])
+    return bits & (mask := _mask(contract)) == mask and any(
+        bits & (mask := _mask(topic)) == mask for topic in event_types()
+    )
+
+
+@lru_cache(maxsize=64)
+def _mask(item: bytes) -> int:
+    """The three bits that an address or a topic sets in a bloom filter (Yellow Paper, 4.4.3)."""
+    hashed = keccak(item)
+    mask = 0
+    for start in (0, 2, 4):
+        mask |= 1 << (int.from_bytes(hashed[start : start + 2], "big") & 2047)
+    return mask
+
+
+@lru_cache(maxsize=1024)
+def _holds_logs(block_hash: str, contract: str) -> bool:
+    """Whether a block does hold logs of the contract, by its receipts."""
+    return client.block_has_logs(block_hash, contract)
