@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chain.localchain.errors import LocalChainError
 from chain.localchain.node import BLOCK_GAS_LIMIT
+from chain.localchain.saving import WORK_SECONDS
 from chain.localchain.supervisor import Supervisor
 
 
@@ -21,6 +22,9 @@ def main() -> int:
     parser.add_argument(
         "--gas-limit", type=int, default=BLOCK_GAS_LIMIT, help="gas in a block; kept when the chain is made"
     )
+    parser.add_argument(
+        "--work", type=float, default=WORK_SECONDS, help="seconds of mining that make the state worth saving"
+    )
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     try:
@@ -30,6 +34,7 @@ def main() -> int:
             block_time=options.block_time,
             confirmations=options.confirmations,
             gas_limit=options.gas_limit,
+            work=options.work,
         )
         signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
         signal.signal(signal.SIGINT, lambda *_: supervisor.stop())

@@ -1,13 +1,13 @@
 """Which chain this is: chosen at random once, kept beside the journal."""
 
 import json
-import os
 import secrets
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chain.localchain.errors import JournalBroken
+from chain.localchain.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,5 @@ def load_identity(path: Path, *, gas_limit: int) -> Identity:
     made = Identity(
         chain_id=2**30 + secrets.randbelow(2**30), genesis_time=int(time.time()), gas_limit=gas_limit
     )
-    draft = path.with_suffix(".new")
-    with draft.open("w") as file:
-        json.dump(asdict(made), file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    write_whole(path, json.dumps(asdict(made)).encode())
     return made

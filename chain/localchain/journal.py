@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chain.localchain.errors import JournalBroken
+from chain.localchain.files import sync_folder
+
+_PIECE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -19,46 +22,94 @@ class Block:
     transactions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Place:
+    """A block's line in the journal: its number, its hash, and where the line begins (bytes)."""
+
+    number: int
+    hash: str
+    offset: int
+
+
 class Journal:
     """An append-only file of blocks, from number 1 on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.touch(mode=0o600)
+        if not path.exists():
+            path.touch(mode=0o600)
+            sync_folder(path.parent)
 
     def mend(self) -> None:
         """Cut off a last line that a crash left half written; its block was never built upon."""
         with self.path.open("r+b") as file:
             size = file.seek(0, os.SEEK_END)
-            keep = size
-            while keep and not self._ends_line(file.fileno(), keep):
-                keep -= 1
+            keep = _line_start(file.fileno(), size)
             if keep < size:
                 file.truncate(keep)
                 os.fsync(file.fileno())
 
-    def blocks(self) -> Iterator[Block]:
-        """Every block, in order. Raises JournalBroken at a line that is not the next block."""
+    def blocks(self, after: Place | None = None) -> Iterator[tuple[Place, Block]]:
+        """Every block in order with its place, or those after a place that this journal holds.
+
+        Raises JournalBroken at a line that is not the next block.
+        """
         with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    fields = json.loads(line)
-                    fields["transactions"] = tuple(fields["transactions"])
-                    block = Block(**fields)
-                except (ValueError, TypeError, KeyError) as error:
-                    raise JournalBroken(f"{self.path} is damaged at line {number}") from error
+            number, offset = 1, 0
+            if after is not None:
+                file.seek(after.offset)
+                number, offset = after.number + 1, after.offset + len(file.readline())
+            for line in file:
+                block = self._parse(line, f"line {number}")
                 if block.number != number:
                     raise JournalBroken(f"{self.path}: line {number} holds block {block.number}")
-                yield block
+                yield Place(number, block.hash, offset), block
+                number, offset = number + 1, offset + len(line)
 
-    def append(self, block: Block) -> None:
-        """Write the next block, and return only when it is on the disk."""
+    def holds(self, place: Place) -> bool:
+        """Whether that block is at that place."""
+        with self.path.open("rb") as file:
+            file.seek(place.offset)
+            try:
+                block = self._parse(file.readline(), f"byte {place.offset}")
+            except JournalBroken:
+                return False
+        return (block.number, block.hash) == (place.number, place.hash)
+
+    def last_number(self) -> int:
+        """The last block's number; 0 in an empty journal. Raises JournalBroken for a line that is none."""
+        with self.path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if not size:
+                return 0
+            file.seek(_line_start(file.fileno(), size - 1))
+            return self._parse(file.readline(), "its last line").number
+
+    def append(self, block: Block) -> Place:
+        """Write the next block, and return its place only when it is on the disk."""
         line = json.dumps(asdict(block), separators=(",", ":")).encode() + b"\n"
         with self.path.open("ab", buffering=0) as file:
+            offset = file.tell()
             if file.write(line) != len(line):
                 raise OSError(f"{self.path}: a block was only half written; the disk may be full")
             os.fsync(file.fileno())
+        return Place(block.number, block.hash, offset)
 
-    @staticmethod
-    def _ends_line(file: int, end: int) -> bool:
-        return os.pread(file, 1, end - 1) == b"\n"
+    def _parse(self, line: bytes, where: str) -> Block:
+        try:
+            fields = json.loads(line)
+            fields["transactions"] = tuple(fields["transactions"])
+            return Block(**fields)
+        except (ValueError, TypeError, KeyError) as error:
+            raise JournalBroken(f"{self.path} is damaged at {where}") from error
+
+
+def _line_start(file: int, end: int) -> int:
+    """Where the line begins that holds the byte before `end`, or `end` itself after a line feed."""
+    while end:
+        start = max(0, end - _PIECE)
+        found = os.pread(file, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0

@@ -16,6 +16,7 @@ from chain.localchain.tether import tie_to_parent
 HARDFORK = "osaka"
 BLOCK_GAS_LIMIT = 60_000_000
 START_SECONDS = 30.0
+STATES_KEPT = 128
 
 _MODULES = Path(__file__).resolve().parents[2] / "node_modules"
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -51,16 +52,25 @@ class Anvil:
     """A running node on a free loopback port; a context manager. `options` are further anvil options.
 
     The node has the rules of a public network: hardfork pinned, a gas limit for blocks (gas) and, as in
-    EIP-7825, for single transactions. It dies with the process that made it.
+    EIP-7825, for single transactions. It dies with the process that made it. Balances, nonces and contracts
+    can be asked for at the last `states_kept` blocks (each a copy of the whole state in its memory); blocks,
+    transactions and logs from the first one on.
     """
 
     def __init__(
-        self, *, chain_id: int, options: tuple[str, ...] = (), gas_limit: int = BLOCK_GAS_LIMIT
+        self,
+        *,
+        chain_id: int,
+        options: tuple[str, ...] = (),
+        gas_limit: int = BLOCK_GAS_LIMIT,
+        states_kept: int = STATES_KEPT,
     ) -> None:
         self.port = free_port()
         command = [str(anvil_binary()), "--host", "127.0.0.1", "--port", str(self.port), "--quiet"]
         command += ["--chain-id", str(chain_id), "--hardfork", HARDFORK, "--gas-limit", str(gas_limit)]
         command += ["--enable-tx-gas-limit", "--no-request-size-limit", *options]
+        # Without a number it writes each older state to the home folder, where a kill leaves them behind.
+        command += ["--prune-history", str(states_kept)]
         self.process = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, preexec_fn=tie_to_parent(), start_new_session=True
         )

@@ -1,4 +1,4 @@
-"""Keeps a node running whose chain is the journal's: replays it, then mines on demand and records."""
+"""Keeps a node running whose chain is the journal's: brings it there, then mines on demand and records."""
 
 import fcntl
 import logging
@@ -6,13 +6,17 @@ import threading
 import time
 from pathlib import Path
 
-from chain.localchain.errors import JournalBroken, LocalChainError, NodeGone
+from chain.localchain.errors import JournalBroken, LocalChainError, NodeGone, NodeRefused
 from chain.localchain.gate import Gate
+from chain.localchain.generations import Generations
 from chain.localchain.identity import load_identity
-from chain.localchain.journal import Block, Journal
+from chain.localchain.journal import Block, Journal, Place
 from chain.localchain.node import Anvil
+from chain.localchain.restoring import load_newest, make_block, mine_block
+from chain.localchain.saving import WORK_SECONDS, Saver
 
 POLL_SECONDS = 0.1
+STATES_KEPT = 16  # blocks before the confirmed one at which a contract can still be asked
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +25,19 @@ class Supervisor:
     """One local chain: its folder `state`, its public `port`.
 
     A block is mined when transactions wait and `block_time` seconds have passed since the last one; then as
-    many empty ones as confirmation takes (`confirmations`), so that an idle chain does not grow.
+    many empty ones as confirmation takes (`confirmations`), so that an idle chain does not grow. When a start
+    would have about `work` seconds of mining to do again, the state is saved.
     """
 
     def __init__(
-        self, *, state: Path, port: int, block_time: float, confirmations: int, gas_limit: int
+        self,
+        *,
+        state: Path,
+        port: int,
+        block_time: float,
+        confirmations: int,
+        gas_limit: int,
+        work: float = WORK_SECONDS,
     ) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self._lock = (state / "lock").open("w")
@@ -37,10 +49,14 @@ class Supervisor:
         self._identity = load_identity(state / "chain.json", gas_limit=gas_limit)
         self._journal = Journal(state / "journal.jsonl")
         self._journal.mend()
+        self._generations = Generations(state / "states")
+        self._saver = Saver(self._generations, work=work)
         self._block_time = block_time
         self._confirmations = confirmations
+        self._states_kept = STATES_KEPT + confirmations
         self._stop = threading.Event()
-        self._head = Block(number=0, timestamp=self._identity.genesis_time, hash="", transactions=())
+        self._head = Place(number=0, hash="", offset=0)
+        self._time = self._identity.genesis_time  # the head's, unix seconds
         self._empty_blocks = confirmations  # at the head; none are owed after the genesis block
         self._mined_at = 0.0  # monotonic seconds
 
@@ -49,7 +65,7 @@ class Supervisor:
         self._stop.set()
 
     def run(self) -> None:
-        """Run until stopped; a node that dies is replaced by a new one, replayed to the same block.
+        """Run until stopped; a node that dies is replaced by a new one, brought to the same block.
 
         Raises LocalChainError when that cannot help.
         """
@@ -59,9 +75,13 @@ class Supervisor:
     def _run_node(self) -> None:
         identity = self._identity
         options = ("--no-mining", "--order", "fifo", "--timestamp", str(identity.genesis_time))
-        with Anvil(chain_id=identity.chain_id, options=options, gas_limit=identity.gas_limit) as node:
-            self._replay(node)
-            if self._stop.is_set():
+        with Anvil(
+            chain_id=identity.chain_id,
+            options=options,
+            gas_limit=identity.gas_limit,
+            states_kept=self._states_kept,
+        ) as node:
+            if not self._restore(node):
                 return
             self._gate.open(node.port)
             logger.info("chain %s is at block %s", identity.chain_id, self._head.number)
@@ -73,47 +93,60 @@ class Supervisor:
             finally:
                 self._gate.shut()
 
-    def _replay(self, node: Anvil) -> None:
+    def _restore(self, node: Anvil) -> bool:
+        """Bring the node to the journal's end; False when another node has to try, or none."""
         genesis = node.rpc.call("eth_getBlockByNumber", "0x0", False)["hash"]
-        self._head = Block(number=0, timestamp=self._identity.genesis_time, hash=genesis, transactions=())
+        self._head, self._time = Place(0, genesis, 0), self._identity.genesis_time
         self._empty_blocks = self._confirmations
-        for block in self._journal.blocks():
+        try:
+            loaded = load_newest(node, self._generations, self._journal, behind=self._states_kept)
+        except NodeRefused as error:
+            logger.warning("%s; an older one will do", error)
+            return False
+        for place, block in self._journal.blocks(after=loaded):
             if self._stop.is_set():
-                return
-            node.rpc.batch([("eth_sendRawTransaction", (raw,)) for raw in block.transactions])
-            self._mine(node, block.timestamp)
-            made = node.rpc.call("eth_getBlockByNumber", hex(block.number), False)["hash"]
-            if made != block.hash:
-                raise JournalBroken(
-                    f"{self._journal.path}: block {block.number} came out as {made}, not {block.hash}. "
-                    "Something other than a transaction changed the chain, or anvil has another version."
-                )
-            self._advance(block)
+                return False
+            began = time.monotonic()
+            try:
+                make_block(node, block)
+            except (JournalBroken, NodeRefused) as error:
+                if loaded is None:
+                    raise JournalBroken(f"{self._journal.path}: {error}") from error
+                logger.warning("after the state of block %s, %s; an older one will do", loaded.number, error)
+                self._generations.discard(loaded.number)
+                return False
+            self._saver.count(1, time.monotonic() - began)
+            self._advance(place, block)
+            self._saver.save_if_due(node, place, idle=False)
+        return True
 
     def _mine_if_due(self, node: Anvil) -> None:
-        self._record(node)  # what somebody mined by hand, through the public port
+        self._saver.count(self._record(node), 0.0)  # what somebody mined by hand, through the public port
         waiting = int(node.rpc.call("txpool_status")["pending"], 16) > 0
         owed = self._empty_blocks < self._confirmations
-        if (waiting or owed) and time.monotonic() - self._mined_at >= self._block_time:
-            self._mine(node, max(int(time.time()), self._head.timestamp + 1))
+        if not (waiting or owed):
+            self._saver.save_if_due(node, self._head, idle=True)
+        elif time.monotonic() - self._mined_at >= self._block_time:
+            began = time.monotonic()
+            mine_block(node, max(int(time.time()), self._time + 1))
             self._mined_at = time.monotonic()
-            self._record(node)
+            self._saver.count(self._record(node), self._mined_at - began)
+            self._saver.save_if_due(node, self._head, idle=False)
 
-    def _mine(self, node: Anvil, timestamp: int) -> None:
-        node.rpc.batch([("evm_setNextBlockTimestamp", (timestamp,)), ("evm_mine", ())])
-
-    def _record(self, node: Anvil) -> None:
+    def _record(self, node: Anvil) -> int:
+        """Write what was mined to the journal: how many blocks."""
+        known = self._head.number
         head = int(node.rpc.call("eth_blockNumber"), 16)
-        for number in range(self._head.number + 1, head + 1):
+        for number in range(known + 1, head + 1):
             mined = node.rpc.call("eth_getBlockByNumber", hex(number), False)
             if mined["parentHash"] != self._head.hash:
                 raise JournalBroken(f"block {number} does not follow the journal: somebody rewound the chain")
             hashes = mined["transactions"]
             raw = node.rpc.batch([("eth_getRawTransactionByHash", (each,)) for each in hashes])
             block = Block(number, int(mined["timestamp"], 16), mined["hash"], tuple(raw))
-            self._journal.append(block)
-            self._advance(block)
+            self._advance(self._journal.append(block), block)
+        return self._head.number - known
 
-    def _advance(self, block: Block) -> None:
-        self._head = block
+    def _advance(self, place: Place, block: Block) -> None:
+        self._head, self._time = place, block.timestamp
         self._empty_blocks = 0 if block.transactions else self._empty_blocks + 1

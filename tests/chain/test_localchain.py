@@ -8,51 +8,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chain.localchain.errors import JournalBroken, LocalChainError, NodeGone
-from chain.localchain.journal import Block, Journal
-from chain.localchain.node import free_port
+from chain.localchain.errors import JournalBroken, LocalChainError
+from chain.localchain.journal import Block, Journal, Place
 from chain.localchain.rpc import Rpc
+from tests.chain.local_chain import (
+    PATIENCE,
+    ROOT,
+    LocalChains,
+    Process,
+    answers,
+    hashes,
+    head,
+    journal_lines,
+    transfer,
+    wait_for,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0  # seconds
-
-Start = Callable[[], tuple["subprocess.Popen[str]", Rpc]]
-
-
-def wait_for(true: Callable[[], Any]) -> Any:
-    """The first truthy answer within PATIENCE."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if answer := true():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
-
-
-def answers(rpc: Rpc) -> bool:
-    try:
-        return bool(rpc.call("eth_chainId"))
-    except NodeGone:
-        return False
-
-
-def transfer(rpc: Rpc) -> str:
-    """Send one ether between development accounts, and wait until it is in a block: that block's hash."""
-    sender, receiver, *_ = rpc.call("eth_accounts")
-    sent = rpc.call("eth_sendTransaction", {"from": sender, "to": receiver, "value": hex(10**18)})
-    return str(wait_for(lambda: rpc.call("eth_getTransactionReceipt", sent))["blockHash"])
-
-
-def hashes(rpc: Rpc, head: int) -> list[str]:
-    return [rpc.call("eth_getBlockByNumber", hex(number), False)["hash"] for number in range(head + 1)]
-
-
-def head(rpc: Rpc) -> int:
-    return int(rpc.call("eth_blockNumber"), 16)
+Start = Callable[[], tuple[Process, Rpc]]
 
 
 def settled_head(rpc: Rpc) -> int:
@@ -64,10 +39,6 @@ def settled_head(rpc: Rpc) -> int:
     return before
 
 
-def journal_lines(state: Path) -> list[str]:
-    return (state / "journal.jsonl").read_text().splitlines()
-
-
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "chain"
@@ -76,23 +47,8 @@ def state(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(state: Path) -> Iterator[Start]:
     """Starts a local chain in `state` and waits for its port; every one started is ended with the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start_chain() -> tuple[subprocess.Popen[str], Rpc]:
-        port = free_port()
-        command = [sys.executable, "-m", "chain.localchain", "--port", str(port), "--state", str(state)]
-        process = subprocess.Popen(
-            [*command, "--block-time", "0.1"], cwd=ROOT, stderr=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        rpc = Rpc(port)
-        wait_for(lambda: process.poll() is not None or answers(rpc))
-        return process, rpc
-
-    yield start_chain
-    for process in started:
-        process.kill()
-        process.wait()
+    with LocalChains(state) as chains:
+        yield chains.start
 
 
 def test_killed_and_started_again_it_has_the_same_blocks(start: Start) -> None:
@@ -223,3 +179,28 @@ def test_only_the_next_block_may_follow(tmp_path: Path) -> None:
     journal.append(Block(3, 11, "0x3", ()))
     with pytest.raises(LocalChainError, match="holds block 3"):
         list(journal.blocks())
+
+
+def test_a_place_is_held_only_by_the_journal_it_is_of(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    first, second = journal.append(Block(1, 10, "0x1", ("0xaa",))), journal.append(Block(2, 11, "0x2", ()))
+    assert journal.last_number() == 2
+    assert [place for place, _ in journal.blocks(after=first)] == [second]
+    assert journal.holds(second)
+    assert not journal.holds(Place(2, "0x3", second.offset))
+    assert not journal.holds(Place(2, "0x2", second.offset + 1))
+    assert not journal.holds(Place(3, "0x3", journal.path.stat().st_size))
+
+
+def test_a_long_torn_line_is_cut_off_and_nothing_else(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    assert journal.last_number() == 0
+    journal.append(Block(1, 10, "0x1", ("0x" + "a" * 200_000,)))
+    whole = journal.path.read_bytes()
+    for torn in (b"{", whole[:-1], b"\0" * 70_000):
+        journal.path.write_bytes(whole + torn)
+        journal.mend()
+        assert journal.path.read_bytes() == whole
+    journal.path.write_bytes(whole[:-1])
+    journal.mend()
+    assert journal.path.read_bytes() == b""

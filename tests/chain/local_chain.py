@@ -1,0 +1,110 @@
+"""A local chain as its own process, for tests: started, asked, killed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from chain.localchain.errors import NodeGone
+from chain.localchain.node import free_port
+from chain.localchain.rpc import Rpc
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30.0  # seconds
+
+Process = subprocess.Popen[str]
+
+
+def wait_for(true: Callable[[], Any]) -> Any:
+    """The first truthy answer within PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if answer := true():
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def answers(rpc: Rpc) -> bool:
+    """Whether a node answers there."""
+    try:
+        return bool(rpc.call("eth_chainId"))
+    except NodeGone:
+        return False
+
+
+def transfer(rpc: Rpc) -> str:
+    """Send one ether between development accounts, and wait until it is in a block: that block's hash."""
+    sender, receiver, *_ = rpc.call("eth_accounts")
+    sent = rpc.call("eth_sendTransaction", {"from": sender, "to": receiver, "value": hex(10**18)})
+    return str(wait_for(lambda: rpc.call("eth_getTransactionReceipt", sent))["blockHash"])
+
+
+def hashes(rpc: Rpc, head: int) -> list[str]:
+    """The hashes of blocks 0 to `head`."""
+    return [rpc.call("eth_getBlockByNumber", hex(number), False)["hash"] for number in range(head + 1)]
+
+
+def head(rpc: Rpc) -> int:
+    """The head's number."""
+    return int(rpc.call("eth_blockNumber"), 16)
+
+
+def journal_lines(state: Path) -> list[str]:
+    """The journal's lines."""
+    return (state / "journal.jsonl").read_text().splitlines()
+
+
+def journal_hashes(state: Path) -> list[str]:
+    """The hashes of the journal's blocks, from number 1 on."""
+    return [json.loads(line)["hash"] for line in journal_lines(state)]
+
+
+def saved_states(state: Path) -> list[Path]:
+    """The files of the state generations, the newest first."""
+    return sorted((state / "states").glob("*.state"), key=lambda file: int(file.stem), reverse=True)
+
+
+class LocalChains:
+    """Starts local chains in the folder `state`; every one started is ended with the block."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self._started: list[Process] = []
+
+    def start(
+        self, *options: str, module: str = "chain.localchain", **environment: str
+    ) -> tuple[Process, Rpc]:
+        """A new one, when its port is open or it has ended."""
+        port = free_port()
+        command = [sys.executable, "-m", module, "--port", str(port), "--state", str(self.state)]
+        command += ["--block-time", "0.1", *options]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE, text=True
+        )
+        self._started.append(process)
+        rpc = Rpc(port)
+        wait_for(lambda: process.poll() is not None or answers(rpc))
+        return process, rpc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._started:
+            kill(process)
+            if process.stderr is not None:
+                process.stderr.close()
+
+
+def kill(process: Process) -> None:
+    """kill -9, and nothing of it runs when this returns."""
+    process.kill()
+    process.wait()
