@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _QUICK = 1.0  # seconds: a range answered faster than this may grow
 _MANY = 10_000  # logs: a range that holds more does not grow
+_TRIES = 5
 _STATUS_EVERY = timedelta(seconds=5)
 BEHIND_FOR = timedelta(seconds=12)  # a node behind for longer has gone back in time
 _KEEP_EMPTY = 512  # empty blocks kept below the applied one, to find an ancestor by
@@ -59,6 +60,23 @@ def run_indexer() -> None:
     except Exception as problem:
         _note(cursor, None, f"An event could not be applied ({type(problem).__name__}); the log says more.")
         raise
+
+
+def reindex_from(block: int) -> None:
+    """Forget what was read from this block on; the next runs read it again, and its acts wait meanwhile.
+
+    NotDeployed without a contract; ChainUnavailable without a node to read from, or where other processes
+    read too eagerly.
+    """
+    start = max(deployment().block - 1, 0)
+    _checked_head()  # who forgets revokes must be able to read them again at once
+    for _ in range(_TRIES):
+        cursor = _cursor()
+        try:
+            return _rewind_to(cursor, min(max(block - 1, start), cursor.seen))
+        except _Lost:
+            continue
+    raise ChainUnavailable("The chain is being read just now. Try again.")
 
 
 def _cursor() -> Cursor:

@@ -307,3 +307,26 @@ def test_recovery_is_known(chain: ChainNode) -> None:
     by_friend.submit("NameRecovery", recovery=ZERO_ADDRESS, serial=2)
     with pytest.raises(ValueError, match="not by the account's signer"):
         person.submit("NameRecovery", recovery=ZERO_ADDRESS, serial=3)
+
+
+def test_a_block_is_indexed_again_from_a_number_on(chain: ChainNode, projection: Projection) -> None:
+    kept, again = fresh_person(), fresh_person()
+    name_folder(kept)
+    chain.settle()
+    act = name_folder(again)
+    chain.settle()
+    act.refresh_from_db()
+    assert act.event is not None
+    before = list(Event.objects.values_list("act_digest", "block_hash", "applied"))
+    indexer.reindex_from(act.event.block_number)
+    assert list(projection.names) == [f"{kept.address}/1"]
+    assert Event.objects.count() == 1
+    act.refresh_from_db()
+    assert act.state == ActState.WAITING
+    chain.relay()
+    chain.sync()
+    assert list(Event.objects.values_list("act_digest", "block_hash", "applied")) == before
+    assert len(projection.names) == 2
+    act.refresh_from_db()
+    assert act.state == ActState.CONFIRMED
+    assert Transaction.objects.filter(attempts__state="replaced").count() == 0
