@@ -107,6 +107,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": env.cache("CACHE_URL", default="dbcache://medrec_cache"),
 }
+# A Redis that hangs must not hang a page: redis-py waits for ever unless it is told.
+REDIS_PATIENCE: dict[str, object] = {"socket_timeout": 5, "socket_connect_timeout": 5, "socket_keepalive": True}
+if CACHES["default"]["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
+    CACHES["default"]["OPTIONS"] = REDIS_PATIENCE | CACHES["default"].get("OPTIONS", {})
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
@@ -253,6 +257,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "store_processed": False,
         "polling_interval": 0.2,
     }
+elif CELERY_BROKER_URL.startswith(("redis:", "rediss:")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_PATIENCE
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "relay": {"task": "chain.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},

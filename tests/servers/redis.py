@@ -1,10 +1,13 @@
 """A Redis server for tests: a temporary folder, loopback only."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,6 +66,17 @@ class RedisServer:
             self._process.terminate()
             self._process.wait(timeout=30)
             self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and answers nothing while the `with` lasts (SIGSTOP)."""
+        if self._process is None:
+            raise RuntimeError("Redis does not run")
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _answers(self) -> bool:
         try:

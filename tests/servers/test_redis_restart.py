@@ -24,6 +24,9 @@ def test_what_is_accepted_while_redis_is_away_is_done_when_it_is_back(tmp_path: 
             patient = visitor.make_token()
             patient.wait_for_state(f"records/{patient.upload(b'before', **LETTER)}", "confirmed")
             worker, beat = portal.pids("-A medrec worker"), portal.pids("-A medrec beat")
+            with redis.frozen():
+                record = patient.upload(b"Redis hangs", **LETTER)
+            patient.wait_for_state(f"records/{record}", "confirmed")
             redis.stop()
             record = patient.upload(b"meanwhile", **LETTER)
             assert patient.get(f"records/{record}").json()["state"] == "waiting"
