@@ -1,15 +1,15 @@
 """Accepting acts: the row is written in the user's transaction, and is the truth from then on."""
 
 import logging
-from collections.abc import Iterable
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Q
 
-from chain.acts import SignedAct
+from chain.acts import PreparedAct, SignedAct
 from chain.deployment import domain
 from chain.errors import ActConflict
 from chain.models import Act, Event, SignerState
+from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
 from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP
 
@@ -26,9 +26,12 @@ def submit_act(signed: SignedAct) -> Act:
     digest = act.digest(domain())
     if (known := Act.objects.filter(digest=digest).first()) is not None:
         return known
-    replaced = check_signature(signed)
+    replaced = check_signature(signed, digest)
     slot, number = act.slot
     check_number(slot, number)
+    needs = _needs(act)
+    if replaced is not None:
+        needs.append(replaced)
     try:
         with transaction.atomic():
             row = Act.objects.create(
@@ -41,20 +44,16 @@ def submit_act(signed: SignedAct) -> Act:
                 contract_signed=signed.contract_signed,
                 slot=slot,
                 number=number,
+                lane=needs[0].lane if needs else lane_of(act.subject),
             )
     except IntegrityError:
         if (known := Act.objects.filter(digest=digest).first()) is not None:
             return known
         raise ActConflict("Another act came first. Look again, and decide anew.") from None
-    row.needs.set([*_needs(row), *([replaced] if replaced else [])])
+    if needs:
+        row.needs.add(*needs)
     _nudge_on_commit()
     return row
-
-
-def submit_acts(signed: Iterable[SignedAct]) -> list[Act]:
-    """Accept several acts, all or none, each building on those before it where it does."""
-    with transaction.atomic():
-        return [submit_act(one) for one in signed]
 
 
 def last_number(slot: str) -> int:
@@ -84,18 +83,18 @@ def check_number(slot: str, number: int) -> None:
         raise ActConflict(f"The serial {number} is too far from the last, {last}.")
 
 
-def _needs(row: Act) -> list[Act]:
-    """The waiting acts that go first."""
+def _needs(act: PreparedAct) -> list[Act]:
+    """The waiting acts that go first, oldest first."""
     wanted = Q()
-    for slot, at_most in row.prepared.builds_on:
+    for slot, at_most in act.builds_on:
         wanted |= Q(slot=slot) if at_most is None else Q(slot=slot, number__lte=at_most)
-    if row.kind == "RekeyFolder":
+    if act.kind == "RekeyFolder":
         # What still waits at the old epoch would be refused after the move.
-        at_old_epoch = Q(fields__folder=row.fields["folder"], fields__epoch__lte=row.fields["fromEpoch"])
-        wanted |= at_old_epoch & Q(subject=row.subject, kind__in=("NewRecord", "ModifyRecord"))
+        at_old_epoch = Q(fields__folder=act.fields["folder"], fields__epoch__lte=act.fields["fromEpoch"])
+        wanted |= at_old_epoch & Q(subject=act.subject, kind__in=("NewRecord", "ModifyRecord"))
     if not wanted:
         return []
-    return list(Act.objects.waiting().filter(wanted).exclude(pk=row.pk))
+    return list(Act.objects.waiting().filter(wanted))
 
 
 def nudge() -> None:

@@ -1,7 +1,6 @@
 """Who may sign for an account: its own projection, and the check of a signature when an act is accepted."""
 
 from chain.acts import SignedAct
-from chain.deployment import domain
 from chain.errors import ActError
 from chain.handlers import on_event, on_reset
 from chain.models import Act, Event, SignerState
@@ -20,8 +19,8 @@ def signers_of(account: str, kind: str) -> set[str]:
     return found
 
 
-def check_signature(signed: SignedAct) -> Act | None:
-    """ActError unless the act is signed by its author's signer.
+def check_signature(signed: SignedAct, digest: str) -> Act | None:
+    """ActError unless the act, of this digest, is signed by its author's signer.
 
     Where that signer comes with a replacement of keys that still waits, it is returned: the act builds on
     it. What a contract has to judge (ERC-1271) is left to the simulation.
@@ -29,7 +28,7 @@ def check_signature(signed: SignedAct) -> Act | None:
     if signed.contract_signed:
         return None
     author, kind = signed.act.author, signed.act.kind
-    signer = recover_signer(bytes.fromhex(signed.act.digest(domain())[2:]), signed.signature)
+    signer = recover_signer(bytes.fromhex(digest[2:]), signed.signature)
     if signer in signers_of(author, kind):
         return None
     coming = Act.objects.waiting().by(author).of_kind("ReplaceKeys").order_by("-number").first()

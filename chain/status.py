@@ -1,7 +1,7 @@
 """How the chain is, from the database alone: cheap enough for every page."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min
 from django.utils import timezone
@@ -9,6 +9,7 @@ from django.utils import timezone
 from chain.models import Act, Cursor, Sender
 
 _SILENT_AFTER = timedelta(seconds=20)
+SILENT_KEY_AFTER = timedelta(seconds=60)  # the relayer looks every second
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def chain_status() -> ChainStatus:
     now = timezone.now()
     cursor = Cursor.objects.first()
     queue = Act.objects.waiting().aggregate(count=Count("pk"), oldest=Min("created_at"))
-    paused = Sender.objects.exclude(paused_reason="").values_list("paused_reason", flat=True).first()
+    paused = _pause_reason(now)
     heard = cursor is not None and cursor.checked_at is not None and now - cursor.checked_at < _SILENT_AFTER
     return ChainStatus(
         reachable=heard and cursor is not None and not cursor.error,
@@ -38,3 +39,11 @@ def chain_status() -> ChainStatus:
         oldest_waiting_seconds=(now - queue["oldest"]).total_seconds() if queue["oldest"] else 0.0,
         paused_reason=paused or (cursor.error if cursor else ""),
     )
+
+
+def _pause_reason(now: datetime) -> str:
+    """A relayer key's, unless another one sends: its lease, taken at every run, says that it is in use."""
+    if Sender.objects.filter(paused_reason="", held=False, leased_until__gte=now - SILENT_KEY_AFTER).exists():
+        return ""
+    waiting = Sender.objects.exclude(paused_reason="").order_by("-leased_until")
+    return waiting.values_list("paused_reason", flat=True).first() or ""

@@ -5,16 +5,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chain.abi import encode_call
-from chain.models import Act, ActState
+from chain.models import Act
 from chain.relayer.lanes import ALL_LANES
+from chain.slots import ZERO_ADDRESS
 
 # Gas that an act's execution takes at most in a relayed batch, as measured; its calldata comes on top.
-GAS_BOUND = {"GrantAccess": 60_000, "RevokeAccess": 40_000, "PublishKey": 130_000, "ReplaceKeys": 160_000}
-GAS_USUAL = 75_000
+GAS_BOUND = {
+    "GrantAccess": 43_000,
+    "RevokeAccess": 38_000,
+    "NewRecord": 50_000,
+    "ModifyRecord": 45_000,
+    "RequestAccess": 42_000,
+    "PublishKey": 69_000,
+    "ReplaceKeys": 120_000,
+}
+GAS_USUAL = 60_000
+# Where it is done through an institution, whose admission and affiliation are looked up.
+GAS_VIA = {"GrantAccess": 3_000, "RevokeAccess": 0, "RequestAccess": 0}
+GAS_VIA_USUAL = 10_000
 # The contract forwards 200,000 to an act or reverts; with the 1/64 kept back, a call needs this to spare.
 ACT_GAS = 209_000
 BASE_GAS = 21_000
@@ -57,7 +69,10 @@ def gas_of(act: Act, call: bytes) -> int:
     """Gas that an act adds to its transaction at most: its execution, and its calldata (EIP-2028)."""
     padding = 64 + -len(call) % 32  # its place, its length, the rest of its last word
     calldata = 16 * len(call) - 12 * call.count(0) + 4 * padding + 16 * 8
-    return calldata + (ACT_GAS if act.contract_signed else GAS_BOUND.get(act.kind, GAS_USUAL))
+    if act.contract_signed:
+        return calldata + ACT_GAS
+    via = GAS_VIA.get(act.kind, GAS_VIA_USUAL) if act.fields.get("via", ZERO_ADDRESS) != ZERO_ADDRESS else 0
+    return calldata + GAS_BOUND.get(act.kind, GAS_USUAL) + via
 
 
 def next_batch(lanes: range = ALL_LANES, gas_limit: int | None = None) -> tuple[Batch, bool]:
@@ -102,21 +117,25 @@ def _candidates(lanes: range) -> Iterator[tuple[Act, set[object]]]:
 
 def _open_needs(acts: Sequence[Act]) -> dict[object, set[object]]:
     """By act: what it builds on that is neither settled nor seen on the chain."""
+    pairs = list(_needs().filter(from_act__in=[act.pk for act in acts]).values_list("from_act", "to_act"))
+    unseen = Act.objects.waiting().filter(event=None)
+    waiting = set(unseen.filter(pk__in={need for _, need in pairs}).values_list("pk", flat=True))
     found: dict[object, set[object]] = {}
-    rows = _needs().filter(from_act__in=[act.pk for act in acts])
-    for act, need in rows.values_list("from_act", "to_act"):
-        found.setdefault(act, set()).add(need)
+    for act, need in pairs:
+        if need in waiting:
+            found.setdefault(act, set()).add(need)
     return found
+
+
+def _blocked() -> Q:
+    """Acts that build on one which is under way, or put off."""
+    waits = Q(transaction__isnull=False) | Q(retry_at__gt=timezone.now())
+    waiting = Act.objects.waiting().filter(waits, event=None)
+    return Q(pk__in=_needs().filter(to_act__in=waiting).values("from_act"))
 
 
 def _needs() -> QuerySet[Any]:
-    """Pairs of an act and one it builds on that is neither settled nor seen on the chain."""
+    """Pairs of an act and one it builds on."""
     through: Any = Act.needs.through
-    found: QuerySet[Any] = through.objects.filter(to_act__state=ActState.WAITING, to_act__event=None)
+    found: QuerySet[Any] = through.objects.all()
     return found
-
-
-def _blocked() -> Exists:
-    """Acts that build on one which is under way, or put off."""
-    waits = Q(to_act__transaction__isnull=False) | Q(to_act__retry_at__gt=timezone.now())
-    return Exists(_needs().filter(waits, from_act=OuterRef("pk")))

@@ -86,7 +86,7 @@ def _run(lease: Lease, key: bytes, addresses: list[str]) -> None:
     sender.refresh_from_db()
     try:
         if _has_work(sender) or sender.paused_reason or sender.held:
-            _check_chain()
+            check_chain()
             _send(lease, key, lanes_of(sender, addresses))
             _resume(sender)
         elif balance_is_old(sender):
@@ -107,7 +107,7 @@ def _has_work(sender: Sender) -> bool:
     )
 
 
-def _check_chain() -> None:
+def check_chain() -> None:
     """The node must be of the contract's chain, and have our contract at its address, before we send."""
     deployed = deployment()
     if (found := client.chain_id()) != deployed.chain_id:

@@ -4,10 +4,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from chain.acts import ZERO_ADDRESS, prepare_act, sign_act
+from chain.acts import ZERO_ADDRESS, sign_act
 from chain.errors import ActConflict, ActError
 from chain.models import Act, ActState
-from chain.outbox import next_number, nudge, submit_act, submit_acts
+from chain.outbox import next_number, nudge, submit_act
 from chain.slots import folder_scope, slot_epoch, slot_grant, slot_record
 from tests.chain_node import ChainNode, Person, fresh_person
 
@@ -154,16 +154,6 @@ def test_records_wait_for_the_move_of_their_folder_and_the_move_for_those_before
     assert not elsewhere.needs.exists()
     assert next_number(slot_epoch(patient.address, 1)) == 4
     assert next_number(slot_record(before.slot.removeprefix("record:"))) == 2
-
-
-def test_several_acts_are_accepted_all_or_none() -> None:
-    person = fresh_person()
-    acts = [person.prepare("NameFolder", folder=n, name=bytes(32), serial=1) for n in (1, 2, 2)]
-    acts[2] = prepare_act("NameFolder", **(acts[2].fields | {"name": b"\x01" * 32}))
-    with pytest.raises(ActConflict):
-        submit_acts([sign_act(act, person.key) for act in acts])
-    assert not Act.objects.by(person.address).exists()
-    assert len(submit_acts([sign_act(act, person.key) for act in acts[:2]])) == 2
 
 
 def test_a_broker_that_is_down_undoes_nothing(
