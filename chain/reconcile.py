@@ -91,13 +91,14 @@ def _run(check: Check, look: Look, *, repair: bool) -> Result:
     first = {finding.subject for finding in check.find(look)}
     if not first:
         return Result(check)
-    result = Result(check, [finding for finding in check.find(look) if finding.subject in first])
+    again = {finding.subject: finding for finding in check.find(look)}
+    result = Result(check, [finding for subject, finding in again.items() if subject in first])
     done = {}
     for finding in result.findings if repair else []:
         if finding.repair is not None and (said := finding.repair()):
             done[finding.subject] = said
     if done:
-        left = {finding.subject for finding in check.find(look)}
+        left = {finding.subject for finding in check.find(look) if not finding.note}
         result.repaired = {subject: said for subject, said in done.items() if subject not in left}
     return result
 

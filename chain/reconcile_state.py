@@ -20,9 +20,9 @@ RESYNC = "`manage.py resync` makes the projection anew"
 class Getter(Generic[Row]):
     """A getter of the contract, and the rows of a projection that must say the same.
 
-    `ask` gives the getter's arguments for a row, `expect` for some rows what it must return; where that is
-    shorter than the answer, the answer's beginning counts. Each event of these names makes the row whose
-    `key` columns are what `key_of` tells.
+    `ask` gives the getter's arguments for a row, `expect` for some rows what it must return, put in order by
+    `read`; where that is shorter than the answer, the answer's beginning counts. Each event of these names
+    makes the row whose `key` columns are what `key_of` tells.
     """
 
     name: str
@@ -32,13 +32,14 @@ class Getter(Generic[Row]):
     events: tuple[str, ...]
     key: tuple[str, ...]
     key_of: Callable[[Event], Values]
+    read: Callable[[Values], Values] = tuple
 
     def compare(self, look: Look) -> Iterator[Finding]:
         """Rows that the contract contradicts, and events that left no row."""
         for rows in row_chunks(self.rows.all(), look):
             answers = view_many(self.name, map(self.ask, rows), applied_block())
             for row, wanted, answer in zip(rows, self.expect(rows), answers, strict=True):
-                said = plain(answer[: len(wanted)])
+                said = plain(self.read(answer)[: len(wanted)])
                 if said != wanted:
                     what = f"the row has {_few(wanted, said)}, the contract {_few(said, wanted)}; {RESYNC}"
                     yield Finding(f"{row._meta.verbose_name} {row.pk}", what)

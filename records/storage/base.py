@@ -110,6 +110,9 @@ class Store(Protocol):
     def has(self, cid: Cid) -> bool:
         """Whether this store itself holds the content."""
 
+    def kept(self) -> Iterator[Cid]:
+        """Every content that this store keeps (pins), in any order; what is put meanwhile may be missing."""
+
     def pin(self, cid: Cid) -> None:
         """Keep a content that the store has or can get. Raises ContentNotFound."""
 

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 
 from records.storage.base import Blob, Stored
 from records.storage.cid import Cid, CidBuilder
-from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError
+from records.storage.errors import ContentCorrupt, ContentNotFound, InvalidCid, StorageError
 from records.storage.node import IpfsNode
 from records.storage.tree import (
     LEAF_SIZE,
@@ -65,6 +65,14 @@ class IpfsStore:
         except ContentNotFound:
             return False
         return True
+
+    def kept(self) -> Iterator[Cid]:
+        """What the node pins, less what cannot be ours: the node may serve others too."""
+        for name in self._node.pins():
+            try:
+                yield Cid.parse(name)
+            except InvalidCid:
+                continue
 
     def pin(self, cid: Cid) -> None:
         self._node.pin(cid)

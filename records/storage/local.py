@@ -18,7 +18,7 @@ from pathlib import Path
 
 from records.storage.base import Blob, Stored
 from records.storage.cid import Cid, CidBuilder, root_of_leaves
-from records.storage.errors import ContentCorrupt, ContentNotFound, StoreFull, StoreUnavailable
+from records.storage.errors import ContentCorrupt, ContentNotFound, InvalidCid, StoreFull, StoreUnavailable
 from records.storage.tree import LEAF_SIZE
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,14 @@ class LocalStore:
     def has(self, cid: Cid) -> bool:
         with _disk_errors():
             return self._path(cid).exists()
+
+    def kept(self) -> Iterator[Cid]:
+        with _disk_errors():
+            for path in self._objects.glob("*/*"):
+                try:
+                    yield Cid.parse(path.name)
+                except InvalidCid:  # a list of leaves
+                    continue
 
     def pin(self, cid: Cid) -> None:
         """Nothing to do: what is here stays until it is unpinned."""

@@ -90,6 +90,11 @@ class IpfsNode:
         """Pin a tree, fetching it from peers if need be. Raises ContentNotFound."""
         self._ask(lambda client, _: client.pin.add(str(cid), timeout=_seconds(WRITE_TIMEOUT)))
 
+    def pins(self) -> list[str]:
+        """The roots of all pinned trees, as the node writes them."""
+        answer = self._ask(lambda client, _: client.pin.ls(type="recursive", timeout=_seconds(WRITE_TIMEOUT)))
+        return list(answer["Keys"])
+
     def unpin(self, cid: Cid) -> None:
         """Unpin a tree; nothing happens when it is not pinned. Its blocks stay."""
         try:

@@ -152,3 +152,11 @@ def test_memory_stays_flat(store: Store) -> None:
 
 def test_a_healthy_store_passes_its_check(store: Store) -> None:
     store.check()
+
+
+def test_what_is_kept_is_listed_until_it_is_unpinned(store: Store) -> None:
+    cids = {store.put(pieces(os.urandom(size))).cid for size in (1, MIB, 2 * MIB + 1)}
+    assert cids <= set(store.kept())
+    gone = next(cid for cid in cids if cid.dag_pb)
+    store.unpin(gone)
+    assert cids & set(store.kept()) == cids - {gone}

@@ -1,0 +1,147 @@
+"""manage.py reconcile: is everything still there, and does it agree?"""
+
+import json
+import sys
+import time
+from typing import Any, TextIO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from chain.deployment import deployment
+from chain.errors import ChainError
+from chain.reconcile import Finding, Look, Result, applied_block, reconcile
+from records.services.reconciling import checks
+from records.storage.errors import StorageError
+
+EVERY = 0.2
+"""Seconds between two updates of a terminal's line."""
+
+
+class Command(BaseCommand):
+    """Reads only, without --repair. Exit code: 0, 1 if differences are left, 2 if it could not compare."""
+
+    help = "Compare chain, tables, store and envelopes, and list every difference."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to look at, and how."""
+        parser.add_argument(
+            "only", nargs="*", metavar="CHECK", help="ids of checks or their beginnings (R1, C201); else all"
+        )
+        parser.add_argument(
+            "--repair", action="store_true", help="mend what can safely be mended, and say so"
+        )
+        parser.add_argument("--deep", action="store_true", help="read and hash every stored byte")
+        parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+        parser.add_argument(
+            "--from-block", type=int, help="compare the archive from here on (else from the contract's block)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the checks and print what they found."""
+        del args
+        progress = _Progress(sys.stderr)
+        results = []
+        try:
+            wanted = checks(options["only"])
+            first = options["from_block"]
+            look = Look(deployment().block if first is None else first, options["deep"], progress.tick)
+            block = applied_block()
+            for check in wanted:
+                progress.begin(f"{check.id} {check.title}")
+                (result,) = reconcile([check], look, repair=options["repair"])
+                progress.end()
+                results.append(result)
+        except ValueError as problem:
+            raise CommandError(str(problem), returncode=2) from problem
+        except (ChainError, StorageError) as problem:
+            progress.end()
+            raise CommandError(f"This cannot be compared now: {problem}", returncode=2) from problem
+        if options["json"]:
+            self.stdout.write(json.dumps(_document(block, results), indent=2))
+        else:
+            self._print(results)
+        if any(result.left for result in results):
+            sys.exit(1)
+
+    def _print(self, results: list[Result]) -> None:
+        for result in results:
+            for finding in result.findings:
+                self.stdout.write(f"{result.check.id} {finding.subject}: {_words(finding, result)}")
+        found = [result for result in results if result.findings]
+        for result in found:
+            self.stdout.write(f"{result.check.id}: {_count(result)} ({result.check.title})")
+        if not found:
+            self.stdout.write(f"{len(results)} checks: no difference.")
+
+
+class _Progress:
+    """How many things a check has compared: one line that changes on a terminal, else a line a check."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._moving = stream.isatty()
+        self._title, self._count, self._shown = "", 0, 0.0
+
+    def begin(self, title: str) -> None:
+        """A check begins."""
+        self._title, self._count, self._shown = title, 0, 0.0
+        self.tick(0)
+
+    def tick(self, count: int) -> None:
+        """Some more things were compared."""
+        self._count += count
+        if self._moving and time.monotonic() - self._shown > EVERY:
+            self._shown = time.monotonic()
+            self._stream.write(f"\r\x1b[K{self._title}: {self._count:,}")
+            self._stream.flush()
+
+    def end(self) -> None:
+        """The check is done."""
+        if self._moving:
+            self._stream.write("\r\x1b[K")
+        else:
+            self._stream.write(f"{self._title}: {self._count:,} compared\n")
+        self._stream.flush()
+
+
+def _words(finding: Finding, result: Result) -> str:
+    if said := result.repaired.get(finding.subject):
+        return f"{finding.what}: {said}"
+    if finding.note:
+        return f"{finding.what} (only a note)"
+    return f"{finding.what} (can be repaired)" if finding.repair else finding.what
+
+
+def _count(result: Result) -> str:
+    notes = sum(finding.note for finding in result.findings)
+    found, repaired = len(result.findings) - notes, len(result.repaired)
+    return ", ".join(
+        f"{count} {word}"
+        for count, word in ((found, "found"), (repaired, "repaired"), (notes, "noted"))
+        if count or word == "found"
+    )
+
+
+def _document(block: int, results: list[Result]) -> dict[str, Any]:
+    return {
+        "block": block,
+        "left": sum(result.left for result in results),
+        "checks": [
+            {
+                "id": result.check.id,
+                "title": result.check.title,
+                "left": result.left,
+                "findings": [
+                    {
+                        "subject": finding.subject,
+                        "what": finding.what,
+                        "note": finding.note,
+                        "repairable": finding.repair is not None,
+                        "repaired": result.repaired.get(finding.subject),
+                    }
+                    for finding in result.findings
+                ],
+            }
+            for result in results
+        ],
+    }

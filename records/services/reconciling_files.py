@@ -1,0 +1,221 @@
+"""Whether the store has what chain and outbox name, and nothing besides."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+from accounts.models import Errand
+from chain.models import Act
+from chain.reconcile import Check, Finding, Look, Repair, row_chunks
+from records.content import digest_of, read_blob, store
+from records.crypto.errors import FileRefused
+from records.crypto.mdr1 import plaintext_size
+from records.models import Blob, Version
+from records.services.states import SEND_AGAIN
+from records.storage import Cid, LocalStore, Store
+from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError
+
+RECORD_ACTS = ("NewRecord", "ModifyRecord")
+NEW, STORED, DELETED = Blob.State.NEW, Blob.State.STORED, Blob.State.DELETED
+
+
+def find_content_differences(look: Look) -> Iterator[Finding]:
+    """Contents of versions and of acts that wait which the store lacks, does not pin, or has damaged."""
+    files, kept = store(), set(store().kept())
+    for named in _contents(look):
+        for cid, whose in named.items():
+            problem, repair = _problem(files, cid, kept, deep=look.deep)
+            if problem:
+                yield Finding(f"content {cid}", f"{problem} ({whose})", repair)
+
+
+def find_description_differences(look: Look) -> Iterator[Finding]:
+    """Descriptions of versions and of acts that wait which no list of records can show."""
+    files, kept = store(), set(store().kept())
+    for named in _descriptions(look):
+        rows = Blob.objects.filter(pk__in=named).values_list("digest", "state")
+        states = dict(rows)
+        for digest, whose in named.items():
+            cid, state = Cid.from_digest(digest), states.get(digest)
+            if state in (NEW, STORED):
+                continue  # its bytes are looked at with those of all blobs
+            if state is not None:
+                yield Finding(f"description {cid}", f"was erased ({whose})")
+            elif cid in kept or files.has(cid):
+                what = f"is in the store, not in the database ({whose})"
+                yield Finding(f"description {cid}", what, _reading(digest))
+            else:
+                yield Finding(f"description {cid}", f"is nowhere ({whose})", _fetching(cid))
+
+
+def find_blob_differences(look: Look) -> Iterator[Finding]:
+    """Small ciphertexts that the store lacks though they are marked as stored, or has though erased."""
+    files, kept = store(), set(store().kept())
+    for part in row_chunks(_blobs(look), look):
+        for row in part:
+            cid = Cid.from_digest(row.digest)
+            subject = f"blob {cid}"
+            if row.state == STORED and cid not in kept:
+                yield Finding(subject, "is marked as stored, and the store does not keep it", _again(row))
+            elif row.state == DELETED and cid in kept:
+                yield Finding(subject, "was erased here, and the store still has it", _erasing(cid))
+            elif row.state == NEW and row.data is None:
+                yield Finding(subject, "waits for the store without its bytes")
+            elif look.deep and row.data is not None and digest_of(bytes(row.data)) != row.digest:
+                yield Finding(subject, "has other bytes here than its digest says", _reloading(row))
+            elif look.deep and row.state == STORED and _is_damaged(files, cid):
+                yield Finding(subject, "has other bytes in the store than its CID says", _again(row))
+
+
+def find_orphans(look: Look) -> Iterator[Finding]:
+    """What the store keeps and nothing here names. Only told: another portal, or an upload, may need it."""
+    named = {bytes.fromhex(digest[2:]) for digest in Blob.objects.values_list("pk", flat=True).iterator()}
+    for content, description in Version.objects.values_list("content", "description").iterator():
+        named |= {bytes.fromhex(content[2:]), bytes.fromhex(description[2:])}
+    for fields in Act.objects.of_kind(*RECORD_ACTS).values_list("fields", flat=True).iterator():
+        named |= {bytes.fromhex(fields["content"][2:]), bytes.fromhex(fields["description"][2:])}
+    for cid in store().kept():
+        look.tick(1)
+        if cid.digest not in named:
+            yield Finding(f"content {cid}", "is kept, and nothing here names it", note=True)
+
+
+CHECKS = (
+    Check("R101", "contents are missing, not pinned or damaged", find_content_differences),
+    Check("R102", "descriptions are missing", find_description_differences),
+    Check("R103", "small ciphertexts differ between database and store", find_blob_differences),
+    Check("R104", "the store keeps what nothing names", find_orphans),
+)
+
+
+def _contents(look: Look) -> Iterator[dict[Cid, str]]:
+    """CIDs of contents, each with who names it, some at a time."""
+    for versions in row_chunks(Version.objects.all(), look):
+        yield {Cid.from_digest(row.content, dag_pb=bool(row.flags & 1)): _of_version(row) for row in versions}
+    for acts in row_chunks(_open_acts(), look):
+        yield {
+            Cid.from_digest(act.fields["content"], dag_pb=bool(act.fields["flags"] & 1)): _of_act(act)
+            for act in acts
+        }
+
+
+def _descriptions(look: Look) -> Iterator[dict[str, str]]:
+    for versions in row_chunks(Version.objects.all(), look):
+        yield {row.description: _of_version(row) for row in versions}
+    for acts in row_chunks(_open_acts(), look):
+        yield {act.fields["description"]: _of_act(act) for act in acts}
+
+
+def _open_acts() -> "QuerySet[Act]":
+    """Acts on records that wait, or that came back and may be sent again."""
+    again = Errand.objects.filter(kind=SEND_AGAIN, state=Errand.State.OPEN).values("subject")
+    return Act.objects.of_kind(*RECORD_ACTS).filter(Q(state="waiting") | Q(digest__in=again))
+
+
+def _blobs(look: Look) -> "QuerySet[Blob]":
+    """Bytes are read only if they are looked at."""
+    return Blob.objects.all() if look.deep else Blob.objects.defer("data")
+
+
+def _of_version(row: Version) -> str:
+    return f"version {row.version} of {row.record_id}"
+
+
+def _of_act(act: Act) -> str:
+    return f"act {act.pk}"
+
+
+def _problem(files: Store, cid: Cid, kept: set[Cid], *, deep: bool) -> tuple[str, Repair | None]:
+    """What is wrong with a content, "" if nothing, and what mends it."""
+    if not files.has(cid):
+        return "is not in the store", _fetching(cid)
+    if cid not in kept:
+        return "is in the store, and not pinned", _pinning(cid)
+    try:
+        plaintext_size(files.stat(cid))
+    except FileRefused:
+        return "has a size that no encrypted file has", _fetching(cid)
+    except (ContentCorrupt, ContentNotFound):
+        return "lacks some of its blocks", _fetching(cid)
+    if deep and _is_damaged(files, cid):
+        return "has other bytes than its CID says, or lacks some", _fetching(cid)
+    return "", None
+
+
+def _is_damaged(files: Store, cid: Cid) -> bool:
+    """Reads the whole content, each byte of which the store's blob checks against the CID."""
+    try:
+        with files.open(cid) as blob:
+            for _ in blob:
+                pass
+    except (ContentCorrupt, ContentNotFound):
+        return True
+    return False
+
+
+def _reading(digest: str) -> Repair:
+    return lambda: "copied into the database" if read_blob(digest) is not None else ""
+
+
+def _fetching(cid: Cid) -> Repair | None:
+    """From the folder, where the store is a node that came after it; or from the node's peers."""
+    if not settings.IPFS_API_URL:
+        return None
+
+    def fetch() -> str:
+        try:
+            if (settings.STORE_PATH / "objects").is_dir():
+                with LocalStore(settings.STORE_PATH).open(cid) as blob:
+                    store().put(blob)
+                return "restored from the folder"
+        except (ContentCorrupt, ContentNotFound):
+            pass
+        return _pinning(cid)()
+
+    return fetch
+
+
+def _pinning(cid: Cid) -> Repair:
+    def pin() -> str:
+        try:
+            store().pin(cid)
+        except StorageError:
+            return ""
+        return "pinned"
+
+    return pin
+
+
+def _again(row: Blob) -> Repair | None:
+    """The database has the bytes: they are put into the store as new ones are."""
+
+    def put() -> str:
+        data = Blob.objects.filter(pk=row.pk, state=STORED).values_list("data", flat=True).first()
+        if data is None or digest_of(bytes(data)) != row.digest:
+            return ""
+        store().put([bytes(data)])
+        return "put into the store again"
+
+    return put
+
+
+def _reloading(row: Blob) -> Repair:
+    def reload() -> str:
+        try:
+            with store().open(Cid.from_digest(row.digest)) as blob:
+                data = blob.read_at(0, blob.size)
+        except (ContentCorrupt, ContentNotFound):
+            return ""
+        changed = Blob.objects.filter(pk=row.pk, state=STORED).update(data=data)
+        return "read again from the store" if changed else ""
+
+    return reload
+
+
+def _erasing(cid: Cid) -> Repair:
+    def erase() -> str:
+        store().unpin(cid)
+        return "erased from the store"
+
+    return erase
