@@ -1,6 +1,5 @@
 """Several processes with one relayer key: still one nonce sequence, each act once."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chain.localchain import Anvil
+from tests.run.portal import portal_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = 3
@@ -42,16 +42,15 @@ while Act.objects.waiting().filter(pk__in=mine).exists():
 
 
 @pytest.mark.slow
+@pytest.mark.servers
 def test_three_processes_make_one_nonce_sequence(tmp_path: Path) -> None:
     with Anvil(chain_id=77_003, options=("--block-time", "1")) as node:
-        environment = os.environ | {
-            "VAR": str(tmp_path),
+        environment = portal_environment(tmp_path) | {
             "DJANGO_SETTINGS_MODULE": "medrec.settings",
             "CHAIN_RPC_URL": node.url,
             "CELERY_BROKER_URL": "memory://",
             "CHAIN_BATCH_WAIT": "0.05",
         }
-        environment.pop("DATABASE_URL", None)
         for command in (["migrate", "-v0"], ["make_keys"], ["deploy_contract", "--fund"]):
             subprocess.run(
                 [sys.executable, "manage.py", *command, "--skip-checks"],
