@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.apps import apps
+from django.conf import settings
 from django.core.management.color import no_style
 from django.db import connection
 from django.db.models import Model
@@ -13,11 +14,16 @@ from accounts.actor import Actor
 from chain.models import Cursor
 from chain.reconcile import Finding, Look, Result, reconcile
 from records.content import settle_blobs
+from records.models import Version
 from records.services import inbox, requests, revocations
 from records.services.reconciling import CHECKS
+from records.storage import Cid
 from tests.chain_node import ChainNode
 from tests.people import make_patient
 from tests.records.conftest import Clinic, grant, make_clinic, run_errands, upload
+
+ELSEWHERE = "0x" + "1" * 40
+OTHER = "0x" + "22" * 32
 
 
 @dataclass
@@ -67,7 +73,7 @@ class Kept:
     def __init__(self, story: Story, files: Path, folder: Path) -> None:
         self.story = story
         self._files = shutil.copytree(files, folder)
-        self._rows = {model: list(model._base_manager.all()) for model in _models()}
+        self._rows = {model: list(model._base_manager.all()) for model in models()}
 
     def restore(self, files: Path) -> Story:
         """The same rows in this test's database, the same files in its store."""
@@ -80,7 +86,8 @@ class Kept:
         return self.story
 
 
-def _models() -> list[type[Model]]:
+def models() -> list[type[Model]]:
+    """Every table that a story writes."""
     labels = ("accounts", "chain", "records", "account")
     return [
         model
@@ -124,3 +131,19 @@ def tell_story(chain: ChainNode) -> Story:
     story = Story(chain, clinic, patient, record, second, letter, first)
     story.settle()
     return story
+
+
+def version_of(record: str) -> Version:
+    """The newest version."""
+    return Version.objects.filter(record=record).latest("version")
+
+
+def content_of(record: str) -> Cid:
+    """The newest version's content."""
+    version = version_of(record)
+    return Cid.from_digest(version.content, dag_pb=bool(version.flags & 1))
+
+
+def file_of(cid: Cid) -> Path:
+    """Where the local store has it."""
+    return settings.STORE_PATH / "objects" / cid.digest[:1].hex() / str(cid)
