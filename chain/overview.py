@@ -10,8 +10,9 @@ from django.utils import timezone
 from chain.lag import Lag, measure_lag
 from chain.models import Act, ActState, Sender, Transaction
 from chain.models.sending import TransactionState
+from chain.status import SILENT_KEY_AFTER
 
-SHOWN = 20  # rows of a list on the page; the admin's own lists have the rest
+SHOWN = 10  # rows of a list on the page; the admin's own lists have the rest
 _DAY = timedelta(days=1)
 _FEES_OF_DAYS = 7
 
@@ -35,13 +36,15 @@ class QueueRow:
 
 @dataclass(frozen=True)
 class SenderRow:
-    """A relayer key. `days_left` is None while nothing was spent, or no balance was read."""
+    """A relayer key. `days_left` is None while nothing was spent, or no balance was read; `silent`: the
+    relayer has not run with it for a while."""
 
     sender: Sender
     days_left: float | None
     first_pending: int | None
     pending: int
     alarm: str
+    silent: bool
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,23 @@ class Overview:
     def waiting(self) -> int:
         """How many acts wait."""
         return sum(row.total for row in self.queue)
+
+    @property
+    def oldest_age(self) -> float:
+        """Seconds that the oldest has waited."""
+        oldest = self.oldest_waiting
+        return (self.measured_at - oldest.created_at).total_seconds() if oldest else 0.0
+
+    @property
+    def heard_ago(self) -> float | None:
+        """Seconds since the chain was last heard; None for never."""
+        heard = self.lag.checked_at
+        return (self.measured_at - heard).total_seconds() if heard else None
+
+    @property
+    def sending(self) -> bool:
+        """Whether any key sends, or could."""
+        return any(not (row.silent or row.sender.held or row.sender.paused_reason) for row in self.senders)
 
 
 def overview() -> Overview:
@@ -116,7 +136,14 @@ def _sender_row(sender: Sender, now: datetime) -> SenderRow:
     opened = sender.transactions.filter(state=TransactionState.SENDING)
     pending = opened.aggregate(first=Min("nonce"), count=Count("pk"))
     alarms = opened.exclude(alarm="").order_by("nonce").values_list("alarm", flat=True)
-    return SenderRow(sender, days_left(sender, now), pending["first"], pending["count"], alarms.first() or "")
+    return SenderRow(
+        sender=sender,
+        days_left=days_left(sender, now),
+        first_pending=pending["first"],
+        pending=pending["count"],
+        alarm=alarms.first() or "",
+        silent=now - sender.leased_until > SILENT_KEY_AFTER,
+    )
 
 
 def days_left(sender: Sender, now: datetime) -> float | None:

@@ -58,9 +58,7 @@ def _acts(seen: Overview) -> Iterator[Metric]:
     stages = ("queued", "put_off", "sent", "seen")
     waiting = [((row.kind, stage), getattr(row, stage)) for row in seen.queue for stage in stages]
     yield _labelled("acts_waiting", "Acts that wait, by kind and stage.", ("kind", "stage"), waiting)
-    oldest = seen.oldest_waiting
-    age = (seen.measured_at - oldest.created_at).total_seconds() if oldest else 0.0
-    yield _gauge("act_oldest_waiting_seconds", "Age of the oldest act that waits.", age)
+    yield _gauge("act_oldest_waiting_seconds", "Age of the oldest act that waits.", seen.oldest_age)
 
 
 def _chain(seen: Overview) -> Iterator[Metric]:
@@ -80,6 +78,8 @@ def _relayers(seen: Overview) -> Iterator[Metric]:
     yield _labelled("relayer_days_left", "How long the balance lasts at last week's spending.", label, days)
     paused = [(at, float(bool(row.sender.held or row.sender.paused_reason))) for at, row in rows]
     yield _labelled("relayer_paused", "1 while a key sends nothing, for whatever reason.", label, paused)
+    silent = [(at, float(row.silent)) for at, row in rows]
+    yield _labelled("relayer_silent", "1 while the relayer does not run with a key.", label, silent)
     pending = [(at, float(row.pending)) for at, row in rows]
     yield _labelled("relayer_pending_transactions", "Nonces sent and not in a block.", label, pending)
 

@@ -36,7 +36,7 @@ PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "chain.admin_site.PortalAdminConfig",  # django.contrib.admin, with the operations page
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -96,7 +96,10 @@ class Portal:
                 "when it is back; a revoke already holds."
             )
         if status.paused_reason:
-            return f"Nothing is sent to the ledger just now: {status.paused_reason}"
+            return (
+                "Nothing is sent to the ledger just now. What you do is kept and will be confirmed when "
+                "sending goes on; a revoke already holds. Those who run this portal can see the cause."
+            )
         return ""
 
     @cached_property

@@ -1,22 +1,28 @@
-"""The admin's lists of the chain: to be read, and without secrets."""
+"""The admin's lists of the chain, to be read and without secrets; its operations page, and who acts on it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth import get_user_model
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.template.response import TemplateResponse
-from django.test import RequestFactory
-from django.urls import path
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from pytest_django import Settings
 
-from chain.models import Act, Attempt, Block, Cursor, Event, Sender, Transaction
-from tests.chain_node import ChainNode, fresh_person
-
-urlpatterns = [path("admin/", admin.site.urls)]
-
-pytestmark = pytest.mark.urls(__name__)
+from accounts.models import User
+from chain import client as node
+from chain.models import Act, ActState, Attempt, Block, Cursor, Event, Sender, Transaction
+from chain.models.sending import AttemptState, TransactionState
+from chain.overview import days_left, overview
+from chain.templatetags import operations as words
+from tests.chain_node import ChainNode, Person, fresh_person, state_of
 
 MODELS = [Act, Attempt, Block, Cursor, Event, Sender, Transaction]
+PAGE = "/admin/chain/operations/"
+SECOND_KEY = "0x" + "11" * 32
 
 
 @pytest.fixture
@@ -24,8 +30,34 @@ def request_by_admin(db: None) -> Any:
     """A request by a superuser."""
     del db
     request = RequestFactory().get("/admin/")
-    request.user = get_user_model()(email="root@example.org", is_staff=True, is_superuser=True)
+    request.user = User(email="root@example.org", is_staff=True, is_superuser=True)
     return request
+
+
+def signed_in(*permissions: str, staff: bool = True, root: bool = False) -> Client:
+    """A browser of a new user with these permissions of the chain's."""
+    user = User.objects.create(
+        email=f"{fresh_person().address.lower()}@example.org", is_staff=staff, is_superuser=root
+    )
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    assert user.user_permissions.count() == len(permissions)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def root(chain: ChainNode) -> Client:
+    """A browser of a superuser."""
+    del chain
+    return signed_in(root=True)
+
+
+def said(client: Client) -> str:
+    """What the page says, without the markup's line breaks."""
+    answer = client.get(PAGE)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -49,3 +81,350 @@ def test_lists_are_shown_and_nothing_can_be_changed(
 def test_signed_bytes_are_not_shown(request_by_admin: Any, model: Any) -> None:
     listed = admin.site.get_model_admin(model)
     assert not {"raw", "signature", "lease"} & set(listed.get_fields(request_by_admin))
+
+
+# --- Who sees the page, and who acts ------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_page_is_for_staff_who_may_see_relayer_keys() -> None:
+    assert Client().get(PAGE)["Location"].startswith("/admin/login/")
+    assert signed_in("view_sender", staff=False).get(PAGE, follow=True).status_code == 403
+    assert signed_in("view_act").get(PAGE).status_code == 403
+    assert signed_in("view_sender").get(PAGE).status_code == 200
+
+
+@pytest.mark.django_db
+def test_it_is_in_the_index_for_those_alone() -> None:
+    link = f'href="{PAGE}"'
+    may = signed_in("view_sender", "view_act")
+    assert link in may.get("/admin/").content.decode()
+    assert link in may.get("/admin/chain/").content.decode()
+    other = signed_in("view_act")
+    assert link not in other.get("/admin/").content.decode()
+    assert "/admin/chain/act/" in other.get("/admin/").content.decode()
+
+
+ACTS = [
+    ("pause", "change_sender"),
+    ("resume", "change_sender"),
+    ("bump", "change_transaction"),
+    ("cancel", "change_transaction"),
+]
+
+
+@pytest.mark.parametrize(("name", "permission"), ACTS)
+def test_who_only_looks_cannot_act(held_blocks: ChainNode, name: str, permission: str) -> None:
+    row = stuck_transaction(held_blocks)
+    target = row.sender if permission == "change_sender" else row
+    path = f"{PAGE}{name}/{target.pk}/"
+    attempts = Attempt.objects.count()
+    for client in (
+        signed_in("view_sender"),
+        signed_in(permission),
+        signed_in("change_cursor", "view_sender"),
+    ):
+        assert client.get(path).status_code == 403
+        assert client.post(path).status_code == 403
+    assert Client().post(path)["Location"].startswith("/admin/login/")
+    assert Attempt.objects.count() == attempts
+    assert not Sender.objects.filter(held=True).exists()
+    allowed = signed_in("view_sender", permission)
+    assert allowed.get(path).status_code == 200
+    assert f"{PAGE}{name}/" in said(allowed) or name == "resume"
+
+
+@pytest.mark.usefixtures("chain")
+def test_reading_again_needs_its_permission() -> None:
+    path = f"{PAGE}read-again/"
+    assert signed_in("view_sender").post(path, {"block": 1}).status_code == 403
+    assert f'action="{path}"' not in said(signed_in("view_sender"))
+    allowed = signed_in("view_sender", "change_cursor")
+    assert f'action="{path}"' in said(allowed)
+    assert allowed.get(path, {"block": chain_head()}).status_code == 200
+
+
+def test_nothing_happens_by_opening_a_confirmation_or_without_its_token(
+    root: Client, chain: ChainNode
+) -> None:
+    chain.new_record(fresh_person())
+    chain.relay()
+    sender = Sender.objects.get()
+    path = f"{PAGE}pause/{sender.pk}/"
+    page = root.get(path).content.decode()
+    assert sender.address in page
+    assert "nothing is lost" in page
+    careful = Client(enforce_csrf_checks=True)
+    careful.cookies = root.cookies
+    assert careful.post(path).status_code == 403
+    assert not Sender.objects.get().held
+    assert root.post(f"{PAGE}delete/{sender.pk}/").status_code == 404
+    assert root.post(f"{PAGE}pause/999999/").status_code == 404
+
+
+# --- What it shows ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_an_empty_portal_is_shown_as_one() -> None:
+    page = said(signed_in("view_sender"))
+    assert "No relayer key has run yet" in page
+    assert "nothing waits" in page
+    assert "never heard" in page
+
+
+def test_the_queue_is_told_by_kind_and_stage(held_blocks: ChainNode) -> None:
+    chain = held_blocks
+    chain.new_record(fresh_person())
+    chain.relay()
+    chain.new_record(fresh_person())
+    later = chain.new_record(fresh_person())
+    Act.objects.filter(pk=later.pk).update(retry_at=timezone.now() + timedelta(hours=1))
+    (row,) = overview().queue
+    assert (row.kind, row.queued, row.put_off, row.sent, row.seen) == ("NewRecord", 1, 1, 1, 0)
+    chain.mine()
+    chain.sync()
+    seen = overview()
+    assert (seen.queue[0].sent, seen.queue[0].seen) == (0, 1)
+    assert seen.waiting == 3
+    assert seen.oldest_waiting == Act.objects.order_by("created_at").first()
+    assert seen.oldest_age > 0
+
+
+def test_acts_that_ended_badly_are_shown_with_their_reason(root: Client, chain: ChainNode) -> None:
+    old, new = chain.new_record(fresh_person()), chain.new_record(fresh_person())
+    reason = "The folder has moved on to epoch 4. <b>" + "A long reason. " * 40
+    for act, age in ((old, timedelta(days=2)), (new, timedelta(hours=1))):
+        ended = {"state": ActState.FAILED, "error": reason, "settled_at": timezone.now() - age}
+        Act.objects.filter(pk=act.pk).update(**ended)
+    seen = overview()
+    assert [act.pk for act in seen.ended] == [new.pk]
+    assert (seen.failed_count, seen.returned_count) == (1, 0)
+    page = said(root)
+    assert "epoch 4. &lt;b&gt;A long reason." in page
+    assert new.author not in page
+
+
+def test_a_pause_says_its_reason_and_since_when(root: Client, chain: ChainNode, settings: Settings) -> None:
+    chain.new_record(fresh_person())
+    settings.CHAIN_RELAYER_KEYS = [SECOND_KEY]  # without money
+    chain.relay()
+    page = said(root)
+    assert "too little money for gas" in page
+    assert "Paused since" in page
+    assert not overview().sending
+
+
+def test_the_seconds_behind_begin_with_the_first_block_not_read(chain: ChainNode) -> None:
+    chain.new_record(fresh_person())
+    chain.settle()
+    assert overview().lag.blocks == 0
+    assert overview().lag.seconds == 0
+    cursor = Cursor.objects.get()
+    now = timezone.now()
+    Block.objects.filter(number__gt=cursor.applied).update(time=now - timedelta(seconds=500))
+    Cursor.objects.update(head=cursor.applied + 100)
+    lag = overview().lag
+    assert lag.blocks == 99
+    assert 499 < lag.seconds < 600
+    Cursor.objects.update(head=cursor.head, checked_at=now - timedelta(seconds=900))
+    lag = overview().lag
+    assert lag.blocks == 0
+    assert 899 < lag.seconds < 1000
+
+
+@pytest.mark.django_db
+def test_days_left_are_reckoned_from_last_weeks_fees() -> None:
+    now = timezone.now()
+    sender = Sender.objects.create(address=fresh_person().address, balance=700)
+    assert days_left(sender, now) is None
+
+    def spend(nonce: int, days: int, fee: int | None) -> None:
+        created = now - timedelta(days=days)
+        Transaction.objects.create(
+            sender=sender, nonce=nonce, act_count=1, fee_paid=fee, created_at=created, state="mined"
+        )
+
+    spend(0, 30, 10**9)  # too long ago to tell
+    spend(1, 6, None)
+    assert days_left(sender, now) is None
+    spend(2, 5, 300)
+    spend(3, 1, 50)
+    assert days_left(sender, now) == pytest.approx(10, rel=0.01)
+    sender.balance = None
+    assert days_left(sender, now) is None
+
+
+@pytest.mark.django_db
+def test_a_key_that_the_relayer_no_longer_runs_with_is_silent() -> None:
+    ago = timezone.now() - timedelta(minutes=5)
+    Sender.objects.create(address=fresh_person().address, leased_until=ago)
+    assert overview().senders[0].silent
+    assert "Silent since" in said(signed_in("view_sender"))
+    Sender.objects.update(leased_until=timezone.now())
+    assert not overview().senders[0].silent
+
+
+def test_only_what_changes_is_asked_for_again(root: Client) -> None:
+    part = root.get(PAGE, headers={"HX-Request": "true"}).content.decode()
+    assert "Measured at" in part
+    assert "<html" not in part
+
+
+def test_times_and_money_are_written_for_people() -> None:
+    assert [words.duration(s) for s in (0.4, 119, 600, 7500, 200_000)] == [
+        "0 s",
+        "119 s",
+        "10 min",
+        "2 h 5 min",
+        "2 days",
+    ]
+    assert [words.days(d) for d in (0.001, 0.05, 0.5, 3.14, 40.4, 9999)] == [
+        "minutes",
+        "about an hour",
+        "12 hours",
+        "3.1 days",
+        "40 days",
+        "more than a year",
+    ]
+    assert words.ether(None) == "not read yet"
+    assert [words.ether(w) for w in (0, 10**15, 10**21)] == [
+        "0.000000 ether",
+        "0.001000 ether",
+        "1,000.00 ether",
+    ]
+
+
+# --- What an operator does ----------------------------------------------------------------------------------
+
+
+def chain_head() -> int:
+    """The newest block's number."""
+    return node.head().number
+
+
+def stuck_transaction(chain: ChainNode) -> Transaction:
+    """One that is sent and not mined; blocks are held."""
+    chain.new_record(fresh_person())
+    chain.relay()
+    return Transaction.objects.get(state=TransactionState.SENDING)
+
+
+def logged() -> list[tuple[str, str]]:
+    """The admin's log: whose, what."""
+    return [(entry.object_repr, entry.change_message) for entry in LogEntry.objects.order_by("pk")]
+
+
+def test_pause_and_resume(root: Client, chain: ChainNode) -> None:
+    first = chain.new_record(fresh_person())
+    chain.settle()
+    sender = Sender.objects.get()
+    answer = root.post(f"{PAGE}pause/{sender.pk}/", follow=True)
+    assert f"Sending is paused: {sender.address}." in answer.content.decode()
+    assert "paused by an operator" in said(root)
+    waits = chain.new_record(fresh_person())
+    chain.settle()
+    assert (state_of(first), state_of(waits)) == ("confirmed", "waiting")
+    root.post(f"{PAGE}resume/{sender.pk}/")
+    chain.settle()
+    assert state_of(waits) == "confirmed"
+    assert logged() == [
+        (sender.address, "Sending is paused."),
+        (sender.address, "Sending goes on."),
+    ]
+    assert LogEntry.objects.filter(user__is_superuser=True).count() == 2
+
+
+def test_a_stuck_transaction_is_bumped(root: Client, held_blocks: ChainNode, settings: Settings) -> None:
+    settings.CHAIN_STUCK_BLOCKS = 5
+    row = stuck_transaction(held_blocks)
+    assert overview().stuck_count == 0
+    Cursor.objects.update(head=chain_head() + 5)
+    (shown,) = overview().open_transactions
+    assert (shown.stuck, shown.blocks, overview().stuck_count) == (True, 5, 1)
+    assert "for 5 blocks or more" in said(root)
+    old = row.attempts.get()
+    page = root.get(f"{PAGE}bump/{row.pk}/").content.decode()
+    assert f"nonce {row.nonce} of {row.sender.address}" in page
+    assert f"{old.max_fee / 10**9:.9g} gwei" in page
+    root.post(f"{PAGE}bump/{row.pk}/")
+    new = row.attempts.get(state=AttemptState.IN_PROGRESS)
+    assert new.max_fee * 8 >= old.max_fee * 9
+    assert logged() == [(str(row), "The transaction was sent again for more.")]
+
+
+def test_a_transaction_is_cancelled_and_its_act_goes_on(root: Client, held_blocks: ChainNode) -> None:
+    row = stuck_transaction(held_blocks)
+    root.post(f"{PAGE}cancel/{row.pk}/")
+    held_blocks.mine()
+    held_blocks.relay()
+    held_blocks.settle()
+    assert Act.objects.get().state == ActState.CONFIRMED
+    assert Act.objects.get().transaction_id != row.pk
+    assert "An empty transfer was sent in its place." in logged()[0][1]
+
+
+def test_what_cannot_be_done_says_why_and_is_logged(root: Client, chain: ChainNode) -> None:
+    chain.new_record(fresh_person())
+    chain.settle()
+    row = Transaction.objects.get()
+    answer = root.post(f"{PAGE}bump/{row.pk}/", follow=True).content.decode()
+    assert "Offer more now: this did not go through. The transaction is not under way any more." in answer
+    assert row.attempts.count() == 1
+    assert logged() == [(str(row), "Offer more now: refused. The transaction is not under way any more.")]
+
+
+def test_an_alarm_stands_with_its_key_and_its_transaction(root: Client, held_blocks: ChainNode) -> None:
+    row = stuck_transaction(held_blocks)
+    Transaction.objects.filter(pk=row.pk).update(alarm="The ceiling is reached.")
+    seen = overview()
+    assert seen.senders[0].alarm == "The ceiling is reached."
+    assert (seen.stuck_count, seen.senders[0].pending, seen.senders[0].first_pending) == (1, 1, row.nonce)
+    assert said(root).count("The ceiling is reached.") == 2
+
+
+def test_the_chain_is_read_again_from_a_block(root: Client, chain: ChainNode) -> None:
+    patient: Person = fresh_person()
+    act = chain.new_record(patient)
+    chain.settle()
+    event = Act.objects.get(pk=act.pk).event
+    assert event is not None
+    block = event.block_number
+    page = root.get(f"{PAGE}read-again/", {"block": block}).content.decode()
+    assert "with 1 event are forgotten" in page
+    assert Cursor.objects.get().applied >= block
+    answer = root.post(f"{PAGE}read-again/", {"block": block}, follow=True).content.decode()
+    assert f"The chain is read again from block {block}" in answer
+    assert Cursor.objects.get().applied < block
+    assert state_of(act) == "waiting"
+    chain.sync()
+    assert state_of(act) == "confirmed"
+    assert logged()[0][1] == f"The chain is read again from block {block}."
+
+
+@pytest.mark.parametrize("block", ["", "0", "-1", "x", "99999999999"])
+def test_a_block_that_was_not_read_is_refused(root: Client, block: str) -> None:
+    before = Cursor.objects.get()
+    for answer in (
+        root.get(f"{PAGE}read-again/", {"block": block}, follow=True),
+        root.post(f"{PAGE}read-again/", {"block": block}, follow=True),
+    ):
+        assert "Not read again:" in answer.content.decode()
+    after = Cursor.objects.get()
+    assert (after.seen, after.applied) == (before.seen, before.applied)
+    assert logged() == []
+
+
+def test_without_a_node_the_page_opens_and_acts_say_so(
+    root: Client, held_blocks: ChainNode, settings: Settings
+) -> None:
+    row = stuck_transaction(held_blocks)
+    there = settings.CHAIN_RPC_URL
+    settings.CHAIN_RPC_URL = "http://127.0.0.1:9"
+    assert "does not answer" in said(root)
+    for path in (f"bump/{row.pk}/", f"cancel/{row.pk}/"):
+        answer = root.post(PAGE + path, follow=True).content.decode()
+        assert "did not go through. The chain&#x27;s node does not answer" in answer
+    answer = root.post(f"{PAGE}read-again/", {"block": 1}, follow=True).content.decode()
+    assert "did not go through. The chain&#x27;s node does not answer" in answer
+    settings.CHAIN_RPC_URL = there
