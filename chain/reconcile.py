@@ -4,6 +4,7 @@ Indexer and relayer go on meanwhile. So a check reads a row and then asks the ch
 handlers have had, and what differs is looked at a second time: only what differs both times is a finding.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -47,11 +48,13 @@ class Finding:
 class Look:
     """How a run looks: from which block, and whether it reads what it otherwise only asks for.
 
-    `tick` is told how many things have been compared.
+    `patience` is how many seconds pass before a difference is looked at again; relayer and indexer mend what
+    they mend in about one. `tick` is told how many things have been compared.
     """
 
     first: int
     deep: bool = False
+    patience: float = 0.0
     tick: Callable[[int], None] = _ignore
 
 
@@ -91,6 +94,7 @@ def _run(check: Check, look: Look, *, repair: bool) -> Result:
     first = {finding.subject for finding in check.find(look)}
     if not first:
         return Result(check)
+    time.sleep(look.patience)
     again = {finding.subject: finding for finding in check.find(look)}
     result = Result(check, [finding for subject, finding in again.items() if subject in first])
     done = {}

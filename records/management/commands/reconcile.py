@@ -15,6 +15,8 @@ from records.storage.errors import StorageError
 
 EVERY = 0.2
 """Seconds between two updates of a terminal's line."""
+PATIENCE = 3.0
+"""Seconds in which relayer and indexer, where they run, have mended what they mend by themselves."""
 
 
 class Command(BaseCommand):
@@ -35,6 +37,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--from-block", type=int, help="compare the archive from here on (else from the contract's block)"
         )
+        parser.add_argument(
+            "--patience",
+            type=float,
+            default=PATIENCE,
+            help=f"seconds until a difference is looked at again (else {PATIENCE})",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the checks and print what they found."""
@@ -44,7 +52,12 @@ class Command(BaseCommand):
         try:
             wanted = checks(options["only"])
             first = options["from_block"]
-            look = Look(deployment().block if first is None else first, options["deep"], progress.tick)
+            look = Look(
+                deployment().block if first is None else first,
+                options["deep"],
+                options["patience"],
+                progress.tick,
+            )
             block = applied_block()
             for check in wanted:
                 progress.begin(f"{check.id} {check.title}")
