@@ -11,7 +11,7 @@ from chain.errors import ActConflict
 from chain.models import Act, Event, SignerState
 from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
-from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP
+from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP, folder_scope
 
 log = logging.getLogger(__name__)
 
@@ -88,13 +88,21 @@ def _needs(act: PreparedAct) -> list[Act]:
     wanted = Q()
     for slot, at_most in act.builds_on:
         wanted |= Q(slot=slot) if at_most is None else Q(slot=slot, number__lte=at_most)
-    if act.kind == "RekeyFolder":
-        # What still waits at the old epoch would be refused after the move.
-        at_old_epoch = Q(fields__folder=act.fields["folder"], fields__epoch__lte=act.fields["fromEpoch"])
-        wanted |= at_old_epoch & Q(subject=act.subject, kind__in=("NewRecord", "ModifyRecord"))
+    wanted |= _spoilt_by(act)
     if not wanted:
         return []
     return list(Act.objects.waiting().filter(wanted))
+
+
+def _spoilt_by(act: PreparedAct) -> Q:
+    """The acts that the chain would refuse once it has this one: of the epoch, or the signer, before it."""
+    writes = Q(subject=act.subject, kind__in=("NewRecord", "ModifyRecord"))
+    if act.kind == "RekeyFolder":
+        folder = act.fields["folder"]
+        grants = Q(author=act.author, kind="GrantAccess", fields__scope=folder_scope(folder))
+        return (writes & Q(fields__folder=folder) | grants) & Q(fields__epoch__lte=act.fields["fromEpoch"])
+    # A new generation of keys is one of every folder's epochs too.
+    return Q(author=act.author) | writes if act.kind == "ReplaceKeys" else Q()
 
 
 def nudge() -> None:

@@ -9,7 +9,7 @@ from chain.errors import ActConflict, ActError
 from chain.models import Act, ActState
 from chain.outbox import next_number, nudge, submit_act
 from chain.slots import folder_scope, slot_epoch, slot_grant, slot_record
-from tests.chain_node import ChainNode, Person, fresh_person
+from tests.chain_node import ChainNode, Person, fresh_person, state_of
 
 pytestmark = pytest.mark.usefixtures("chain")
 
@@ -145,15 +145,33 @@ def test_a_grant_waits_for_its_request_and_a_revoke_for_nothing(chain: ChainNode
 
 def test_records_wait_for_the_move_of_their_folder_and_the_move_for_those_before(chain: ChainNode) -> None:
     patient = fresh_person()
-    before = chain.new_record(patient)
+    before = [chain.new_record(patient), grant(patient, fresh_person().address)]
     moved = patient.submit("RekeyFolder", folder=1, fromEpoch=0, toEpoch=3, envelopes=bytes(32))
     after = chain.new_record(patient, epoch=3)
     elsewhere = chain.new_record(patient, folder=2)
-    assert list(moved.needs.all()) == [before]
+    assert set(moved.needs.all()) == set(before)
     assert list(after.needs.all()) == [moved]
     assert not elsewhere.needs.exists()
     assert next_number(slot_epoch(patient.address, 1)) == 4
-    assert next_number(slot_record(before.slot.removeprefix("record:"))) == 2
+    assert next_number(slot_record(before[0].slot.removeprefix("record:"))) == 2
+
+
+def test_new_keys_wait_for_what_the_old_signer_signed_and_for_records_of_the_old_generation(
+    chain: ChainNode,
+) -> None:
+    patient, other, signer = fresh_person(), fresh_person(), fresh_person()
+    chain.new_record(other)
+    before = [
+        grant(patient, other.address, permissions=3),
+        chain.new_record(other, patient=patient.address),
+        patient.submit("BlockSender", sender=fresh_person().address, blocked=True, serial=1),
+    ]
+    replaced = patient.submit(
+        "ReplaceKeys", generation=1, signer=signer.address, key=bytes(1217), envelopes=bytes(32)
+    )
+    assert set(replaced.needs.all()) == set(before)
+    chain.settle()
+    assert {state_of(act) for act in (*before, replaced)} == {ActState.CONFIRMED}
 
 
 def test_a_broker_that_is_down_undoes_nothing(
