@@ -17,6 +17,7 @@ from chain.deployment import deployment
 from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
 
 TIMEOUT = 10.0
+_NO_SUCH_METHOD = (-32601, -32004)  # JSON-RPC; EIP-1474
 _provider_lock = threading.Lock()
 _providers: dict[str, HTTPProvider] = {}
 
@@ -140,12 +141,17 @@ def logs(first: int, last: int) -> list[RawLog]:
 
 
 def block_has_logs(block_hash: str, contract: str) -> bool:
-    """Whether a block has logs of a contract: by its receipts, which do not lag as an index of logs can."""
+    """Whether a block that has transactions has logs of a contract: by its receipts, where the node has them.
+
+    They do not lag behind the block as an index of logs can.
+    """
     try:
         receipts = request("eth_getBlockReceipts", block_hash)
-    except RpcRefused:  # not every node has it
+    except RpcRefused as problem:
+        if problem.code not in _NO_SUCH_METHOD:
+            raise
         return bool(request("eth_getLogs", {"address": contract, "blockHash": block_hash}))
-    if receipts is None:
+    if not receipts:
         raise ChainUnavailable("The node has lost a block it showed.")
     wanted = contract.lower()
     return any(log["address"].lower() == wanted for receipt in receipts for log in receipt["logs"])

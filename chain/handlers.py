@@ -95,9 +95,10 @@ def on_reset(function: Callable[[], None]) -> Callable[[], None]:
     return function
 
 
-def runs_of(events: Iterable["Event"]) -> Iterator[list["Event"]]:
-    """Events in the chain's order, cut where the name changes."""
-    return (list(run) for _, run in groupby(events, key=lambda event: event.name))
+def runs_of(events: Iterable["Event"], known: Container[str] = ()) -> Iterator[list["Event"]]:
+    """Events in the chain's order, cut where the name changes, and where `known` digests begin or end."""
+    runs = groupby(events, key=lambda event: (event.name, event.act_digest in known))
+    return (list(run) for _, run in runs)
 
 
 def announce_events(run: Sequence["Event"], *, again: bool = False) -> None:

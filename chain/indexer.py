@@ -6,7 +6,7 @@ that a second process at the same work rolls back.
 """
 
 import logging
-import time
+from collections.abc import Container, Iterable
 from datetime import timedelta
 
 from django.conf import settings
@@ -16,18 +16,16 @@ from django.utils import timezone
 from chain import client
 from chain.archive import events_of, link_acts, store_range
 from chain.deployment import deployment
-from chain.errors import ChainError, ChainUnavailable, NodeBehind, NotDeployed, Reorganised, RpcRefused
+from chain.errors import ChainError, ChainUnavailable, NodeBehind, NotDeployed
 from chain.handlers import announce_events, runs_of
 from chain.models import Block, Cursor, Event
 from chain.models.bulk import batches
-from chain.ranges import BlockRange, read_range
+from chain.ranges import BlockRange, RangeReader
 from chain.reorg import RUN, find_ancestor, rewind
 from chain.settling import confirm_acts
 
 log = logging.getLogger(__name__)
 
-_QUICK = 1.0  # seconds: a range answered faster than this may grow
-_MANY = 10_000  # logs: a range that holds more does not grow
 _TRIES = 5
 _STATUS_EVERY = timedelta(seconds=5)
 BEHIND_FOR = timedelta(seconds=12)  # a node behind for longer has gone back in time
@@ -41,14 +39,14 @@ class _Lost(Exception):
 def run_indexer() -> None:
     """Read and apply what is new. Never raises for the chain's sake: what is wrong stands on the cursor."""
     try:
-        cursor = _cursor()
+        cursor = cursor_row()
     except NotDeployed:
         return
     except ChainError as problem:
         log.warning("Not reading the chain: %s", problem)
         return
     try:
-        head = _checked_head()
+        head = checked_head()
         _sync(cursor, head)
         _note(cursor, head.number, "")
     except _Lost:
@@ -69,9 +67,9 @@ def reindex_from(block: int) -> None:
     read too eagerly.
     """
     start = max(deployment().block - 1, 0)
-    _checked_head()  # who forgets revokes must be able to read them again at once
+    checked_head()  # who forgets revokes must be able to read them again at once
     for _ in range(_TRIES):
-        cursor = _cursor()
+        cursor = cursor_row()
         try:
             return _rewind_to(cursor, min(max(block - 1, start), cursor.seen))
         except _Lost:
@@ -79,12 +77,14 @@ def reindex_from(block: int) -> None:
     raise ChainUnavailable("The chain is being read just now. Try again.")
 
 
-def _cursor() -> Cursor:
+def cursor_row() -> Cursor:
+    """How far we are; NotDeployed without a contract."""
     start = max(deployment().block - 1, 0)
     return Cursor.objects.get_or_create(name="events", defaults={"seen": start, "applied": start})[0]
 
 
-def _checked_head() -> client.Head:
+def checked_head() -> client.Head:
+    """The newest block of a node that is of the contract's chain. ChainUnavailable."""
     if (found := client.chain_id()) != deployment().chain_id:
         raise ChainUnavailable(
             f"The node is of chain {found}, the contract of chain {deployment().chain_id}."
@@ -96,7 +96,7 @@ def _sync(cursor: Cursor, head: client.Head) -> None:
     ancestor = find_ancestor(head, patient=_is_patient(cursor))
     if ancestor is not None:
         _rewind_to(cursor, ancestor)
-    depth = head.number - settings.CHAIN_CONFIRMATIONS + 1
+    depth = depth_of(head)
     if cursor.seen == head.number and cursor.applied >= depth:
         return
     first = min(cursor.applied, cursor.seen) + 1
@@ -105,6 +105,12 @@ def _sync(cursor: Cursor, head: client.Head) -> None:
         _apply(cursor, min(depth, last))
         first = last + 1
     _prune(cursor.applied)
+
+
+def depth_of(head: client.Head) -> int:
+    """The last block that is deep enough to be applied."""
+    confirmations: int = settings.CHAIN_CONFIRMATIONS
+    return head.number - confirmations + 1
 
 
 def _is_patient(cursor: Cursor) -> bool:
@@ -122,34 +128,21 @@ def _rewind_to(cursor: Cursor, ancestor: int) -> None:
 
 
 def _read_range(cursor: Cursor, first: int, head: client.Head) -> int:
-    """Store one range's events; its last block.
-
-    The range halves when the node refuses, and grows when it is quick.
-    """
-    while True:
-        last = min(first + cursor.range - 1, head.number)
-        begun = time.monotonic()
-        try:
-            found = read_range(first, last, head)
-            break
-        except (ChainUnavailable, RpcRefused) as problem:
-            slow = time.monotonic() - begun > _QUICK
-            if first == last or isinstance(problem, Reorganised):
-                raise
-            cursor.range = max((last - first + 1) // 2, 1)
-            if slow:  # less next time, and not now: nobody waits for many timeouts
-                Cursor.objects.filter(pk=cursor.pk).update(range=cursor.range)
-                raise
-    quick = time.monotonic() - begun < _QUICK and len(found.logs) < _MANY
-    if quick and last - first + 1 == cursor.range:
-        cursor.range = min(cursor.range * 2, settings.CHAIN_BLOCK_RANGE_MAX)
+    """Store one range's events; its last block."""
+    reader = RangeReader(cursor.range)
+    try:
+        found = reader.read(first, head)
+    except ChainError:
+        if reader.size != cursor.range:
+            Cursor.objects.filter(pk=cursor.pk).update(range=reader.size)
+        raise
     events = events_of(found)
-    seen = max(last, cursor.seen)
+    seen = max(found.last, cursor.seen)
     with transaction.atomic():
-        _guard(cursor, seen=seen, range=cursor.range)
+        _guard(cursor, seen=seen, range=reader.size)
         _store(found, events)
-    cursor.seen = seen
-    return last
+    cursor.seen, cursor.range = seen, reader.size
+    return found.last
 
 
 def _store(found: BlockRange, events: list[Event]) -> None:
@@ -162,7 +155,7 @@ def _apply(cursor: Cursor, depth: int) -> None:
     while (until := _next_stop(depth)) is not None:
         with transaction.atomic():
             _guard(cursor, applied=until)
-            apply_events(list(Event.objects.pending().filter(block_number__lte=until).in_order()))
+            apply_events(Event.objects.pending().filter(block_number__lte=until).in_order())
         cursor.applied = until
     if depth > cursor.applied:
         _guard(cursor, applied=depth)
@@ -178,10 +171,13 @@ def _next_stop(depth: int) -> int | None:
     return blocks[-1] if blocks else None
 
 
-def apply_events(events: list[Event]) -> None:
-    """Events at depth, in order: handlers, the mark, the acts they settle; in the caller's transaction."""
-    for run in runs_of(events):
-        announce_events(run)
+def apply_events(events: Iterable[Event], *, known: Container[str] = ()) -> None:
+    """Events at depth, in order: handlers, the mark, the acts they settle; in the caller's transaction.
+
+    Events of the `known` digests happened before: only projections hear of them.
+    """
+    for run in runs_of(events, known):
+        announce_events(run, again=run[0].act_digest in known)
         for marked in batches(event.pk for event in run):
             Event.objects.filter(pk__in=marked).update(applied=True)
         for event in run:

@@ -5,12 +5,14 @@ their logs. So near the head every header is read: they must link, name the hash
 block whose bloom filter has the contract must have given a log.
 """
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
+from django.conf import settings
 from eth_utils.crypto import keccak
 
 from chain import client
@@ -19,6 +21,8 @@ from chain.deployment import deployment
 from chain.errors import ChainUnavailable, LogsMissing, Reorganised, RpcRefused
 
 _NEAR = 64  # blocks below the head whose every header is read
+_QUICK = 1.0  # seconds: a range answered faster than this may grow
+_MANY = 10_000  # logs: a range that holds more does not grow
 _ROUND = 1_000  # nodes that cut an answer short cut it at a multiple of this
 
 
@@ -38,6 +42,32 @@ class BlockRange:
         return {raw.block_number: raw.block_hash for raw in self.logs} | {
             self.last: self.headers[self.last].hash
         }
+
+
+class RangeReader:
+    """Reads range after range; `size` (blocks) halves when the node refuses and grows when it is quick."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def read(self, first: int, head: client.Head) -> BlockRange:
+        """The next range, as long as the node gives one. ChainUnavailable, RpcRefused, as of `read_range`."""
+        while True:
+            last = min(first + self.size - 1, head.number)
+            begun = time.monotonic()
+            try:
+                found = read_range(first, last, head)
+            except (ChainUnavailable, RpcRefused) as problem:
+                if first == last or isinstance(problem, Reorganised):
+                    raise
+                self.size = max((last - first + 1) // 2, 1)
+                if time.monotonic() - begun > _QUICK:  # less next time: nobody waits for many timeouts
+                    raise
+                continue
+            quick = time.monotonic() - begun < _QUICK and len(found.logs) < _MANY
+            if quick and last - first + 1 == self.size:
+                self.size = min(self.size * 2, settings.CHAIN_BLOCK_RANGE_MAX)
+            return found
 
 
 def read_range(first: int, last: int, head: client.Head) -> BlockRange:
