@@ -58,6 +58,8 @@ def describe(verdict: Verdict) -> str:
     lines += [f"    wrong: {problem}" for problem in verdict.problems[:_SHOWN]]
     if (more := len(verdict.problems) - _SHOWN) > 0:
         lines.append(f"    and {more} more")
+    if verdict.problems:
+        lines += [f"    | {line}" for line in verdict.said]
     lines += [f"    raised {count} times: {what}" for what, count in verdict.raised.items()]
     return "\n".join(lines)
 

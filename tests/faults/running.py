@@ -15,7 +15,7 @@ class Verdict:
     """How a scenario went.
 
     `healed`: the longest time in seconds; `acts`: how many in each state; `raised`: how often tasks raised
-    what, which is no failure in itself (a task runs again).
+    what, which is no failure in itself (a task runs again); `said`: its last lines on standard error.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Verdict:
     acts: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     raised: dict[str, int] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
 
 def play(name: str, *, rounds: int, seed: int, template: Path) -> Verdict:
@@ -34,8 +35,10 @@ def play(name: str, *, rounds: int, seed: int, template: Path) -> Verdict:
     done = subprocess.run(
         [*command, "--template", str(template)], cwd=ROOT, capture_output=True, text=True, check=False
     )
+    said = done.stderr.splitlines()[-_LAST_LINES:]
     try:
-        return Verdict(**json.loads(done.stdout.splitlines()[-1]))
+        verdict = Verdict(**json.loads(done.stdout.splitlines()[-1]))
     except (IndexError, ValueError, TypeError):
-        said = done.stderr.splitlines()[-_LAST_LINES:]
         return Verdict(name, rounds, seed, problems=[f"exit code {done.returncode}", *said])
+    verdict.said = said
+    return verdict

@@ -35,7 +35,7 @@ def accept_acts(seed: int, clinic: int, count: int, accepted: Path, doom: tuple[
 def open_clinic(clinic: int, accepted: Path) -> None:
     """The clinic's own acts."""
     with transaction.atomic():
-        rows = outbox.submit_acts(Clinic.of_seed(clinic).opening())
+        rows = [outbox.submit_act(act) for act in Clinic.of_seed(clinic).opening()]
     with accepted.open("a") as notes:
         notes.write("".join(row.digest + "\n" for row in rows))
 

@@ -75,11 +75,15 @@ class World:
         return [*found, *compare(self.ask(dump), replayed)]
 
     def raised_by_kind(self) -> dict[str, int]:
-        """How often tasks raised, by the last line of the traceback."""
+        """How often tasks raised, by the function that did and the last line of the traceback."""
         if not self.raised.exists():
             return {}
-        said = self.raised.read_text().split("--- ")[1:]
-        return dict(Counter(each.strip().splitlines()[-1][:120] for each in said))
+        found: Counter[str] = Counter()
+        for traceback in self.raised.read_text().split("--- ")[1:]:
+            lines = traceback.strip().splitlines()
+            places = [line.rpartition(" in ")[2] for line in lines if line.startswith("  File ")]
+            found[f"{lines[-1][:120]} (in {places[-1]})"] += 1
+        return dict(found)
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """What a function returns that works on this world's database, in a process of its own."""

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from chain.models import Attempt
+from chain.localchain.rpc import Rpc
+from chain.models import Attempt, Event
 from chain.models.sending import AttemptState
 from tests.faults.nodes import AnvilNode
 from tests.faults.points import Point
 from tests.faults.world import World
 
-_REORG_DEPTH = 8
 _ACTS = 8
 
 
@@ -39,7 +39,7 @@ def kill_once(world: World, point: Point) -> None:
         world.accept(_ACTS)
         world.heal()
         with _anvil(world).held() as node:
-            node.call("anvil_reorg", _REORG_DEPTH, [])
+            node.call("anvil_reorg", head_of(node) - world.ask(newest_applied) + 1, [])
     elif point.scene == "stuck":
         leave_stuck(world)
     else:
@@ -55,6 +55,16 @@ def leave_stuck(world: World) -> None:
             world.ask(wait_sent)
         node.call("anvil_dropAllTransactions")
         node.call("anvil_mine", hex(settings.CHAIN_STUCK_BLOCKS + 1))
+
+
+def head_of(node: Rpc) -> int:
+    """The node's newest block."""
+    return int(node.call("eth_blockNumber"), 16)
+
+
+def newest_applied() -> int:
+    """The newest block with events that the handlers have had."""
+    return Event.objects.applied().latest("block_number").block_number
 
 
 def wait_sent() -> None:
