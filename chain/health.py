@@ -16,6 +16,7 @@ from django.db import connections
 log = logging.getLogger(__name__)
 
 LIMIT = 2.0  # seconds a check may take
+BRIEF = 0.2  # seconds it may take where its last answer was bad: who asks often must not fill the web server
 KEPT = 1.0  # seconds an answer is kept, however often it is asked for
 
 
@@ -45,6 +46,12 @@ class Check:
         self._lock = threading.Lock()
         self._running: Future[Answer] | None = None
         self._ended = 0.0
+        self._last = Answer(name)
+
+    @property
+    def limit(self) -> float:
+        """Seconds to wait for it."""
+        return LIMIT if self._last.ok else BRIEF
 
     def start(self, pool: ThreadPoolExecutor) -> "Future[Answer]":
         """The run under way, or one that ended a moment ago, or a new one."""
@@ -54,23 +61,35 @@ class Check:
                 run = self._running = pool.submit(self._ask)
             return run
 
+    def answer(self, run: "Future[Answer]") -> Answer:
+        """What a run found, if it has ended; else the last bad answer, or that it takes too long."""
+        if run.done():
+            return run.result()
+        if self._last.ok:
+            self._last = Answer(self.name, f"no answer within {LIMIT:g} seconds")
+        return self._last
+
     def forget(self) -> None:
         """Ask anew the next time."""
         with self._lock:
-            self._running = None
+            self._running, self._last = None, Answer(self.name)
 
     def _ask(self) -> Answer:
+        self._last = answer = Answer(self.name, self._reason())
+        self._ended = time.monotonic()
+        return answer
+
+    def _reason(self) -> str:
         try:
             self._run()
-            return Answer(self.name)
         except Unhealthy as problem:
-            return Answer(self.name, str(problem))
+            return str(problem)
         except Exception as problem:  # whatever it is: the log says it, the answer does not
             log.warning("The check of %s failed: %s: %s", self.name, type(problem).__name__, problem)
-            return Answer(self.name, "does not answer")
+            return "does not answer"
         finally:
             connections.close_all()  # this thread's own
-            self._ended = time.monotonic()
+        return ""
 
 
 _checks: dict[str, Check] = {}
@@ -86,11 +105,11 @@ def register_check(name: str, run: Callable[[], None]) -> None:
 
 def check_health() -> list[Answer]:
     """Every check's answer, in the order they were registered; at most LIMIT seconds later."""
-    pool = _pool()
-    asked = {name: check.start(pool) for name, check in _checks.items()}
-    wait(asked.values(), timeout=LIMIT)
-    late = f"no answer within {LIMIT:g} seconds"
-    return [run.result() if run.done() else Answer(name, late) for name, run in asked.items()]
+    pool, begun = _pool(), time.monotonic()
+    asked = [(check, check.start(pool), check.limit) for check in _checks.values()]
+    for _, run, limit in asked:
+        wait([run], timeout=max(begun + limit - time.monotonic(), 0.0))
+    return [check.answer(run) for check, run, _ in asked]
 
 
 def forget_answers() -> None:
