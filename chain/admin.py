@@ -101,9 +101,9 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Sender)
 class SenderAdmin(ReadOnlyAdmin):
-    """Relayer keys, by address, and why one waits."""
+    """Relayer keys, by address, and why one waits. Acting on them: the operations page."""
 
-    list_display = ("address", "paused_reason", "paused_at", "leased_until")
+    list_display = ("address", "balance", "held", "paused_reason", "paused_at", "leased_until")
     exclude = ("lease",)
 
 

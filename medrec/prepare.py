@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 from pathlib import Path
 
 from django.conf import settings
@@ -12,7 +13,8 @@ from django.db import connections
 
 
 def prepare_files_and_tables() -> None:
-    """Migrate, make the cache's table and the keys, collect static files if any changed."""
+    """Migrate, make cache table and keys, collect static files if any changed; counts begin anew."""
+    shutil.rmtree(settings.VAR / "metrics", ignore_errors=True)  # of web processes that are gone
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     call_command("make_keys", stdout=io.StringIO())
