@@ -9,7 +9,7 @@ from accounts.notifications import notify
 from accounts.services.errands import add_errand
 from chain.acts import prepare_act
 from chain.errors import ActConflict, ChainError
-from chain.models import Act
+from chain.models import Act, Event
 from chain.outbox import last_number, submit_act
 from chain.slots import slot_giveup, slot_grant
 from records.access import standing_grants
@@ -77,13 +77,29 @@ def give_up_access(*, actor: Actor, patient: str, via: str, scope: str) -> Act:
 def end_grant(*, patient: str, grantee: str, scope: str) -> None:
     """Erase an ended grant's envelopes and leave the patient an errand, unless another grant keeps them.
 
-    In the caller's transaction, after what ended the grant is written.
+    Also one that is still under way: its envelopes are here already. In the caller's transaction, after what
+    ended the grant is written.
     """
     if any(grant.grantee == grantee for grant in standing_grants(patient, scope)):
+        return
+    if _is_coming(patient, grantee, scope):
         return
     delete_envelopes(patient=patient, scope=scope, recipient=grantee)
     if int(scope, 16) < 2**16:
         add_errand(account=patient, kind=REKEY, subject=str(int(scope, 16)))
+
+
+def _is_coming(patient: str, grantee: str, scope: str) -> bool:
+    """Whether a newer grant waits, or is not deep enough yet; what comes of it may end it in its turn."""
+    slots = {"slot__startswith": f"grant:{patient}:{grantee}:", "slot__endswith": f":{scope}"}
+    acts = Act.objects.by(patient).filter(**slots)
+    revokes, grants = acts.of_kind("RevokeAccess"), acts.waiting().of_kind("GrantAccess")
+    seen = Event.objects.pending().named("AccessGranted", "AccessRevoked").filter(author=patient, **slots)
+    words = [(slot, number, False) for slot, number in revokes.values_list("slot", "number")]
+    words += [(slot, number, True) for slot, number in grants.values_list("slot", "number")]
+    words += [(event.slot, event.number, event.name == "AccessGranted") for event in seen]
+    last = {slot: gives for slot, _, gives in sorted(words)}
+    return any(last.values())
 
 
 def _revoked_already(slot: str) -> Act | None:

@@ -1,16 +1,20 @@
 """Granting, reading, writing, revoking: by services, on a real chain."""
 
 from datetime import date, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Errand
 from chain.acts import PreparedAct
 from chain.models import Act
+from chain.reorg import rebuild_projections
 from records import access
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.models import Blob, Envelope, Grant, GrantDraft, ViewLog
@@ -101,6 +105,26 @@ def test_revoking_is_obeyed_at_once_and_moves_the_folder(
     gone = Envelope.objects.filter(recipient=clinic.doctor.address, list__scope=scope)
     assert gone.exists()
     assert not Blob.objects.filter(digest__in=gone.values("digest"), data__isnull=False).exists()
+
+
+def test_a_grant_that_follows_a_revoke_under_way_keeps_its_envelopes(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    record = upload(patient).record
+    scope = f"0x{1:064x}"
+    grant(patient, clinic.doctor.address, clinic.via)
+    chain.settle()
+    revocations.revoke_access(actor=patient, grantee=clinic.doctor.address, via=clinic.via, scope=scope)
+    grant(patient, clinic.doctor.address, clinic.via)
+    chain.settle()
+    assert read(clinic.doctor, record) == FILE
+    before = list(Envelope.objects.order_by("pk").values()), list(Errand.objects.order_by("pk").values())
+    with transaction.atomic():
+        rebuild_projections()
+    call_command("resync", stderr=StringIO())
+    assert read(clinic.doctor, record) == FILE
+    after = list(Envelope.objects.order_by("pk").values()), list(Errand.objects.order_by("pk").values())
+    assert after == before
 
 
 def test_two_revokes_at_once_move_the_folder_once(
