@@ -99,7 +99,7 @@ contract DirectoryTest is Clinic {
         (uint256 chain, address first) = medrec.origin();
         vm.assertEq(chain, block.chainid);
         vm.assertEq(first, address(medrec));
-        MedRec next = new MedRec(admin, admission, anchorer, 5, address(medrec));
+        MedRec next = _deploy(5, address(medrec));
         (chain, first) = next.origin();
         vm.assertEq(chain, 5);
         vm.assertEq(first, address(medrec));

@@ -3,10 +3,27 @@ pragma solidity ^0.8.30;
 
 /// @notice The cheat codes of forge that these tests use.
 interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
+    function envOr(string calldata name, string calldata otherwise) external view returns (string memory);
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
+    function toString(uint256 number) external pure returns (string memory);
+    function pauseGasMetering() external;
+    function record() external;
+    function accesses(address target) external returns (bytes32[] memory reads, bytes32[] memory writes);
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory logs);
+    function snapshotState() external returns (uint256 id);
+    function revertToStateAndDelete(uint256 id) external returns (bool found);
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function prank(address sender) external;
     function warp(uint256 timestamp) external;
+    function chainId(uint256 id) external;
     function etch(address target, bytes calldata code) external;
     function load(address target, bytes32 slot) external view returns (bytes32);
     function store(address target, bytes32 slot, bytes32 value) external;
