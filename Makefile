@@ -15,13 +15,14 @@ WITH_NODE = if ! node -e 'process.exit(process.versions.node.split(".")[0] < 20)
 	npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; fi;
 NPM_CI = $(WITH_NODE) npm ci --ignore-scripts --no-progress --loglevel=error >/dev/null
 
-.PHONY: help setup run test check bench format
+.PHONY: help setup run test check bench faults format
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run    the portal, with its own chain, database and demo, at http://127.0.0.1:8000 (PORT=... to change)"
 	@echo "make test   every test            make check   style, types, arrows, migrations, contract bytes"
 	@echo "make bench  measured figures      make setup   only install        make format   let ruff format"
+	@echo "make faults processes and nodes killed, chains reorganised, nodes that lie: FAULTS='--short' for less"
 
 # --- Installing: each stamp is as new as what it was made from -----------------------------------------------------
 
@@ -73,6 +74,9 @@ check: .venv/.dev-stamp node_modules/.dev-stamp
 
 bench: .venv/.dev-stamp node_modules/.dev-stamp
 	@$(WITH_NODE) $(BIN)/python -m tests.bench
+
+faults: .venv/.dev-stamp node_modules/.dev-stamp
+	@$(WITH_NODE) $(BIN)/python -m tests.faults $(FAULTS)
 
 format: .venv/.dev-stamp
 	$(BIN)/ruff check --fix .

@@ -14,13 +14,16 @@ from typing import Protocol
 
 from chain.localchain import Anvil
 from chain.localchain.errors import LocalChainError
+from chain.localchain.files import DRAFT
 from chain.localchain.node import free_port
 from chain.localchain.rpc import Rpc
+from chain.localchain.saving import BLOCKS_APART
 from chain.localchain.tether import tie_to_parent
 from tests.faults.processes import Child
 from tests.faults.proxy import serve_faults
 
 _EVERY = 0.15  # seconds between two blocks
+_LITTLE_WORK = 0.001  # seconds: the local chain saves its state as often as it may
 _START_SECONDS = 60.0
 _CHAIN_ID = 77_010
 
@@ -105,6 +108,15 @@ class LocalChain:
         """The supervisor anew, on the same folder and port; back when it answers."""
         self._process = self._start()
 
+    def saves_its_state(self, seconds: float) -> bool:
+        """Whether it is seen writing its state within this time, which it does after a number of blocks."""
+        Rpc(self.port).call("anvil_mine", hex(BLOCKS_APART))
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if any(self._state.rglob(f"*.state{DRAFT}")):
+                return True
+        return False
+
     def wait_until_open(self) -> None:
         """Until the port answers. LocalChainError when the supervisor has given up."""
         _wait_for(self.port, self._process)
@@ -115,7 +127,7 @@ class LocalChain:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "chain.localchain", "--port", str(self.port)]
-        command += ["--state", str(self._state), "--block-time", str(_EVERY)]
+        command += ["--state", str(self._state), "--block-time", str(_EVERY), "--work", str(_LITTLE_WORK)]
         process = subprocess.Popen(command, preexec_fn=tie_to_parent(), start_new_session=True)
         _wait_for(self.port, process)
         return process

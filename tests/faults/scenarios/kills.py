@@ -20,11 +20,10 @@ def kills(points: list[Point]) -> Callable[[World, int], None]:
 
     def run(world: World, rounds: int) -> None:
         for number in range(rounds):
+            if len(points) == 1 and number == rounds - 1:
+                world.be_patient()  # once, with the lease as it is
             for point in points:
                 kill_once(world, point)
-            if number == rounds - 1:
-                world.be_patient()
-                kill_once(world, points[-1])
             world.heal()
 
     return run
