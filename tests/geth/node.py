@@ -1,0 +1,98 @@
+"""A geth for tests: a development chain of its own, a block each second, loopback only."""
+
+import json
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from chain.localchain.errors import NodeGone
+from chain.localchain.node import BLOCK_GAS_LIMIT, free_port
+from chain.localchain.rpc import Rpc
+from chain.localchain.tether import tie_to_parent
+
+START_SECONDS = 60.0
+# The account that geth's --dev opens, from a key in its source: rich on a test chain only.
+_DEVELOPER = "0x71562b71999873DB5b286dF957af199Ec94617F7"
+
+_LATER_FORKS = ("amsterdamTime", "bogotaTime", "ubtTime")
+
+
+class GethNode:
+    """Runs a node while its `with` lasts, with the rules of Osaka, as the local chain has them."""
+
+    def __init__(self, binary: Path, *, chain_id: int = 77_017) -> None:
+        self._binary, self._chain_id = binary, chain_id
+        self._folder = tempfile.TemporaryDirectory(prefix="medrec-geth-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.rpc = Rpc(self.port)
+
+    @property
+    def pid(self) -> int:
+        """The node's process id. Raises RuntimeError when it does not run."""
+        if self._process is None:
+            raise RuntimeError("geth is not running")
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it answers. Raises RuntimeError when it does not."""
+        genesis, log = Path(self._folder.name) / "genesis.json", Path(self._folder.name) / "log"
+        genesis.write_text(json.dumps(self._genesis()))
+        data = ["--datadir", self._folder.name]
+        self._run(*data, "init", str(genesis))
+        command = [str(self._binary), "--dev", "--dev.period", "1", *data, "--ipcdisable"]
+        command += ["--http", "--http.addr", "127.0.0.1", "--http.port", str(self.port)]
+        command += ["--http.api", "eth,net,web3,txpool", "--authrpc.port", str(free_port())]
+        command += ["--miner.gaslimit", str(BLOCK_GAS_LIMIT)]
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=tie_to_parent(),
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.rpc.call("eth_chainId")
+                return self
+            except NodeGone:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"geth did not start: {log.read_text()[-2000:]}") from None
+                time.sleep(0.05)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()
+
+    def fund(self, address: str, ether: int) -> None:
+        """Send ether from the developer's account, mined before this returns. Raises RuntimeError."""
+        call = {"from": _DEVELOPER, "to": address, "value": hex(ether * 10**18)}
+        transaction = self.rpc.call("eth_sendTransaction", call)
+        deadline = time.monotonic() + START_SECONDS
+        while self.rpc.call("eth_getTransactionReceipt", transaction) is None:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{transaction} is not mined")
+            time.sleep(0.1)
+
+    def _genesis(self) -> dict[str, Any]:
+        """What --dev would begin with (the CREATE2 factory is in it), less the forks after Osaka."""
+        genesis: dict[str, Any] = json.loads(self._run("--dev", "dumpgenesis"))
+        config = genesis["config"] | {"chainId": self._chain_id}
+        genesis["config"] = {name: value for name, value in config.items() if name not in _LATER_FORKS}
+        genesis["gasLimit"] = hex(BLOCK_GAS_LIMIT)
+        genesis["alloc"][_DEVELOPER.removeprefix("0x")] = {"balance": hex(10**30)}
+        return genesis
+
+    def _run(self, *arguments: str) -> bytes:
+        return subprocess.run([str(self._binary), *arguments], check=True, capture_output=True).stdout
