@@ -2,14 +2,14 @@
 
 import base64
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from django.contrib.sessions.serializers import JSONSerializer
 from django.core import signing
+
+from tests.leaks.stores import Database, database_of
 
 SESSIONS = "django.contrib.sessions.SessionStore"  # Django's salt
 EDGE = 4  # base64 characters at each end that depend on what stands beside the word
@@ -46,25 +46,19 @@ def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
                 continue
 
 
-def rows_of(database: Path) -> Iterator[tuple[str, bytes]]:
+def rows_of(database: Database) -> Iterator[tuple[str, bytes]]:
     """Every value of every table: in the file itself a long one is cut into pages."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (table,) in tables:
-            for number, row in enumerate(connection.execute(f'SELECT * FROM "{table}"')):
-                for value in row:
-                    if value is not None:
-                        yield (
-                            f"{table}, row {number}",
-                            value if isinstance(value, bytes) else str(value).encode(),
-                        )
+    for table in database.tables():
+        for number, row in enumerate(database.read(f'SELECT * FROM "{table}"')):
+            for value in row:
+                if value is not None:
+                    yield f"{table}, row {number}", value if isinstance(value, bytes) else str(value).encode()
 
 
 def sessions_of(var: Path) -> list[dict[str, Any]]:
     """Every session as Django reads it: stored, it is compressed, and no search sees into it."""
     key = (var / "secret_key").read_text()
-    with closing(sqlite3.connect(f"file:{var / 'medrec.sqlite3'}?mode=ro", uri=True)) as connection:
-        rows = connection.execute("SELECT session_data FROM django_session").fetchall()
+    rows = database_of(var).read("SELECT session_data FROM django_session")
     return [signing.loads(data, key=key, salt=SESSIONS, serializer=JSONSerializer) for (data,) in rows]
 
 

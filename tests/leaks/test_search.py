@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.leaks.search import files_of, find_words, rows_of
+from tests.leaks.stores import Database
 
 WORD = b"zqword7f3a91c2"
 
@@ -46,4 +47,4 @@ def test_a_value_that_pages_cut_is_found_in_its_row(tmp_path: Path) -> None:
     database.execute("CREATE TABLE papers (words TEXT)")
     database.execute("INSERT INTO papers VALUES (?)", ((WORD.decode() + " ") * 9999,))
     database.commit()
-    assert find_words({"word": WORD}, rows_of(tmp_path / "file")) == ["word in papers, row 0"]
+    assert find_words({"word": WORD}, rows_of(Database(str(tmp_path / "file")))) == ["word in papers, row 0"]
