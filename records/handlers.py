@@ -10,10 +10,12 @@ from accounts.services.errands import add_errand
 from chain.handlers import on_act_settled, on_news
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
+from chain.slots import folder_of_scope
 from records.chain_words import raw
 from records.models import Grant, QueuedKey, Version
-from records.services.errands import RENEW, REVOKE_AGAIN, WRAP
+from records.services.errands import REVOKE_AGAIN, WRAP
 from records.services.rekeying import REKEY
+from records.services.renewing import RENEW, erase_superseded
 from records.services.revocations import end_grant
 from records.services.sending import leave_errand
 
@@ -37,13 +39,25 @@ def leave_key_errands(events: Sequence[Event]) -> None:
 
 @on_news("KeyPublished")
 def leave_rekey_errands(events: Sequence[Event]) -> None:
-    """An institution's key moved on, since a doctor left: folders granted to it move on too."""
+    """An institution's key moved on, since a doctor left: what is granted to it is sealed to the new one."""
     standing = Grant.objects.filter(via=F("grantee"), ended="", expiry__gt=timezone.now())
     granted = list(rows_in(standing, "grantee", {event["author"] for event in events}))
     ours = known_accounts(row.patient for row in granted)
     for row in granted:
-        if row.folder is not None and row.patient in ours:
+        if row.patient not in ours:
+            continue
+        if row.folder is not None:
             add_errand(account=row.patient, kind=REKEY, subject=str(row.folder))
+        else:
+            add_errand(account=row.patient, kind=RENEW, subject=row.scope)
+
+
+@on_news("AccessGranted")
+def erase_superseded_envelopes(events: Sequence[Event]) -> None:
+    """A record or selection granted again, to the same person: the envelopes before have had their day."""
+    for event in events:
+        if folder_of_scope(event["scope"]) is None:
+            erase_superseded(event)
 
 
 @on_news("AccessRevoked", "AccessGivenUp")

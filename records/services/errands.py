@@ -9,19 +9,14 @@ from accounts.services.errands import ErrandCard, runs_errand, shows_errand
 from chain.acts import prepare_act
 from chain.models import Act
 from chain.outbox import last_number, submit_act
-from records.access import standing_grants
-from records.chain_words import ZERO_WORD, address_field
-from records.crypto.envelopes import Purpose
-from records.crypto.payloads import RecordPayload
 from records.services import writing
-from records.services.envelopes import ListAbout, keep_list, key_of, open_mine, seal_list
 from records.services.keyring import Keyring
-from records.services.rekeying import REKEY, UNKNOWN_TERMS, rekey_folder
+from records.services.rekeying import REKEY, rekey_folder
+from records.services.renewing import RENEW, renew_scope
 from records.services.sending import SEND_AGAIN
 from records.services.states import state_of
 
 WRAP = "wrap-record"
-RENEW = "renew-record-grants"
 REVOKE_AGAIN = "revoke-again"
 
 
@@ -47,42 +42,8 @@ def run_wrap(actor: Actor, errand: Errand) -> bool:
 
 @runs_errand(RENEW)
 def run_renew(actor: Actor, errand: Errand) -> bool:
-    """Seal a record's new data key to those who hold a grant of the record alone."""
-    state = state_of(errand.subject)
-    standing = state.standing() if state is not None else None
-    if standing is None or standing.patient != actor.address:
-        return True
-    opened = Keyring(actor, actor.address).open_latest(standing)
-    if opened is None:
-        return False
-    for grant in standing_grants(actor.address, standing.record):
-        about = ListAbout(Purpose.RECORD, actor.address, actor.address, standing.record)
-        held = open_mine(actor, grant.envelopes, about)
-        payload = RecordPayload.from_bytes(held) if held is not None else None
-        if payload is not None and payload.data_key == opened.data_key:
-            continue
-        terms = payload.terms if payload is not None else UNKNOWN_TERMS
-        recipients = [actor.own_public_key, key_of(grant.grantee)]
-        fresh = RecordPayload(opened.data_key, terms).to_bytes()
-        listed = seal_list(actor.origin, about, fresh, recipients)
-        act = prepare_act(
-            "GrantAccess",
-            author=actor.address,
-            grantee=grant.grantee,
-            via=address_field(grant.via),
-            scope=grant.scope,
-            permissions=grant.permissions,
-            notBefore=int(grant.not_before.timestamp()),
-            expiry=int(grant.expiry.timestamp()),
-            epoch=0,
-            envelopes=listed.digest,
-            request=ZERO_WORD,
-            serial=grant.serial + 1,
-        )
-        with transaction.atomic():
-            keep_list(listed)
-            submit_act(actor.sign(act))
-    return True
+    """Seal a record's new data key, or to a grantee's new key, for who has the record or selection alone."""
+    return renew_scope(actor, errand.subject)
 
 
 @runs_errand(REVOKE_AGAIN)

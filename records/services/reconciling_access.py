@@ -18,9 +18,10 @@ from records.access import LiveGrant, narrow, slot_of
 from records.content import read_blob, store
 from records.crypto.envelopes import Purpose
 from records.models import Blob, Envelope, FolderState, Grant, QueuedKey, Version
-from records.services.errands import RENEW, WRAP
+from records.services.errands import WRAP
 from records.services.reconciling_keys import HERE, SHARING
-from records.services.rekeying import REKEY, needs_rekey
+from records.services.rekeying import REKEY, has_leaver
+from records.services.renewing import RENEW
 
 _WRAPPED = 82  # characters of a wrapped data key; a list's digest has 66
 
@@ -59,7 +60,7 @@ def find_folders_to_rekey(look: Look) -> Iterator[Finding]:
     for patient, scope in shared.distinct().order_by("list__patient", "list__scope").iterator():
         look.tick(1)
         folder = folder_of_scope(scope)
-        if folder is None or not needs_rekey(patient, folder):
+        if folder is None or not has_leaver(patient, folder):
             continue
         if not _is_asked(patient, REKEY, str(folder), slot_epoch(patient, folder)):
             row = FolderState.objects.filter(patient=patient, folder=folder).first()

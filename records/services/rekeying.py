@@ -24,6 +24,11 @@ UNKNOWN_TERMS = Terms(purpose="PATRQT", kinds=(), permissions=1)
 
 
 def needs_rekey(patient: str, folder: int) -> bool:
+    """Whether the folder's current secret is with somebody who left, or not with somebody who stays."""
+    return has_leaver(patient, folder) or _has_unserved(patient, folder)
+
+
+def has_leaver(patient: str, folder: int) -> bool:
     """Whether somebody who has no grant of the folder (any more) was ever sealed its current secret.
 
     Also when it was sealed to an institution's former key, whose seed a doctor who left may have kept.
@@ -41,8 +46,22 @@ def needs_rekey(patient: str, folder: int) -> bool:
     return any(who not in stays or newest.get(who, digest) != digest for who, digest in holders)
 
 
+def _has_unserved(patient: str, folder: int) -> bool:
+    """Whether who stays has a key, and no envelope (any more) to find the current secret in."""
+    scope = folder_scope(folder)
+    found = Envelope.objects.filter(
+        list__patient=patient,
+        list__scope=scope,
+        list__purpose=Purpose.FOLDER,
+        list__epoch__gte=current_epoch(patient, folder),
+        deleted_at=None,
+    )
+    unserved = staying(patient, scope) - set(found.values_list("recipient", flat=True))
+    return bool(newest_digests(unserved))
+
+
 def rekey_folder(actor: Actor, folder: int) -> Act | None:
-    """Move the folder, if somebody who left has its secret; None if nobody has.
+    """Move the folder, if somebody who left has its secret or who stays has not; None otherwise.
 
     Raises Conflict, ChainDown, VaultClosed.
     """

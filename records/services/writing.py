@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor, ReadOnlyToken, VaultClosed
-from accounts.models import Account
+from accounts.models import Account, PublishedKey
 from accounts.services.directory import is_affiliated, person_of
 from chain.acts import PreparedAct, prepare_act
 from chain.errors import ActConflict
@@ -239,7 +239,7 @@ def keeps_data_key(state: RecordState, place: Place) -> bool:
     """Whether the next version may keep the data key (docs/FORMAT.md, records).
 
     Only in the folder and epoch it was first wrapped in, not out of the inbox, and if no grant of this
-    record (selections included) has ended since.
+    record (selections included) has ended since, nor an institution's key moved on that has one.
     """
     latest = state.latest
     if not latest.wrapped or (latest.folder, latest.epoch) != (place.folder, place.epoch):
@@ -253,7 +253,14 @@ def keeps_data_key(state: RecordState, place: Place) -> bool:
     if given.filter(ended).exists():
         return False
     live = list(given.filter(ended="", expiry__gt=timezone.now()))
-    return len(access.narrow(live)) == len(live)
+    return len(access.narrow(live)) == len(live) and not _key_has_moved(live, first)
+
+
+def _key_has_moved(grants: list[Grant], first: VersionState) -> bool:
+    """Whether an institution among the grantees has another key since: who left may have kept the former."""
+    places = {grant.grantee for grant in grants if grant.via == grant.grantee}
+    moved = PublishedKey.objects.filter(account__in=places, version__gt=1)
+    return first.block_number is not None and moved.filter(block_number__gte=first.block_number).exists()
 
 
 def _first_wrapped(state: RecordState) -> tuple[VersionState, VersionState | None]:

@@ -1,0 +1,147 @@
+"""Sealing grants of a record or a selection anew: the newest data key, to the grantee's newest key."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actor import Actor
+from accounts.services.directory import newest_digests
+from chain.acts import prepare_act
+from chain.models import Act, Event
+from chain.outbox import submit_act
+from records.access import LiveGrant, slot_of, standing_grants
+from records.chain_words import ZERO_WORD, address_field, raw
+from records.content import delete_blobs
+from records.crypto.envelopes import Purpose
+from records.crypto.payloads import RecordPayload, SelectionPayload
+from records.models import Envelope, Grant, Record, Selection
+from records.services.envelopes import ListAbout, about_scope, keep_list, key_of, open_mine, seal_list
+from records.services.keyring import Keyring
+from records.services.rekeying import UNKNOWN_TERMS
+from records.services.states import state_of, states_of
+
+RENEW = "renew-record-grants"
+_PURPOSES = (Purpose.RECORD, Purpose.SELECTION)
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """What a grant's envelope should hold, and whether the patient's own holds just that."""
+
+    payload: bytes
+    kept: bool
+
+
+def renew_scope(actor: Actor, scope: str) -> bool:
+    """Seal the patient's grants of a record or selection anew where their envelopes are out of date.
+
+    True when there is nothing left to do; False while a data key or an act is waited for. Raises InvalidInput
+    where a grantee has no key, ChainDown, Conflict, VaultClosed.
+    """
+    done = True
+    for grant in standing_grants(actor.address, scope):
+        about = about_scope(actor.address, scope, 0)
+        fresh = (
+            _record(actor, grant, about)
+            if about.purpose == Purpose.RECORD
+            else _selection(actor, grant, about)
+        )
+        if fresh is None:
+            done = False
+        elif not (fresh.kept and is_sealed(grant)):
+            done &= _seal(actor, grant, about, fresh.payload)
+    return done
+
+
+def is_sealed(grant: LiveGrant) -> bool:
+    """Whether the grant's list has an envelope for its grantee that can be found, under the newest key."""
+    row = Envelope.objects.filter(list=grant.envelopes, recipient=grant.grantee, deleted_at=None).first()
+    newest = newest_digests([grant.grantee]).get(grant.grantee)
+    return row is not None and newest in (None, row.key_digest)
+
+
+def erase_superseded(event: Event) -> None:
+    """After a grant of a record or selection: the envelopes that it replaces for its grantee go.
+
+    They may be sealed to a key that somebody kept who has left. Those of a grant that waits, or that stands
+    through another institution, stay.
+    """
+    patient, grantee, scope = event.author, event["grantee"], event["scope"]
+    found = Envelope.objects.filter(
+        list__patient=patient,
+        list__scope=scope,
+        list__purpose__in=_PURPOSES,
+        recipient=grantee,
+        deleted_at=None,
+    )
+    named = {event["envelopes"]}
+    standing = Grant.objects.filter(patient=patient, grantee=grantee, scope=scope, ended=Grant.Ended.NO)
+    named.update(standing.values_list("envelopes", flat=True))
+    coming = Act.objects.waiting().of_kind("GrantAccess").by(patient)
+    named.update(fields["envelopes"] for fields in coming.values_list("fields", flat=True))
+    named.update(
+        seen["envelopes"] for seen in Event.objects.pending().named("AccessGranted").authored_by(patient)
+    )
+    if not found.filter(list__in=named).exists():
+        return  # sealed by another portal: what is here is all we have
+    old = found.exclude(list__in=named)
+    delete_blobs(list(old.values_list("digest", flat=True)))
+    old.update(deleted_at=timezone.now())
+
+
+def _record(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | None:
+    state = state_of(grant.scope)
+    standing = state.standing() if state is not None else None
+    opened = Keyring(actor, actor.address).open_latest(standing) if standing is not None else None
+    if opened is None:
+        return None
+    held = open_mine(actor, grant.envelopes, about)
+    payload = RecordPayload.from_bytes(held) if held is not None else None
+    terms = payload.terms if payload is not None else UNKNOWN_TERMS
+    kept = payload is not None and payload.data_key == opened.data_key
+    return _Fresh(RecordPayload(opened.data_key, terms).to_bytes(), kept)
+
+
+def _selection(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | None:
+    """A selection is of its day: the same keys again; today's, where the patient's envelope is lost."""
+    held = open_mine(actor, grant.envelopes, about)
+    if held is not None:
+        return _Fresh(held, kept=True)
+    row = Selection.objects.filter(pk=grant.scope, patient=actor.address).first()
+    records = Record.objects.filter(pk__in=row.records.values("record")) if row is not None else ()
+    keyring = Keyring(actor, actor.address)
+    opened = {record: keyring.open_latest(state) for record, state in states_of(records).items()}
+    keys = {raw(record): one.data_key for record, one in opened.items() if one is not None}
+    if row is None or not keys or len(keys) < row.records.count():
+        return None
+    return _Fresh(SelectionPayload(raw(row.nonce), keys, UNKNOWN_TERMS).to_bytes(), kept=False)
+
+
+def _seal(actor: Actor, grant: LiveGrant, about: ListAbout, payload: bytes) -> bool:
+    """The same grant again with new envelopes; False while another act on it waits."""
+    if Act.objects.waiting().filter(slot=slot_of(grant)).exists():
+        return False
+    listed = seal_list(actor.origin, about, payload, [actor.own_public_key, key_of(grant.grantee)])
+    rows = Grant.objects.filter(
+        patient=grant.patient, grantee=grant.grantee, via=grant.via, scope=grant.scope
+    )
+    request = rows.values_list("request", flat=True).first()
+    act = prepare_act(
+        "GrantAccess",
+        author=actor.address,
+        grantee=grant.grantee,
+        via=address_field(grant.via),
+        scope=grant.scope,
+        permissions=grant.permissions,
+        notBefore=int(grant.not_before.timestamp()),
+        expiry=int(grant.expiry.timestamp()),
+        epoch=0,
+        envelopes=listed.digest,
+        request=request or ZERO_WORD,
+        serial=grant.serial + 1,
+    )
+    with transaction.atomic():
+        keep_list(listed)
+        submit_act(actor.sign(act))
+    return True
