@@ -12,7 +12,7 @@ from chain.localchain.rpc import Rpc
 WORK_SECONDS = 1.0
 BLOCKS_APART = 20  # at the least, between two generations
 _BLOCK_SECONDS = 0.001  # what making a block again takes at the least
-_BUSY = 10  # how much more work may gather while transactions wait
+_BUSY = 10  # how much more work may gather while nothing is quiet
 _PATIENCE = 600.0  # seconds
 
 logger = logging.getLogger(__name__)
@@ -28,18 +28,26 @@ class Saver:
     def __init__(self, generations: Generations, *, work: float = WORK_SECONDS) -> None:
         self._generations = generations
         self._enough = work
-        self._cost = 0.0  # seconds that the last save took
+        self._cost = 0.0  # seconds that a save takes
         self._work = 0.0
         self._blocks = 0
+
+    def expect(self, cost: float) -> None:
+        """A save will take about so many seconds: as long as loading took."""
+        self._cost = cost
 
     def count(self, blocks: int, seconds: float) -> None:
         """So many blocks were mined, and it took so long."""
         self._blocks += blocks
         self._work += max(seconds, blocks * _BLOCK_SECONDS)
 
-    def save_if_due(self, node: Anvil, place: Place, *, idle: bool) -> None:
-        """Save the state at `place`, the node's head, if it is time. A disk that is full only puts it off."""
-        enough = self._enough * max(1.0, self._cost) * (1 if idle else _BUSY)
+    def save_if_due(self, node: Anvil, place: Place, *, quiet: float = 0.0) -> None:
+        """Save the state at `place`, the node's head, if it is time. A disk that is full only puts it off.
+
+        Nothing is mined meanwhile; so it is done after a quiet time (seconds) as long as it will take, and
+        without one only when ten times the work has gathered.
+        """
+        enough = self._enough * max(1.0, self._cost) * (1 if quiet > self._cost else _BUSY)
         if self._blocks < BLOCKS_APART or self._work < enough:
             return
         began = time.monotonic()

@@ -98,11 +98,13 @@ class Supervisor:
         genesis = node.rpc.call("eth_getBlockByNumber", "0x0", False)["hash"]
         self._head, self._time = Place(0, genesis, 0), self._identity.genesis_time
         self._empty_blocks = self._confirmations
+        began = time.monotonic()
         try:
             loaded = load_newest(node, self._generations, self._journal, behind=self._states_kept)
         except NodeRefused as error:
             logger.warning("%s; an older one will do", error)
             return False
+        self._saver.expect(time.monotonic() - began)
         for place, block in self._journal.blocks(after=loaded):
             if self._stop.is_set():
                 return False
@@ -117,7 +119,7 @@ class Supervisor:
                 return False
             self._saver.count(1, time.monotonic() - began)
             self._advance(place, block)
-            self._saver.save_if_due(node, place, idle=False)
+            self._saver.save_if_due(node, place)
         return True
 
     def _mine_if_due(self, node: Anvil) -> None:
@@ -125,13 +127,13 @@ class Supervisor:
         waiting = int(node.rpc.call("txpool_status")["pending"], 16) > 0
         owed = self._empty_blocks < self._confirmations
         if not (waiting or owed):
-            self._saver.save_if_due(node, self._head, idle=True)
+            self._saver.save_if_due(node, self._head, quiet=time.monotonic() - self._mined_at)
         elif time.monotonic() - self._mined_at >= self._block_time:
             began = time.monotonic()
             mine_block(node, max(int(time.time()), self._time + 1))
             self._mined_at = time.monotonic()
             self._saver.count(self._record(node), self._mined_at - began)
-            self._saver.save_if_due(node, self._head, idle=False)
+            self._saver.save_if_due(node, self._head)
 
     def _record(self, node: Anvil) -> int:
         """Write what was mined to the journal: how many blocks."""

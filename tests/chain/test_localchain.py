@@ -22,6 +22,7 @@ from tests.chain.local_chain import (
     answers,
     hashes,
     head,
+    journal_hashes,
     journal_lines,
     transfer,
     wait_for,
@@ -77,9 +78,10 @@ def test_the_node_does_not_outlive_a_killed_supervisor(start: Start) -> None:
     wait_for(lambda: not Path(f"/proc/{node}").exists())
 
 
-def test_a_dead_node_is_replaced_by_one_with_the_same_chain(start: Start) -> None:
+def test_a_dead_node_is_replaced_by_one_with_the_same_chain(start: Start, state: Path) -> None:
     process, rpc = start()
     included = transfer(rpc)
+    wait_for(lambda: included in journal_hashes(state))
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
         pytest.skip("needs Linux's /proc")

@@ -252,10 +252,10 @@ def test_a_full_disk_puts_a_state_off_and_takes_nothing(tmp_path: Path) -> None:
         saver.count(BLOCKS_APART, 1.0)
         place = Place(BLOCKS_APART, node.rpc.call("eth_getBlockByNumber", "latest", False)["hash"], 7)
         with files_of_at_most(1000):
-            saver.save_if_due(node, place, idle=True)
+            saver.save_if_due(node, place, quiet=1.0)
         assert [file.name for file in tmp_path.iterdir()] == ["1.state"]
         saver.count(BLOCKS_APART, 1.0)
-        saver.save_if_due(node, place, idle=True)
+        saver.save_if_due(node, place, quiet=1.0)
         version = node.rpc.call("web3_clientVersion")
     assert next(states.newest_first(node=version, up_to=BLOCKS_APART)).place == place
 
