@@ -50,12 +50,9 @@ def relayer_keys() -> list[bytes]:
     return [_parse(text, "relayer") for text in given] or [_key("relayer", "")]
 
 
-def relayer_key(address: str) -> bytes:
-    """The relayer key of an address. MissingKey if it is none of ours now."""
-    for key in relayer_keys():
-        if address_of_key(key) == address:
-            return key
-    raise MissingKey(f"The key of the relayer {address} is not set here.")
+def find_relayer_key(address: str) -> bytes | None:
+    """The relayer key of an address; None if it is none of ours now."""
+    return next((key for key in relayer_keys() if address_of_key(key) == address), None)
 
 
 def admission_key() -> bytes:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from chain import client
 from chain.errors import ChainError
-from chain.keys import relayer_key
+from chain.keys import find_relayer_key
 from chain.models import Attempt, Sender, Transaction
 from chain.models.sending import AttemptState, TransactionState
 from chain.relayer.broadcast import broadcast, raised_fees, replace
@@ -52,7 +52,9 @@ def cancel_transaction(row: Transaction) -> Attempt:
 
 
 def _replace(row: Transaction, *, cancel: bool) -> Attempt:
-    key = relayer_key(row.sender.address)
+    key = find_relayer_key(row.sender.address)
+    if key is None:
+        raise ChainError(f"The key of the relayer {row.sender} is not set here.")
     check_chain()
     with _lease(row.sender) as lease:
         row.refresh_from_db()

@@ -3,13 +3,13 @@
 from celery import shared_task
 
 from chain.indexer import run_indexer
-from chain.relayer.sender import relayer_addresses, run_relayer
+from chain.relayer.sender import run_relayer, working_addresses
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def relay(address: str = "") -> None:
     """Send what waits in the outbox, and settle what was mined: a task for each relayer key."""
-    addresses = relayer_addresses()
+    addresses = working_addresses()
     if address or len(addresses) < 2:
         run_relayer(address)
         return

@@ -44,12 +44,15 @@ def broadcast(attempt: Attempt, head: int) -> None:
     attempt.save(update_fields=["sent_at", "sent_block"])
 
 
-def resend_open(lease: Lease, key: bytes, head: client.Head) -> None:
-    """Send the open transactions' bytes that no node has taken, or not for a while, in nonce order."""
+def resend_open(lease: Lease, key: bytes | None, head: client.Head) -> None:
+    """Send the open transactions' bytes that no node has taken, or not for a while, in nonce order.
+
+    With the key, the first is replaced when it is stuck.
+    """
     rows = Transaction.objects.filter(sender=lease.sender, state=TransactionState.SENDING).order_by("nonce")
     for index, row in enumerate(rows.prefetch_related("attempts")):
         attempt = next(one for one in row.attempts.all() if one.state == AttemptState.IN_PROGRESS)
-        if index == 0 and _is_stuck(attempt, head):
+        if index == 0 and key is not None and _is_stuck(attempt, head):
             attempt = _replace_stuck(lease, key, row, attempt, head)
         if attempt.sent_at is None or timezone.now() - attempt.sent_at > _AGAIN_AFTER:
             broadcast(attempt, head.number)

@@ -17,7 +17,7 @@ from chain import client
 from chain.abi import code_matches
 from chain.deployment import deployment
 from chain.errors import ChainError, ChainUnavailable, MissingKey, NotDeployed, Paused, RpcRefused
-from chain.keys import relayer_keys
+from chain.keys import find_relayer_key, relayer_keys
 from chain.models import Act, Attempt, Cursor, Sender, Transaction
 from chain.models.sending import TransactionState
 from chain.relayer.batches import ACT_GAS, BASE_GAS, Batch, next_batch
@@ -34,6 +34,7 @@ from chain.signer import address_of_key
 log = logging.getLogger(__name__)
 
 HELD = "An operator has paused sending with this key."
+_OPEN = (TransactionState.SENDING, TransactionState.MINED)
 _BATCHES_A_RUN = 40
 _LEAST_GAS = BASE_GAS + 2 * ACT_GAS  # for less no act can be sent
 
@@ -58,13 +59,11 @@ class _Run:
         return self.lease.sender
 
 
-def relayer_addresses() -> list[str]:
-    """The addresses of the relayer keys, in their order; none, said in the log, where a key is missing."""
-    try:
-        return [address_of_key(key) for key in relayer_keys()]
-    except MissingKey as problem:
-        log.warning("Nothing can be sent: %s", problem)
-        return []
+def working_addresses() -> list[str]:
+    """The relayer keys' addresses, in their order, then those of former keys that have transactions open."""
+    addresses = _key_addresses()
+    former = Transaction.objects.filter(state__in=_OPEN).exclude(sender__address__in=addresses)
+    return [*addresses, *former.order_by("sender").values_list("sender__address", flat=True).distinct()]
 
 
 def run_relayer(only: str = "") -> None:
@@ -72,26 +71,33 @@ def run_relayer(only: str = "") -> None:
 
     Never raises for the chain's sake: why it waits stands on the sender.
     """
-    addresses = relayer_addresses()
-    for address in addresses:
+    for address in working_addresses():
         if only in ("", address):
             sender, _ = Sender.objects.get_or_create(address=address)
             with hold(sender) as lease:
                 if lease is not None:
-                    _run(lease, relayer_keys()[addresses.index(address)], addresses)
+                    _run(lease)
 
 
-def _run(lease: Lease, key: bytes, addresses: list[str]) -> None:
+def _key_addresses() -> list[str]:
+    try:
+        return [address_of_key(key) for key in relayer_keys()]
+    except MissingKey as problem:
+        log.warning("Nothing can be sent: %s", problem)
+        return []
+
+
+def _run(lease: Lease) -> None:
     sender = lease.sender
     sender.refresh_from_db()
     try:
         if _has_work(sender) or sender.paused_reason or sender.held:
             check_chain()
-            _send(lease, key, lanes_of(sender, addresses))
+            _send(lease)
             _resume(sender)
         elif balance_is_old(sender):
             read_balance(sender)
-    except (Paused, ChainUnavailable, NotDeployed) as problem:
+    except (Paused, ChainUnavailable, NotDeployed, MissingKey) as problem:
         _pause(sender, str(problem))
     except RpcRefused as problem:
         _pause(sender, f"The chain's node refuses: {problem}")
@@ -100,11 +106,9 @@ def _run(lease: Lease, key: bytes, addresses: list[str]) -> None:
 
 
 def _has_work(sender: Sender) -> bool:
-    open_states = (TransactionState.SENDING, TransactionState.MINED)
-    return (
-        Act.objects.due().exists()
-        or Transaction.objects.filter(sender=sender, state__in=open_states).exists()
-    )
+    under_way = Act.objects.waiting().filter(transaction__sender=sender, event=None)
+    open_ones = Transaction.objects.filter(sender=sender, state__in=_OPEN)
+    return Act.objects.due().exists() or under_way.exists() or open_ones.exists()
 
 
 def check_chain() -> None:
@@ -119,17 +123,22 @@ def check_chain() -> None:
         raise Paused(f"The contract at {deployed.address} is not this portal's.")
 
 
-def _send(lease: Lease, key: bytes, lanes: range) -> None:
+def _send(lease: Lease) -> None:
     """Settle what was sent, send again what has to be, then new batches."""
     sender = lease.sender
+    key, addresses = find_relayer_key(sender.address), _key_addresses()
     mined = client.nonce(sender.address)
     settle_transactions(sender, mined)
     balance = read_balance(sender)
     if sender.held:
         raise Paused(HELD)
     head = client.head()
-    fill_gaps(lease, key, mined, head)
+    if key is not None:
+        fill_gaps(lease, key, mined, head)
     resend_open(lease, key, head)
+    if key is None:
+        raise Paused("The key of this relayer is not set any more.")
+    lanes = lanes_of(sender, addresses)
     run = _Run(lease, key, lanes, mined, client.priority_fee(), spendable(sender, balance))
     for _ in range(_BATCHES_A_RUN):
         if not _send_next(run):
