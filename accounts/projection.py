@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from accounts.models import Admission, Affiliation, PublishedKey
 from chain.handlers import on_event, on_events, on_reset
 from chain.models import Event
-from chain.models.bulk import rows_in
+from chain.models.bulk import insert_rows, rows_in
 
 
 @on_events("KeyPublished")
@@ -86,12 +86,7 @@ def _key(event: Event, generation: int) -> PublishedKey:
 
 
 def _keep_keys(rows: Iterable[PublishedKey]) -> None:
-    PublishedKey.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["account", "version"],
-        update_fields=["generation", "key", "digest", "block_number"],
-    )
+    insert_rows(rows, unique=("account", "version"), update=True)
 
 
 def _record_latest(model: type[Model], found: dict[str, str], event: Event, **values: Any) -> None:

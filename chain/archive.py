@@ -7,14 +7,15 @@ from chain.decoding import decode_log
 from chain.deployment import Domain, domain
 from chain.errors import Reorganised
 from chain.models import Act, Block, Event
-from chain.models.bulk import BATCH
+from chain.models.bulk import BATCH, insert_rows
 from chain.ranges import BlockRange
 
 
 def events_of(found: BlockRange) -> list[Event]:
-    """The acts' events of a range, not saved and without their blocks. BadLog."""
-    speaking = domain()
-    return [event for raw in found.logs if (event := _event(raw, found, speaking)) is not None]
+    """The acts' events of a range that are not kept yet, not saved and without their blocks. BadLog."""
+    speaking, known = domain(), _known(found)
+    fresh = (raw for raw in found.logs if (raw.block_hash, raw.log_index) not in known)
+    return [event for raw in fresh if (event := _event(raw, found, speaking)) is not None]
 
 
 def store_range(found: BlockRange, events: list[Event]) -> None:
@@ -23,12 +24,11 @@ def store_range(found: BlockRange, events: list[Event]) -> None:
     Reorganised where what is kept contradicts it.
     """
     blocks = _store_blocks(found)
-    kept = Event.objects.filter(block_number__range=(found.first, found.last))
-    known = set(kept.values_list("block_number", "log_index"))
-    fresh = [event for event in events if (event.block_number, event.log_index) not in known]
+    known = _known(found)
+    fresh = [event for event in events if (event.block_hash, event.log_index) not in known]
     for event in fresh:
         event.block = blocks[event.block_number]
-    Event.objects.bulk_create(fresh, batch_size=BATCH)
+    insert_rows(fresh)
 
 
 def link_acts(first: int, last: int) -> None:
@@ -38,6 +38,11 @@ def link_acts(first: int, last: int) -> None:
     Act.objects.filter(event=None, digest__in=seen.values("act_digest")).update(
         event=Subquery(theirs.values("newest"))
     )
+
+
+def _known(found: BlockRange) -> set[tuple[str, int]]:
+    kept = Event.objects.filter(block_number__range=(found.first, found.last))
+    return set(kept.values_list("block_hash", "log_index"))
 
 
 def _store_blocks(found: BlockRange) -> dict[int, Block]:

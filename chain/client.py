@@ -133,10 +133,16 @@ def block(number: int | str) -> Head | None:
     )
 
 
+def raw_logs(first: int, last: int) -> list[dict[str, Any]]:
+    """The contract's logs in these blocks, both included, as the node gives them."""
+    wanted = {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
+    found: list[dict[str, Any]] = request("eth_getLogs", wanted)
+    return found
+
+
 def logs(first: int, last: int) -> list[RawLog]:
     """The contract's logs in these blocks, both included, in the chain's order."""
-    wanted = {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
-    found = [_raw_log(given) for given in request("eth_getLogs", wanted) if not given.get("removed")]
+    found = [_raw_log(given) for given in raw_logs(first, last) if not given.get("removed")]
     return sorted(found, key=lambda raw: (raw.block_number, raw.log_index))
 
 

@@ -10,24 +10,9 @@ from typing import Any
 from accounts.projection import affiliation_serials
 from chain.handlers import on_event, on_events, on_reset
 from chain.models import Event
-from chain.models.bulk import rows_in
+from chain.models.bulk import insert_rows, rows_in
 from records.chain_words import ZERO_ADDRESS, address_row, moment, word_row
 from records.models import BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
-
-_GRANT_COLUMNS = (
-    "permissions",
-    "not_before",
-    "expiry",
-    "epoch",
-    "envelopes",
-    "request",
-    "serial",
-    "affiliation_serial",
-    "ended",
-    "granted_at",
-    "ended_at",
-    "block_number",
-)
 
 
 @on_event("FolderNamed")
@@ -77,7 +62,7 @@ def add_records(events: Sequence[Event]) -> None:
         )
         for event in events
     ]
-    Record.objects.bulk_create(records, ignore_conflicts=True)
+    insert_rows(records, unique=("record",))
     _add_versions(events)
 
 
@@ -95,12 +80,7 @@ def modify_records(events: Sequence[Event]) -> None:
         if row.version < event["version"]:
             row.version, row.folder, row.epoch = event["version"], event["folder"], event["epoch"]
             changed.append(row)
-    Record.objects.bulk_create(
-        changed,
-        update_conflicts=True,
-        unique_fields=["record"],
-        update_fields=["version", "folder", "epoch"],
-    )
+    insert_rows(changed, unique=("record",), update=True)
 
 
 @on_event("RecordClosed")
@@ -230,14 +210,7 @@ def _settle_grants(said: Iterable[tuple[Event, dict[str, Any]]]) -> None:
             setattr(row, name, value)
         row.serial, row.block_number = event["serial"], event.block_number
         changed[slot] = row
-    for row in changed.values():
-        row.pk = None  # found by its slot: one statement for old and new
-    Grant.objects.bulk_create(
-        changed.values(),
-        update_conflicts=True,
-        unique_fields=["patient", "grantee", "via", "scope"],
-        update_fields=_GRANT_COLUMNS,
-    )
+    insert_rows(changed.values(), unique=("patient", "grantee", "via", "scope"), update=True)
 
 
 def _add_versions(events: Sequence[Event]) -> None:
@@ -259,4 +232,4 @@ def _add_versions(events: Sequence[Event]) -> None:
         )
         for event in events
     ]
-    Version.objects.bulk_create(versions, ignore_conflicts=True)
+    insert_rows(versions, unique=("record", "version"))
