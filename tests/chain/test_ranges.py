@@ -121,7 +121,10 @@ def test_a_range_far_below_the_head_that_changes_while_it_is_read_is_none(
 
     def while_it_changes(first: int, last: int) -> list[client.RawLog]:
         found = real(first, last)
-        chain.rpc("anvil_reorg", head.number - last + 1, [])
+        sender = chain.rpc("eth_accounts")[1]  # an empty block could be the same again
+        chain.rpc(
+            "anvil_reorg", head.number - last + 1, [[{"from": sender, "to": sender, "value": "0x1"}, 0]]
+        )
         return found
 
     monkeypatch.setattr(client, "logs", while_it_changes)
