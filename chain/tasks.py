@@ -9,12 +9,11 @@ from chain.relayer.sender import run_relayer, working_addresses
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def relay(address: str = "") -> None:
     """Send what waits in the outbox, and settle what was mined: a task for each relayer key."""
-    addresses = working_addresses()
-    if address or len(addresses) < 2:
-        run_relayer(address)
-        return
-    for one in addresses:
-        relay.apply_async((one,), expires=5)
+    if not address:
+        address, *others = working_addresses() or [""]
+        for other in others:
+            relay.apply_async((other,), expires=5)
+    run_relayer(address)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

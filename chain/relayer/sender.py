@@ -147,12 +147,13 @@ def _send(lease: Lease) -> None:
 
 def _send_next(run: _Run) -> bool:
     """Send one batch; False when nothing is left to do now."""
+    seen = Cursor.objects.values_list("seen", flat=True).first()  # first: the head only grows meanwhile
     head = client.head()
     fees = market_fees(head.base_fee, run.tip, fee_ceiling())
     room = run.funds // max(fees.max_fee, 1)
     if room < _LEAST_GAS:
         return _wait_for_money(run.sender)
-    if Cursor.objects.filter(seen__gt=head.number).exists() or _is_held(run.sender):
+    if (seen is not None and seen > head.number) or _is_held(run.sender):
         return False  # a node that lags behind what we have read would refuse what builds on that
     batch, full = next_batch(run.lanes, room - ACT_GAS)
     if not batch.acts:
