@@ -61,6 +61,12 @@ class Generations:
             elif found.node == node:
                 yield found
 
+    def discard_after(self, last: int) -> None:
+        """Forget what is of blocks after `last`: the journal was put back to an earlier day."""
+        for number in self._numbers():
+            if number > last:
+                self.discard(number)
+
     def discard(self, number: int) -> None:
         """Forget the generation of a block."""
         self._file(number).unlink(missing_ok=True)
@@ -73,14 +79,14 @@ class Generations:
         return self.path / f"{number}.state"
 
     def _read(self, number: int) -> Generation | None:
-        """The generation of a block; None for a file that is not what was written."""
-        with self._file(number).open("rb") as file:
-            line, state = file.readline(), file.read()
+        """The generation of a block; None for a file that is not what was written, or cannot be read."""
         try:
+            with self._file(number).open("rb") as file:
+                line, state = file.readline(), file.read()
             written: dict[str, Any] = json.loads(line)
             digest, node = written.pop("digest"), written["node"]
             place = Place(written["number"], written["hash"], written["offset"])
-        except (ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError):
             return None
         if digest != _digest(written, state) or place.number != number:
             return None

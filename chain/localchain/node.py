@@ -1,5 +1,6 @@
 """The node itself: Foundry's anvil, as npm brings it."""
 
+import os
 import platform
 import socket
 import subprocess
@@ -17,6 +18,7 @@ HARDFORK = "osaka"
 BLOCK_GAS_LIMIT = 60_000_000
 START_SECONDS = 30.0
 STATES_KEPT = 128
+GIVE_BACK = "dirty_decay_ms:500,muzzy_decay_ms:0"  # jemalloc: a third less memory after a state is loaded
 
 _MODULES = Path(__file__).resolve().parents[2] / "node_modules"
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -72,7 +74,11 @@ class Anvil:
         # Without a number it writes each older state to the home folder, where a kill leaves them behind.
         command += ["--prune-history", str(states_kept)]
         self.process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, preexec_fn=tie_to_parent(), start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"_RJEM_MALLOC_CONF": GIVE_BACK},
+            preexec_fn=tie_to_parent(),
+            start_new_session=True,
         )
         self.rpc = Rpc(self.port)
         self._wait_until_ready()

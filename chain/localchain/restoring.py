@@ -1,6 +1,7 @@
 """Bringing a fresh node to the journal's end: from the newest state that will do, then block by block."""
 
 import logging
+from itertools import chain
 
 from chain.localchain.errors import JournalBroken, NodeGone, NodeRefused
 from chain.localchain.generations import Generation, Generations
@@ -14,14 +15,16 @@ logger = logging.getLogger(__name__)
 
 
 def load_newest(node: Anvil, generations: Generations, journal: Journal, *, behind: int) -> Place | None:
-    """Load the newest generation at least `behind` blocks behind the journal's end; its place.
+    """Load the newest generation at least `behind` blocks behind the end, or else the newest; its place.
 
     Behind, because a node knows the states of blocks it made itself, and of those it loaded only the last.
     None: there was nothing to load, and the node is as it was. NodeRefused, with the generation thrown away:
     the node did not take it or came to another block by it, and is good for nothing more.
     """
-    version = node.rpc.call("web3_clientVersion")
-    for generation in generations.newest_first(node=version, up_to=journal.last_number() - behind):
+    version, last = node.rpc.call("web3_clientVersion"), journal.last_number()
+    generations.discard_after(last)
+    far_enough = generations.newest_first(node=version, up_to=last - behind)
+    for generation in chain(far_enough, generations.newest_first(node=version, up_to=last)):
         if not journal.holds(generation.place):
             logger.warning("the state of block %s is not of this journal", generation.place.number)
             generations.discard(generation.place.number)
@@ -43,6 +46,14 @@ def _load(node: Anvil, generation: Generation) -> None:
     place = generation.place
     if (int(head["number"], 16), head["hash"]) != (place.number, place.hash):
         raise NodeRefused(f"it leads to block {int(head['number'], 16)}, {head['hash']}")
+
+
+def count_empty(node: Anvil, head: int, *, enough: int) -> int:
+    """How many blocks without transactions are at the head; `enough` is as far as it looks."""
+    for number in range(head, max(head - enough, 0), -1):
+        if node.rpc.call("eth_getBlockByNumber", hex(number), False)["transactions"]:
+            return head - number
+    return enough
 
 
 def make_block(node: Anvil, block: Block) -> None:

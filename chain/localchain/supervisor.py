@@ -12,7 +12,7 @@ from chain.localchain.generations import Generations
 from chain.localchain.identity import load_identity
 from chain.localchain.journal import Block, Journal, Place
 from chain.localchain.node import Anvil
-from chain.localchain.restoring import load_newest, make_block, mine_block
+from chain.localchain.restoring import count_empty, load_newest, make_block, mine_block
 from chain.localchain.saving import WORK_SECONDS, Saver
 
 POLL_SECONDS = 0.1
@@ -95,9 +95,6 @@ class Supervisor:
 
     def _restore(self, node: Anvil) -> bool:
         """Bring the node to the journal's end; False when another node has to try, or none."""
-        genesis = node.rpc.call("eth_getBlockByNumber", "0x0", False)["hash"]
-        self._head, self._time = Place(0, genesis, 0), self._identity.genesis_time
-        self._empty_blocks = self._confirmations
         began = time.monotonic()
         try:
             loaded = load_newest(node, self._generations, self._journal, behind=self._states_kept)
@@ -105,6 +102,9 @@ class Supervisor:
             logger.warning("%s; an older one will do", error)
             return False
         self._saver.expect(time.monotonic() - began)
+        head = node.rpc.call("eth_getBlockByNumber", "latest", False)
+        self._head, self._time = loaded or Place(0, head["hash"], 0), int(head["timestamp"], 16)
+        self._empty_blocks = count_empty(node, self._head.number, enough=self._confirmations)
         for place, block in self._journal.blocks(after=loaded):
             if self._stop.is_set():
                 return False

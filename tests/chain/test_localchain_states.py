@@ -193,6 +193,39 @@ def test_a_block_of_many_senders_is_made_again_in_its_order(chains: LocalChains)
     assert rpc.call("eth_getBlockByNumber", hex(len(known)), False)["hash"] == known[-1]
 
 
+def test_a_lone_state_at_the_head_is_better_than_none(chains: LocalChains) -> None:
+    process, rpc = chains.start(*EAGER)
+    contract = deploy_logger(rpc)
+    fill(rpc, contract, BLOCKS_APART)
+    wait_for(lambda: saved_states(chains.state))
+    kill(process)
+    (saved, *_) = saved_states(chains.state)
+    lines = (chains.state / "journal.jsonl").read_text().splitlines(keepends=True)
+    (chains.state / "journal.jsonl").write_text("".join(lines[: int(saved.stem)]))
+    known = journal_hashes(chains.state)
+    break_byte(chains.state / "journal.jsonl", 2)
+
+    _, rpc = chains.start(*NEVER)
+    assert rpc.call("eth_getBlockByNumber", hex(len(known)), False)["hash"] == known[-1]
+    transfer(rpc)
+    wait_for(lambda: not rpc.call("eth_getBlockByNumber", "latest", False)["transactions"])
+
+
+def test_what_is_owed_after_a_start_is_mined(chains: LocalChains) -> None:
+    """A block whose confirmation the kill came before is confirmed, from a saved state too."""
+    process, rpc = chains.start("--work", "0", "--confirmations", "0")
+    contract = deploy_logger(rpc)
+    fill(rpc, contract, BLOCKS_APART)
+    wait_for(lambda: saved_states(chains.state))
+    transfer(rpc)
+    wait_for(lambda: len(journal_hashes(chains.state)) == head(rpc))
+    kill(process)
+    last = len(journal_hashes(chains.state))
+
+    _, rpc = chains.start("--work", "1000", "--confirmations", "3")
+    wait_for(lambda: head(rpc) == last + 3)
+
+
 def generation(number: int, size: int = 100) -> Generation:
     return Generation(Place(number, f"0x{number:x}", 10 * number), "node/1", bytes([number]) * size)
 
@@ -217,6 +250,15 @@ def test_the_newest_few_are_kept(tmp_path: Path) -> None:
     assert next(states.newest_first(node="node/1", up_to=100)) == generation(100)
     assert list(states.newest_first(node="node/2", up_to=100)) == []
     assert len(list(tmp_path.iterdir())) == KEPT
+
+
+def test_what_lies_after_the_journal_makes_no_room_scarce(tmp_path: Path) -> None:
+    states = Generations(tmp_path)
+    for number in (90, 91, 92):
+        states.save(generation(number))
+    states.discard_after(90)
+    states.save(generation(5))
+    assert [each.place.number for each in states.newest_first(node="node/1", up_to=99)] == [90, 5]
 
 
 def test_any_byte_that_is_another_makes_a_state_damaged(tmp_path: Path) -> None:
