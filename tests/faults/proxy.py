@@ -208,6 +208,8 @@ def _without(answer: Answer, call: Call, last: int) -> Answer:
     number = None
     if method == "eth_blockNumber":
         return answer | {"result": hex(last)}
-    if isinstance(result, dict):
+    if method == "eth_getBlockReceipts" and result:
+        number = result[0]["blockNumber"]
+    elif isinstance(result, dict):
         number = result.get("number") if method == "eth_getBlockByNumber" else result.get("blockNumber")
     return answer | {"result": None} if number is not None and int(number, 16) > last else answer

@@ -1,8 +1,9 @@
-"""Reorganisations of random depth, many deeper than the confirmations, while acts flow."""
+"""Reorganisations of random depth, half of them deeper than what was applied, while acts flow."""
 
 import time
 
 from tests.faults.nodes import AnvilNode
+from tests.faults.scenarios.kills import head_of, newest_applied
 from tests.faults.world import World
 
 _DEEPEST = 9
@@ -14,9 +15,15 @@ def reorgs(world: World, rounds: int) -> None:
     node = world.node
     assert isinstance(node, AnvilNode)
     with world.working(2):
-        for _ in range(rounds):
+        for number in range(rounds):
             world.accept(_ACTS)
-            time.sleep(world.random.uniform(0.0, 0.8))  # anywhere between accepted and applied
+            if number % 2:
+                world.wait_healed()
+            else:
+                time.sleep(world.random.uniform(0.0, 0.8))  # anywhere between accepted and applied
             with node.held() as rpc:
-                rpc.call("anvil_reorg", world.random.randint(1, _DEEPEST), [])
+                depth = world.random.randint(1, _DEEPEST)
+                if number % 2:
+                    depth = max(depth, head_of(rpc) - world.ask(newest_applied) + 1)
+                rpc.call("anvil_reorg", depth, [])
         world.wait_healed()
