@@ -74,7 +74,10 @@ class Event(models.Model):
         constraints = (models.UniqueConstraint(fields=("block", "log_index"), name="event_once"),)
         indexes = (
             models.Index(fields=("block_number", "log_index"), name="event_order"),
-            models.Index(fields=("applied", "name"), name="event_pending"),
+            # Few of many rows: every poll asks for them, and so does every question about access.
+            models.Index(
+                fields=("block_number", "log_index"), condition=models.Q(applied=False), name="event_pending"
+            ),
             models.Index(fields=("author",), name="event_author"),
             models.Index(fields=("subject", "name"), name="event_subject"),
             models.Index(fields=("slot", "number"), name="event_slot"),
