@@ -61,7 +61,7 @@ run: setup
 
 test: .venv/.dev-stamp node_modules/.dev-stamp
 	@$(WITH_NODE) $(BIN)/python -m tests.forge
-	@$(WITH_NODE) $(BIN)/python -m pytest
+	@$(WITH_NODE) $(BIN)/python -m pytest -n 2
 
 check: .venv/.dev-stamp node_modules/.dev-stamp
 	$(BIN)/ruff check .

@@ -4,32 +4,50 @@ And which tests run again on servers: `python -m tests.servers -- pytest -m serv
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.browser.chromium import chromium
 from tests.chain_node import chain, chain_node
 
 __all__ = ["chain", "chain_node", "chromium"]
 
-_ROOT = Path(__file__).parent
-_WHOLE_PORTALS = {"browser", "faults", "leaks", "run", "story"}  # they start it, with its database and queue
+_SHARED_PORTALS = {"geth", "leaks", "run", "story"}  # in a file one portal, or the steps of a story
+_WHOLE_PORTALS = {"browser", "faults", "leaks", "run", "story"}  # with a database and a queue
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches a database, a queue or the cache; keep what shares a portal in one process."""
-    for item in items:
-        folder = item.path.relative_to(_ROOT).parts[0]
-        fixtures = getattr(item, "fixturenames", ())
-        if folder in _WHOLE_PORTALS or "db" in fixtures or item.get_closest_marker("django_db"):
-            item.add_marker(pytest.mark.servers)
-        if folder in _WHOLE_PORTALS | {"geth"}:
-            item.add_marker(
-                pytest.mark.xdist_group(folder if folder == "browser" else f"{folder}/{item.path.stem}")
-            )
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what touches a database, a queue or the cache."""
+    whole = _folder(item.nodeid) in _WHOLE_PORTALS
+    if whole or "db" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db"):
+        item.add_marker("servers")
+
+
+class PortalTogether(LoadScopeScheduling):  # type: ignore[misc]
+    """With several processes (`-n 2`): tests that share a portal go to one, any other to whichever is free.
+
+    Those groups begin first: a portal waits much, and leaves the cores to what runs beside it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = _folder(nodeid)
+        if folder == "browser":
+            return folder
+        return nodeid.partition("::")[0] if folder in _SHARED_PORTALS else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> PortalTogether:
+    """What pytest-xdist asks for its way to share out the tests."""
+    return PortalTogether(config, log)
+
+
+def _folder(nodeid: str) -> str:
+    """The folder of a test in tests/."""
+    return nodeid.split("/")[1]
 
 
 @pytest.fixture(autouse=True)
