@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.run.portal import Portal, run_portal
 
-WAIT = 20_000  # milliseconds that anything on a page may take
+WAIT = 60_000  # milliseconds that anything on a page may take
 
 
 @pytest.fixture(scope="session")

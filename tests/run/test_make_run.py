@@ -20,7 +20,7 @@ from tests.run.portal import ROOT, children_of, portal_environment, run_portal
 pytestmark = pytest.mark.slow
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(true: Callable[[], bool], seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -37,7 +37,7 @@ def alive(pid: int) -> bool:
 def run_refused(environment: dict[str, str]) -> str:
     """What it says when it does not start."""
     command = [sys.executable, "-m", "medrec.run"]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1
     return ended.stderr
 
@@ -102,7 +102,7 @@ def test_too_old_a_python_is_one_clear_line(tmp_path: Path) -> None:
     for name in ("Makefile", "requirements.txt", "package.json", "package-lock.json"):
         shutil.copy(ROOT / name, tmp_path)
     ended = subprocess.run(
-        [make, "run", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [make, "run", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert ended.returncode != 0
     assert ended.stderr.splitlines()[0].startswith("MedRec needs Python 3.11 or newer")

@@ -16,7 +16,7 @@ STUBBORN = (
 
 
 def wait_for(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
@@ -64,5 +64,5 @@ def test_one_that_does_not_listen_is_killed(
     running.start("two", *python(SLEEP))
     began = time.monotonic()
     running.stop("one", "two")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < module.STOP_SECONDS + 10
     running.tend()  # nothing is left to start again

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from tests.story.portal import BORN, PASSWORD, Mailbox, wait_for
 
-SECONDS = 60.0
+SECONDS = 120.0
 INPUT = re.compile(r"<input[^>]*>")
 
 

@@ -22,7 +22,7 @@ from chain.localchain.node import free_port
 from tests.run.portal import ROOT, Portal, children_of, portal_environment, run_portal
 
 T = TypeVar("T")
-SECONDS = 40.0  # that anything may take which waits for the chain, on a busy machine
+SECONDS = 120.0  # that anything may take which waits for the chain, on a busy machine
 PASSWORD = "nine small copper kettles"
 BORN = "1980-05-17"
 
@@ -161,7 +161,7 @@ class StoryPortal:
         """Run `manage.py` with the portal's settings."""
         command = [sys.executable, "manage.py", *arguments]
         settings = portal_environment(self.var) | self.settings | environment
-        subprocess.run(command, cwd=ROOT, env=settings, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, cwd=ROOT, env=settings, check=True, capture_output=True, timeout=180)
 
 
 def _is_free(port: int) -> bool:
