@@ -17,6 +17,7 @@ from chain.deployment import deployment
 from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
 
 TIMEOUT = 10.0
+_NONSENSE = "The chain's node answers nonsense."
 _NO_SUCH_METHOD = (-32601, -32004)  # JSON-RPC; EIP-1474
 _provider_lock = threading.Lock()
 _providers: dict[str, HTTPProvider] = {}
@@ -68,6 +69,13 @@ def request(method: str, *params: Any) -> Any:
     return _result(answer)
 
 
+def _ask(method: str, *params: Any) -> Any:
+    """A call whose answer is never nothing; ChainUnavailable where it is."""
+    if (result := request(method, *params)) is None:
+        raise ChainUnavailable(_NONSENSE)
+    return result
+
+
 def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     """Several JSON-RPC calls, (method, parameters) each, in one request; the results in the same order.
 
@@ -83,13 +91,13 @@ def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     if not isinstance(answers, list):
         _result(answers)  # an error, of all of them
     if len(answers) != len(calls):
-        raise ChainUnavailable("The chain's node answers nonsense.")
+        raise ChainUnavailable(_NONSENSE)
     return [_result(answer) for answer in answers]
 
 
 def _result(answer: Any) -> Any:
     if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
-        raise ChainUnavailable("The chain's node answers nonsense.")
+        raise ChainUnavailable(_NONSENSE)
     if (error := answer.get("error")) is None:
         return answer["result"]
     if not isinstance(error, dict):
@@ -101,7 +109,7 @@ def _result(answer: Any) -> Any:
 
 def chain_id() -> int:
     """The network's id."""
-    return int(request("eth_chainId"), 16)
+    return int(_ask("eth_chainId"), 16)
 
 
 def is_syncing() -> bool:
@@ -136,7 +144,7 @@ def block(number: int | str) -> Head | None:
 def raw_logs(first: int, last: int) -> list[dict[str, Any]]:
     """The contract's logs in these blocks, both included, as the node gives them."""
     wanted = {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
-    found: list[dict[str, Any]] = request("eth_getLogs", wanted)
+    found: list[dict[str, Any]] = _ask("eth_getLogs", wanted)
     return found
 
 
@@ -156,7 +164,7 @@ def block_has_logs(block_hash: str, contract: str) -> bool:
     except RpcRefused as problem:
         if problem.code not in _NO_SUCH_METHOD:
             raise
-        return bool(request("eth_getLogs", {"address": contract, "blockHash": block_hash}))
+        return bool(_ask("eth_getLogs", {"address": contract, "blockHash": block_hash}))
     if not receipts:
         raise ChainUnavailable("The node has lost a block it showed.")
     wanted = contract.lower()
@@ -165,17 +173,17 @@ def block_has_logs(block_hash: str, contract: str) -> bool:
 
 def code(address: str) -> bytes:
     """The code at an address; empty for a plain account."""
-    return bytes.fromhex(request("eth_getCode", address, "latest")[2:])
+    return bytes.fromhex(_ask("eth_getCode", address, "latest")[2:])
 
 
 def balance(address: str) -> int:
     """Wei."""
-    return int(request("eth_getBalance", address, "latest"), 16)
+    return int(_ask("eth_getBalance", address, "latest"), 16)
 
 
 def nonce(address: str, at: int | str = "latest") -> int:
     """How many transactions of an address are mined."""
-    return int(request("eth_getTransactionCount", address, _tag(at)), 16)
+    return int(_ask("eth_getTransactionCount", address, _tag(at)), 16)
 
 
 def receipt(tx_hash: str) -> Receipt | None:
@@ -204,25 +212,25 @@ def _receipt(given: Any) -> Receipt | None:
 
 def send_raw(raw: bytes) -> str:
     """Broadcast signed bytes; the transaction's hash."""
-    return str(request("eth_sendRawTransaction", "0x" + raw.hex()))
+    return str(_ask("eth_sendRawTransaction", "0x" + raw.hex()))
 
 
 def call(
     to: str, data: bytes, *, sender: str | None = None, gas: int | None = None, at: int | str = "latest"
 ) -> bytes:
     """Run a call without a transaction. RpcRefused with the revert's data if it reverts."""
-    return bytes.fromhex(request("eth_call", _call_fields(to, data, sender, gas), _tag(at))[2:])
+    return bytes.fromhex(_ask("eth_call", _call_fields(to, data, sender, gas), _tag(at))[2:])
 
 
 def estimate_gas(to: str, data: bytes, sender: str) -> int:
     """Gas a transaction needs at least."""
-    return int(request("eth_estimateGas", _call_fields(to, data, sender, None)), 16)
+    return int(_ask("eth_estimateGas", _call_fields(to, data, sender, None)), 16)
 
 
 def priority_fee() -> int:
     """The tip the node proposes, in wei per gas; one gwei where it has no opinion."""
     try:
-        return int(request("eth_maxPriorityFeePerGas"), 16)
+        return int(_ask("eth_maxPriorityFeePerGas"), 16)
     except RpcRefused:
         return 10**9
 

@@ -1,0 +1,32 @@
+"""The node's client: each failure one of chain.errors, whatever a node answers."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chain import client
+from chain.errors import ChainUnavailable
+
+ANY = "0x" + "11" * 20
+
+
+@pytest.mark.usefixtures("chain_node")
+@pytest.mark.parametrize(
+    "ask",
+    [
+        client.chain_id,
+        client.priority_fee,
+        client.head,
+        lambda: client.logs(0, 1),
+        lambda: client.code(ANY),
+        lambda: client.balance(ANY),
+        lambda: client.nonce(ANY),
+        lambda: client.send_raw(b"\x02"),
+        lambda: client.call(ANY, b""),
+        lambda: client.estimate_gas(ANY, b"", ANY),
+    ],
+)
+def test_an_empty_answer_is_no_answer(ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "request", lambda *_: None)
+    with pytest.raises(ChainUnavailable):
+        ask()
