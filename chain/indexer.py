@@ -7,7 +7,7 @@ that a second process at the same work rolls back.
 
 import logging
 from collections.abc import Container, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -139,7 +139,8 @@ def _read_range(cursor: Cursor, first: int, head: client.Head) -> int:
     events = events_of(found)
     seen = max(found.last, cursor.seen)
     with transaction.atomic():
-        _guard(cursor, seen=seen, range=reader.size)
+        # The head too: on a long way the status tells how far it is, and that the node answers.
+        _guard(cursor, seen=seen, range=reader.size, head=head.number, checked_at=timezone.now())
         _store(found, events)
     cursor.seen, cursor.range = seen, reader.size
     return found.last
@@ -185,7 +186,7 @@ def apply_events(events: Iterable[Event], *, known: Container[str] = ()) -> None
         confirm_acts(run)
 
 
-def _guard(cursor: Cursor, **moved: int) -> None:
+def _guard(cursor: Cursor, **moved: int | datetime) -> None:
     """Move the cursor if it still is where we know it; the transaction is rolled back if not."""
     here = Cursor.objects.filter(pk=cursor.pk, seen=cursor.seen, applied=cursor.applied)
     if here.update(**moved) != 1:

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chain import client as node
+from chain import indexer
 from chain.models import Act, ActState, Attempt, Block, Cursor, Event, Sender, Transaction
 from chain.models.sending import AttemptState, TransactionState
 from chain.overview import days_left, overview
@@ -231,6 +232,26 @@ def test_the_seconds_behind_begin_with_the_first_block_not_read(chain: ChainNode
     lag = overview().lag
     assert lag.blocks == 0
     assert 899 < lag.seconds < 1000
+
+
+def test_on_a_long_way_the_lag_is_told_as_it_shrinks(
+    chain: ChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain.mine(20)
+    long_ago = timezone.now() - timedelta(hours=1)
+    Cursor.objects.update(range=4, checked_at=long_ago)
+    apply, told = indexer._apply, []
+
+    def apply_and_look(*given: Any) -> None:
+        told.append(overview().lag)
+        apply(*given)
+
+    monkeypatch.setattr(indexer, "_apply", apply_and_look)
+    chain.sync()
+    assert len(told) > 1
+    assert {lag.head for lag in told} == {chain_head()}
+    assert told[0].blocks > told[-1].blocks > 0
+    assert not [lag for lag in told if lag.silent]
 
 
 @pytest.mark.django_db
