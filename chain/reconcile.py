@@ -60,11 +60,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Check:
-    """A question with an id, and the generator that answers it; it changes nothing."""
+    """A question with an id, and the generator that answers it; it changes nothing.
+
+    `remedy` says what to do about what no repair mends.
+    """
 
     id: str
     title: str
     find: Callable[[Look], Iterator[Finding]]
+    remedy: str = ""
 
 
 @dataclass

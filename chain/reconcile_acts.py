@@ -13,6 +13,8 @@ from chain.models.sending import TransactionState
 from chain.reconcile import Check, Finding, Look, Repair, applied_block, row_chunks
 from chain.settling import link_act
 
+_RESYNC = "Where it cannot be repaired, `manage.py resync` asks the chain."
+_RELAYER = "The relayer mends this when it runs; see what it says on the operations page of the admin."
 _OPEN, _LOST = TransactionState.SENDING, TransactionState.LOST
 _MINED = (TransactionState.MINED, TransactionState.CONFIRMED)
 
@@ -103,13 +105,13 @@ def find_nonce_gaps(look: Look) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("C201", "acts count as confirmed without their event", find_confirmed_without_event),
+    Check("C201", "acts count as confirmed without their event", find_confirmed_without_event, _RESYNC),
     Check("C202", "acts are on the chain and not confirmed", find_settled_on_chain),
     Check("C203", "acts are linked to another act's event", find_wrong_links),
     Check("C204", "acts differ from what was signed", find_changed_acts),
     Check("C205", "acts wait in a transaction that is over", find_stranded_acts),
-    Check("C301", "transactions count as mined and are not", find_vanished_transactions),
-    Check("C302", "nonces are missing before waiting transactions", find_nonce_gaps),
+    Check("C301", "transactions count as mined and are not", find_vanished_transactions, _RELAYER),
+    Check("C302", "nonces are missing before waiting transactions", find_nonce_gaps, _RELAYER),
 )
 
 

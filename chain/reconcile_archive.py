@@ -15,7 +15,7 @@ from chain.indexer import apply_events
 from chain.models import Event
 from chain.reconcile import Check, Finding, Look, applied_block, row_chunks
 
-_RESYNC = "`manage.py resync` reads the chain anew"
+_RESYNC = "`manage.py resync` reads the chain anew."
 Place = tuple[int, int]
 Said = dict[str, Any]
 _FIELDS = ("block_hash", "tx_hash", "name", "author", "subject", "args", "act_digest", "slot", "number")
@@ -26,7 +26,7 @@ def compare_archive(look: Look) -> Iterator[Finding]:
     for told, kept in _ranges(look):
         for place in sorted(told.keys() | kept.keys()):
             if problem := _differ(told.get(place), kept.get(place)):
-                yield Finding(f"block {place[0]}, log {place[1]}", f"{problem}; {_RESYNC}")
+                yield Finding(f"block {place[0]}, log {place[1]}", problem)
 
 
 def find_unapplied_events(look: Look) -> Iterator[Finding]:
@@ -51,13 +51,13 @@ def find_early_events(look: Look) -> Iterator[Finding]:
     early = Event.objects.applied().filter(block_number__gt=applied_block())
     for part in row_chunks(early, look):
         for event in part:
-            yield Finding(f"event {event.pk}", f"{event.name} counts as applied above the cursor; {_RESYNC}")
+            yield Finding(f"event {event.pk}", f"{event.name} counts as applied above the cursor")
 
 
 CHECKS = (
-    Check("C101", "the archive of events differs from the node", compare_archive),
+    Check("C101", "the archive of events differs from the node", compare_archive, _RESYNC),
     Check("C102", "events below the cursor were not applied", find_unapplied_events),
-    Check("C103", "events above the cursor count as applied", find_early_events),
+    Check("C103", "events above the cursor count as applied", find_early_events, _RESYNC),
 )
 
 

@@ -15,14 +15,26 @@ from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
 from chain.slots import folder_of_scope, slot_epoch, slot_record
 from records.access import LiveGrant, narrow, slot_of
+from records.chain_words import raw, word
 from records.content import read_blob, store
 from records.crypto.envelopes import Purpose
-from records.models import Blob, Envelope, FolderState, Grant, QueuedKey, Version
+from records.crypto.ids import selection_id
+from records.models import (
+    Blob,
+    Envelope,
+    FolderState,
+    Grant,
+    QueuedKey,
+    Record,
+    Selection,
+    Version,
+)
 from records.services.errands import WRAP
 from records.services.reconciling_keys import HERE, SHARING
 from records.services.rekeying import REKEY, has_leaver
 from records.services.renewing import RENEW
 
+_FOLDERS = "0x" + 60 * "0"  # how the scope of a folder begins, and that of nothing else
 _WRAPPED = 82  # characters of a wrapped data key; a list's digest has 66
 
 
@@ -103,12 +115,44 @@ def find_lost_keys(look: Look) -> Iterator[Finding]:
                 yield Finding(f"version {row.pk}", what)
 
 
+def find_lost_selections(look: Look) -> Iterator[Finding]:
+    """Grants of selections whose list of records is missing here, or is not the one of the selection's id."""
+    standing = Grant.objects.filter(patient__in=_patients(), ended=Grant.Ended.NO, expiry__gt=timezone.now())
+    alone = standing.exclude(scope__startswith=_FOLDERS).filter(
+        ~Exists(Record.objects.filter(pk=OuterRef("scope")))
+    )
+    for part in row_chunks(alone, look):
+        found = Selection.objects.filter(pk__in=[row.scope for row in part]).prefetch_related("records")
+        selections = {row.selection: row for row in found}
+        for grant in part:
+            row = selections.get(grant.scope)
+            if row is not None and _selection_of(row) == (grant.patient, grant.scope):
+                continue
+            if _is_asked(grant.patient, RENEW, grant.scope, slot_of(grant)):
+                yield Finding(
+                    f"grant {grant.pk}", "its list of records is lost; its patient is asked", note=True
+                )
+            else:
+                repair = _asking(grant.patient, RENEW, grant.scope)
+                yield Finding(f"grant {grant.pk}", "its list of records is lost", repair)
+
+
 CHECKS = (
     Check("R205", "grants open nothing, or too much", find_grants_without_envelope),
     Check("R206", "folders wait to be moved on, and nobody is asked", find_folders_to_rekey),
     Check("R207", "data keys wait to be wrapped, and nobody is asked", find_keys_to_wrap),
     Check("R208", "data keys are lost", find_lost_keys),
+    Check("R209", "selections have lost their records", find_lost_selections),
 )
+
+
+def _selection_of(row: Selection) -> tuple[str, str]:
+    """The patient, and the id that the rows make; "" where they make none."""
+    try:
+        made = selection_id(row.patient, raw(row.nonce), (raw(one.record) for one in row.records.all()))
+    except ValueError:
+        return row.patient, ""
+    return row.patient, word(made)
 
 
 def _patients() -> "QuerySet[Account, str]":

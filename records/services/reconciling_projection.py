@@ -176,7 +176,7 @@ class Told:
             rows = {tuple(getattr(row, name) for name in self.key): row for row in self.rows.filter(**first)}
             for event in events:
                 if problem := self._differs(event, rows.get(self.key_of(event))):
-                    yield Finding(f"event {event.pk}", f"{problem}; {RESYNC}")
+                    yield Finding(f"event {event.pk}", problem)
 
     def _differs(self, event: Event, row: Model | None) -> str:
         if row is None:
@@ -253,13 +253,13 @@ def compare_events(look: Look) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("R301", "sharing keys are not what the contract says", KEYS.compare),
-    Check("R302", "admissions are not what the contract says", ADMISSIONS.compare),
-    Check("R303", "affiliations are not what the contract says", AFFILIATIONS.compare),
-    Check("R304", "folders are not what the contract says", FOLDERS.compare),
-    Check("R305", "records are not what the contract says", RECORDS.compare),
-    Check("R306", "requests are not what the contract says", REQUESTS.compare),
-    Check("R307", "grants are not what the contract says", GRANTS.compare),
-    Check("R308", "refused senders are not what the contract says", BLOCKS.compare),
-    Check("R309", "rows differ from the events that made them", compare_events),
+    Check("R301", "sharing keys are not what the contract says", KEYS.compare, RESYNC),
+    Check("R302", "admissions are not what the contract says", ADMISSIONS.compare, RESYNC),
+    Check("R303", "affiliations are not what the contract says", AFFILIATIONS.compare, RESYNC),
+    Check("R304", "folders are not what the contract says", FOLDERS.compare, RESYNC),
+    Check("R305", "records are not what the contract says", RECORDS.compare, RESYNC),
+    Check("R306", "requests are not what the contract says", REQUESTS.compare, RESYNC),
+    Check("R307", "grants are not what the contract says", GRANTS.compare, RESYNC),
+    Check("R308", "refused senders are not what the contract says", BLOCKS.compare, RESYNC),
+    Check("R309", "rows differ from the events that made them", compare_events, RESYNC),
 )

@@ -11,11 +11,11 @@ from chain.acts import prepare_act
 from chain.models import Act, Event
 from chain.outbox import submit_act
 from records.access import LiveGrant, slot_of, standing_grants
-from records.chain_words import ZERO_WORD, address_field, raw
+from records.chain_words import ZERO_WORD, address_field, raw, word
 from records.content import delete_blobs
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import RecordPayload, SelectionPayload
-from records.models import Envelope, Grant, Record, Selection
+from records.models import Envelope, Grant, Record, Selection, SelectionRecord
 from records.services.envelopes import ListAbout, about_scope, keep_list, key_of, open_mine, seal_list
 from records.services.keyring import Keyring
 from records.services.rekeying import UNKNOWN_TERMS
@@ -107,6 +107,7 @@ def _selection(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | Non
     """A selection is of its day: the same keys again; today's, where the patient's envelope is lost."""
     held = open_mine(actor, grant.envelopes, about)
     if held is not None:
+        _list_records(actor.address, grant.scope, SelectionPayload.from_bytes(held))
         return _Fresh(held, kept=True)
     row = Selection.objects.filter(pk=grant.scope, patient=actor.address).first()
     records = Record.objects.filter(pk__in=row.records.values("record")) if row is not None else ()
@@ -116,6 +117,21 @@ def _selection(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | Non
     if row is None or not keys or len(keys) < row.records.count():
         return None
     return _Fresh(SelectionPayload(raw(row.nonce), keys, UNKNOWN_TERMS).to_bytes(), kept=False)
+
+
+def _list_records(patient: str, scope: str, payload: SelectionPayload) -> None:
+    """Which records a selection has, written down again where this portal has lost it."""
+    if word(payload.selection_id(patient)) != scope:
+        return
+    with transaction.atomic():
+        row, _ = Selection.objects.update_or_create(
+            selection=scope, defaults={"patient": patient, "nonce": word(payload.nonce)}
+        )
+        records = {word(record) for record in payload.data_keys}
+        row.records.exclude(record__in=records).delete()
+        SelectionRecord.objects.bulk_create(
+            (SelectionRecord(selection=row, record=record) for record in records), ignore_conflicts=True
+        )
 
 
 def _seal(actor: Actor, grant: LiveGrant, about: ListAbout, payload: bytes) -> bool:

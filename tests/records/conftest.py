@@ -140,3 +140,12 @@ def grant(
         request=request,
     )
     return grants.grant_access(actor=patient, proposal=proposal)
+
+
+def select_all(patient: Actor, grantee: str, via: str) -> None:
+    """Grant what there is now as a selection."""
+    expires_at = timezone.now() + timedelta(days=30)
+    proposal = grants.propose_grant(
+        actor=patient, grantee=grantee, via=via, selection=True, expires_at=expires_at
+    )
+    grants.grant_access(actor=patient, proposal=proposal)

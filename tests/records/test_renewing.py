@@ -1,7 +1,5 @@
 """Grants of a record or a selection are sealed anew when a key has moved, or an envelope is lost."""
 
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone
 
@@ -11,24 +9,25 @@ from accounts.services import affiliations, directory, invitations, vaults
 from chain.models import Act, Cursor
 from chain.reconcile import Look, reconcile
 from records.content import delete_blobs, settle_blobs
-from records.models import Blob, Envelope, Grant, Version
-from records.services import grants, requests, revocations
+from records.errors import NotFound
+from records.models import Blob, Envelope, Grant, Selection, Version
+from records.services import requests, revocations
+from records.services.keyring import selected_records
 from records.services.reconciling import checks
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD, make_doctor
-from tests.records.conftest import Clinic, grant, make_clinic, reopened, run_errands, upload
+from tests.records.conftest import (
+    Clinic,
+    grant,
+    make_clinic,
+    reopened,
+    run_errands,
+    select_all,
+    upload,
+)
 from tests.records.test_sharing import read
 
 pytestmark = pytest.mark.django_db
-
-
-def select_all(patient: Actor, grantee: str, via: str) -> None:
-    """Grant what there is now as a selection."""
-    expires_at = timezone.now() + timedelta(days=30)
-    proposal = grants.propose_grant(
-        actor=patient, grantee=grantee, via=via, selection=True, expires_at=expires_at
-    )
-    grants.grant_access(actor=patient, proposal=proposal)
 
 
 def doctor_leaves(chain: ChainNode, clinic: Clinic) -> None:
@@ -184,3 +183,31 @@ def test_a_lost_envelope_is_found_and_sealed_anew_at_the_patient_s_next_opening(
     assert differences(chain, first) == []
     assert read(reopened(clinic.doctor), record)
     assert len(findable(doctor)) == 1
+
+
+@pytest.mark.parametrize("damage", ["row", "record", "stranger"])
+def test_a_selection_that_lost_its_records_has_them_again(
+    chain: ChainNode, patient: Actor, clinic: Clinic, damage: str
+) -> None:
+    first = Cursor.objects.get().applied + 1
+    record, second = upload(patient).record, upload(patient, title="Sugar").record
+    chain.settle()
+    select_all(patient, clinic.doctor.address, clinic.via)
+    later = upload(patient, title="Later").record
+    assert differences(chain, first) == []
+    row = Selection.objects.get()
+    scope = row.selection
+    if damage == "row":
+        row.delete()
+    elif damage == "record":
+        row.records.filter(record=second).delete()
+    else:
+        row.records.create(record=later)
+    assert differences(chain, first) == ["R209 its list of records is lost"]
+    differences(chain, first, repair=True)
+    assert run_errands(patient) == 1
+    assert differences(chain, first) == []
+    assert set(selected_records(scope)) == {record, second}
+    assert read(reopened(clinic.doctor), second)
+    with pytest.raises(NotFound):
+        read(reopened(clinic.doctor), later)

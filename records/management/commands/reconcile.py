@@ -83,6 +83,8 @@ class Command(BaseCommand):
         found = [result for result in results if result.findings]
         for result in found:
             self.stdout.write(f"{result.check.id}: {_count(result)} ({result.check.title})")
+            if result.left and result.check.remedy:
+                self.stdout.write(f"      {result.check.remedy}")
         if not found:
             self.stdout.write(f"{len(results)} checks: no difference.")
 
@@ -143,6 +145,7 @@ def _document(block: int, results: list[Result]) -> dict[str, Any]:
             {
                 "id": result.check.id,
                 "title": result.check.title,
+                "remedy": result.check.remedy,
                 "left": result.left,
                 "findings": [
                     {

@@ -20,7 +20,7 @@ from records.services.reconciling import CHECKS
 from records.storage import Cid
 from tests.chain_node import ChainNode
 from tests.people import make_patient
-from tests.records.conftest import Clinic, grant, make_clinic, run_errands, upload
+from tests.records.conftest import Clinic, grant, make_clinic, run_errands, select_all, upload
 
 ELSEWHERE = "0x" + "1" * 40
 OTHER = "0x" + "22" * 32
@@ -97,7 +97,7 @@ def models() -> list[type[Model]]:
 
 
 def tell_story(chain: ChainNode) -> Story:
-    """Two records, a letter filed from the inbox; grants of folder, record and selection; one revoked."""
+    """Two records, a letter filed from the inbox; grants of folder, record and selection, and one revoked."""
     first = Cursor.objects.get().applied + 1
     clinic, other, patient = (
         make_clinic(chain),
@@ -124,6 +124,7 @@ def tell_story(chain: ChainNode) -> Story:
     grant(patient, other.doctor.address, other.via)
     chain.settle()
     revocations.revoke_access(actor=patient, grantee=other.doctor.address, via=other.via, scope=f"0x{1:064x}")
+    select_all(patient, other.doctor.address, other.via)
     chain.settle()
     for actor in (patient, clinic.manager, other.manager):
         run_errands(actor)

@@ -13,6 +13,8 @@ from records.models import Blob, Grant, Version
 from records.services.reconciling import CHECKS, checks
 from tests.records.reconcile.story import Story, content_of, file_of, version_of
 
+GRANTS = next(check for check in CHECKS if check.id == "R307")
+
 
 class Terminal(io.StringIO):
     """A stream that says it is one."""
@@ -49,6 +51,13 @@ def test_a_difference_is_listed_and_counted_and_ends_with_1(story: Story) -> Non
         f"R101 content {cid}: is not in the store (version 1 of {story.record})",
         "R101: 1 found (contents are missing, not pinned or damaged)",
     ]
+
+
+def test_what_no_repair_mends_has_a_remedy(story: Story) -> None:
+    Grant.objects.filter(ended="").update(permissions=3)
+    said = run(story, "R307", code=1).splitlines()
+    assert said[-2:] == [f"R307: 3 found ({GRANTS.title})", f"      {GRANTS.remedy}"]
+    assert "manage.py resync" in GRANTS.remedy
 
 
 def test_what_is_repaired_is_said_and_ends_with_0(story: Story) -> None:
