@@ -108,7 +108,11 @@ CACHES = {
     "default": env.cache("CACHE_URL", default="dbcache://medrec_cache"),
 }
 # A Redis that hangs must not hang a page: redis-py waits for ever unless it is told.
-REDIS_PATIENCE: dict[str, object] = {"socket_timeout": 5, "socket_connect_timeout": 5, "socket_keepalive": True}
+REDIS_PATIENCE: dict[str, object] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+}
 if CACHES["default"]["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
     CACHES["default"]["OPTIONS"] = REDIS_PATIENCE | CACHES["default"].get("OPTIONS", {})
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
+from tests.chain.operators import signed_in
 from tests.chain_node import ChainNode
 
 
@@ -21,3 +23,10 @@ def held_blocks(chain: ChainNode) -> Iterator[ChainNode]:
     yield chain
     chain.mine()
     chain.rpc("evm_setAutomine", True)
+
+
+@pytest.fixture
+def root(chain: ChainNode) -> Client:
+    """A browser of a superuser."""
+    del chain
+    return signed_in(root=True)
