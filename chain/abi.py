@@ -45,11 +45,6 @@ class ActType:
     type_hash: bytes
     selector: bytes
 
-    @property
-    def tuple_type(self) -> str:
-        """The struct as an ABI tuple type."""
-        return f"({','.join(kind for _, kind in self.members)})"
-
 
 @dataclass(frozen=True)
 class EventType:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from eth_abi.abi import encode
 from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 
 from chain import slots
-from chain.abi import act_types, raw_value
+from chain.abi import act_types
 from chain.deployment import Domain, domain
+from chain.encoding import encode_act, encode_word
 from chain.errors import ActError
 from chain.signer import sign_digest
 from chain.slots import (
@@ -103,15 +103,17 @@ class PreparedAct:
         kind = act_types()[self.kind]
         words = [kind.type_hash]
         for name, solidity in kind.members:
-            value = raw_value(solidity, self.fields[name])
-            words.append(keccak(value) if solidity == "bytes" else encode([solidity], [value]))
+            value = self.fields[name]
+            if solidity == "bytes":
+                words.append(keccak(bytes.fromhex(value[2:])))
+            else:
+                words.append(encode_word(solidity, value))
         return "0x" + keccak(b"\x19\x01" + domain.separator + keccak(b"".join(words))).hex()
 
     def calldata(self, signature: bytes) -> bytes:
         """The call that carries the act to the contract."""
         kind = act_types()[self.kind]
-        values = tuple(raw_value(solidity, self.fields[name]) for name, solidity in kind.members)
-        return kind.selector + encode([kind.tuple_type, "bytes"], [values, signature])
+        return kind.selector + encode_act(kind.members, self.fields, signature)
 
 
 @dataclass(frozen=True)
