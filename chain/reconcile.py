@@ -4,7 +4,9 @@ Indexer and relayer go on meanwhile. So a check reads a row and then asks the ch
 handlers have had, and what differs is looked at a second time: only what differs both times is a finding.
 """
 
+import logging
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +19,8 @@ from chain.abi import decode_result, encode_call
 from chain.deployment import deployment
 from chain.errors import ChainUnavailable
 from chain.models import Cursor
+
+log = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Model)
 T = TypeVar("T")
@@ -73,11 +77,12 @@ class Check:
 
 @dataclass
 class Result:
-    """What a check found, with what the repairs of these findings said, and how many of them are left."""
+    """What a check found; by subject, what repairs said, and what those raised that failed."""
 
     check: Check
     findings: list[Finding] = field(default_factory=list)
     repaired: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -101,14 +106,26 @@ def _run(check: Check, look: Look, *, repair: bool) -> Result:
     time.sleep(look.patience)
     again = {finding.subject: finding for finding in check.find(look)}
     result = Result(check, [finding for subject, finding in again.items() if subject in first])
-    done = {}
-    for finding in result.findings if repair else []:
-        if finding.repair is not None and (said := finding.repair()):
-            done[finding.subject] = said
-    if done:
+    if repair and (done := _repair(result)):
         left = {finding.subject for finding in check.find(look) if not finding.note}
         result.repaired = {subject: said for subject, said in done.items() if subject not in left}
     return result
+
+
+def _repair(result: Result) -> dict[str, str]:
+    """Try every repair; what each one said. One that fails does not hold up the others."""
+    done: dict[str, str] = {}
+    for finding in result.findings:
+        try:
+            said = finding.repair() if finding.repair is not None else ""
+        except Exception as problem:  # of chain, store or database; its text may name a person
+            where = "".join(traceback.format_tb(problem.__traceback__))
+            log.error("repair of %s failed: %s\n%s", finding.subject, type(problem).__name__, where)
+            result.failed[finding.subject] = type(problem).__name__
+            continue
+        if said:
+            done[finding.subject] = said
+    return done
 
 
 def applied_block() -> int:

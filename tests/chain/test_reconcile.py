@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from chain import reconcile_acts, reconcile_archive, reconcile_state
+from chain.errors import ChainUnavailable
 from chain.models import Act, ActState, Cursor, Event, Sender, SignerState, Transaction
 from chain.models.sending import TransactionState
 from chain.reconcile import Check, Finding, Look, Result, reconcile
@@ -231,6 +232,26 @@ def test_what_differs_once_was_a_race_and_is_no_finding() -> None:
 
     (done,) = reconcile([Check("X1", "a race", find)], Look(first=0))
     assert [finding.subject for finding in done.findings] == ["stays"]
+    assert done.left == 1
+
+
+def test_a_repair_that_fails_does_not_hold_up_the_others() -> None:
+    left = {"first", "second"}
+
+    def fail() -> str:
+        raise ChainUnavailable("no answer")
+
+    def mend() -> str:
+        left.discard("second")
+        return "mended"
+
+    def find(look: Look) -> Iterator[Finding]:
+        del look
+        yield from (Finding(one, "it differs", fail if one == "first" else mend) for one in sorted(left))
+
+    (done,) = reconcile([Check("X1", "two repairs", find)], Look(first=0), repair=True)
+    assert done.failed == {"first": "ChainUnavailable"}
+    assert done.repaired == {"second": "mended"}
     assert done.left == 1
 
 

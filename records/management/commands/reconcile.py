@@ -48,38 +48,40 @@ class Command(BaseCommand):
         """Run the checks and print what they found."""
         del args
         progress = _Progress(sys.stderr)
-        results = []
+        results: list[Result] = []
         try:
             wanted = checks(options["only"])
-            first = options["from_block"]
+        except ValueError as problem:
+            raise CommandError(str(problem), returncode=2) from problem
+        try:
+            block, first = applied_block(), options["from_block"]
             look = Look(
                 deployment().block if first is None else first,
                 options["deep"],
                 options["patience"],
                 progress.tick,
             )
-            block = applied_block()
             for check in wanted:
                 progress.begin(f"{check.id} {check.title}")
-                (result,) = reconcile([check], look, repair=options["repair"])
+                results += reconcile([check], look, repair=options["repair"])
                 progress.end()
-                results.append(result)
-        except ValueError as problem:
-            raise CommandError(str(problem), returncode=2) from problem
         except (ChainError, StorageError) as problem:
-            progress.end()
+            self._print_findings(results)  # above all what was repaired
             raise CommandError(f"This cannot be compared now: {problem}", returncode=2) from problem
         if options["json"]:
             self.stdout.write(json.dumps(_document(block, results), indent=2))
         else:
-            self._print(results)
+            self._print_findings(results)
+            self._print_counts(results)
         if any(result.left for result in results):
             sys.exit(1)
 
-    def _print(self, results: list[Result]) -> None:
+    def _print_findings(self, results: list[Result]) -> None:
         for result in results:
             for finding in result.findings:
                 self.stdout.write(f"{result.check.id} {finding.subject}: {_words(finding, result)}")
+
+    def _print_counts(self, results: list[Result]) -> None:
         found = [result for result in results if result.findings]
         for result in found:
             self.stdout.write(f"{result.check.id}: {_count(result)} ({result.check.title})")
@@ -122,6 +124,8 @@ class _Progress:
 def _words(finding: Finding, result: Result) -> str:
     if said := result.repaired.get(finding.subject):
         return f"{finding.what}: {said}"
+    if problem := result.failed.get(finding.subject):
+        return f"{finding.what} (the repair failed: {problem})"
     if finding.note:
         return f"{finding.what} (only a note)"
     return f"{finding.what} (can be repaired)" if finding.repair else finding.what
@@ -154,6 +158,7 @@ def _document(block: int, results: list[Result]) -> dict[str, Any]:
                         "note": finding.note,
                         "repairable": finding.repair is not None,
                         "repaired": result.repaired.get(finding.subject),
+                        "failed": result.failed.get(finding.subject),
                     }
                     for finding in result.findings
                 ],

@@ -83,6 +83,7 @@ def test_json(story: Story) -> None:
         "note": False,
         "repairable": False,
         "repaired": None,
+        "failed": None,
     }
 
 
