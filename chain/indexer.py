@@ -16,7 +16,7 @@ from django.utils import timezone
 from chain import client
 from chain.archive import events_of, link_acts, store_range
 from chain.deployment import deployment
-from chain.errors import ChainError, ChainUnavailable, NodeBehind, NotDeployed
+from chain.errors import ChainError, ChainUnavailable, LogsMissing, NodeBehind, NotDeployed, Reorganised
 from chain.handlers import announce_events, runs_of
 from chain.models import Block, Cursor, Event
 from chain.models.bulk import batches
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _TRIES = 5
 _STATUS_EVERY = timedelta(seconds=5)
+_PASSING = timedelta(seconds=9)
 BEHIND_FOR = timedelta(seconds=12)  # a node behind for longer has gone back in time
 _KEEP_EMPTY = 512  # empty blocks kept below the applied one, to find an ancestor by
 
@@ -54,10 +55,17 @@ def run_indexer() -> None:
     except ChainError as problem:
         if isinstance(problem, NodeBehind):
             Cursor.objects.filter(pk=cursor.pk, behind_since=None).update(behind_since=timezone.now())
-        _note(cursor, None, str(problem))
+        if not _passes(cursor, problem):
+            _note(cursor, None, str(problem))
     except Exception as problem:
         _note(cursor, None, f"An event could not be applied ({type(problem).__name__}); the log says more.")
         raise
+
+
+def _passes(cursor: Cursor, problem: ChainError) -> bool:
+    """Whether a problem comes and goes where several nodes answer in turn: said only when it stays."""
+    passing = isinstance(problem, LogsMissing | NodeBehind | Reorganised)
+    return passing and cursor.checked_at is not None and timezone.now() - cursor.checked_at < _PASSING
 
 
 def reindex_from(block: int) -> None:

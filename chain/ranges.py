@@ -18,7 +18,7 @@ from eth_utils.crypto import keccak
 from chain import client
 from chain.abi import event_types
 from chain.deployment import deployment
-from chain.errors import ChainUnavailable, LogsMissing, Reorganised, RpcRefused
+from chain.errors import ChainUnavailable, LogsMissing, NodeBehind, Reorganised, RpcRefused
 
 _NEAR = 64  # blocks below the head whose every header is read
 _QUICK = 1.0  # seconds: a range answered faster than this may grow
@@ -92,7 +92,7 @@ def read_range(first: int, last: int, head: client.Head) -> BlockRange:
 def _header(number: int, head: client.Head) -> client.Head:
     found = head if number == head.number else client.block(number)
     if found is None:
-        raise ChainUnavailable("The node has fewer blocks than it said.")
+        raise NodeBehind("The chain's node is behind what it said itself.")
     return found
 
 

@@ -44,7 +44,9 @@ def _is_on_chain(block: Block, head: client.Head) -> bool:
     if block.number >= head.number:
         return block.number == head.number and block.hash == head.hash
     found = client.block(block.number)
-    return found is not None and found.hash == block.hash
+    if found is None:  # another node behind the same address, perhaps: it proves nothing
+        raise NodeBehind("The chain's node is behind what it said itself.")
+    return found.hash == block.hash
 
 
 def rewind(ancestor: int) -> None:

@@ -180,6 +180,9 @@ def test_a_node_behind_is_waited_for_and_then_believed(
     monkeypatch.setattr(client, "head", lambda: before)
     monkeypatch.setattr(client, "block", lambda n: real(n) if n <= before.number else None)
     chain.sync()
+    assert chain_status().paused_reason == ""
+    Cursor.objects.update(checked_at=timezone.now() - indexer._PASSING)
+    chain.sync()
     assert "behind" in chain_status().paused_reason
     assert Event.objects.applied().count() == 1
     Cursor.objects.update(behind_since=timezone.now() - indexer.BEHIND_FOR - timedelta(seconds=1))

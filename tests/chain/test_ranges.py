@@ -1,5 +1,6 @@
 """Truth: a node that lags, answers from another fork or keeps logs back moves nothing past what is true."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -49,6 +50,7 @@ def test_a_block_whose_logs_are_kept_back_is_not_passed(
         lagging.setattr(client, "request", without)
         lagging.setattr(client, "logs", lambda *_: [])
         for _ in range(3):
+            Cursor.objects.update(checked_at=None)
             chain.sync()
         assert cursor().seen == cursor().applied == held - 1
         assert f"block {held}" in chain_status().paused_reason
@@ -233,6 +235,44 @@ def test_a_node_that_says_it_is_syncing_is_waited_for(
         assert Event.objects.applied().count() == 1
     chain.sync()
     assert not Event.objects.exists()
+
+
+def test_nodes_that_answer_in_turn_lose_nothing_and_make_no_noise(
+    chain: ChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a load balancer: of two nodes one is some blocks late; every call goes to the next of them."""
+    late, calls = 3, itertools.count()
+    block, logs = client.block, client.logs
+
+    def known() -> int:
+        number: int = int(chain.rpc("eth_blockNumber"), 16)
+        return number - (late if next(calls) % 2 else 0)
+
+    def some_head() -> client.Head:
+        found = block(known())
+        assert found is not None
+        return found
+
+    def some_logs(first: int, last: int) -> list[client.RawLog]:
+        return [raw for raw in logs(first, last) if raw.block_number <= known()]
+
+    acts = []
+    chain.mine()
+    chain.sync()
+    for _ in range(6):
+        acts.append(name_folder(fresh_person()))
+        chain.relay()
+        chain.mine()
+        with monkeypatch.context() as balanced:
+            balanced.setattr(client, "head", some_head)
+            balanced.setattr(client, "block", lambda number: block(number) if number <= known() else None)
+            balanced.setattr(client, "logs", some_logs)
+            for _ in range(4):
+                chain.sync()
+                assert chain_status().paused_reason == ""
+    chain.sync()
+    assert Event.objects.applied().count() == len(acts)
+    assert Act.objects.confirmed().count() == len(acts)
 
 
 def test_a_missing_log_is_what_it_says(chain: ChainNode, monkeypatch: pytest.MonkeyPatch) -> None:
