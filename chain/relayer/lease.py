@@ -1,6 +1,7 @@
 """One process at a time at a relayer key's nonces: a lease on its row, by conditional updates."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,18 +19,26 @@ class LeaseLost(ChainError):
     """The lease ran out and somebody else has it: what was about to be saved must not be."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lease:
     """A held lease. `renew` inside a transaction makes that transaction depend on it."""
 
     sender: Sender
     token: str
+    renewed: float  # by the monotonic clock
 
     def renew(self) -> None:
         """Hold it for another term; LeaseLost if it is no longer ours."""
+        now = time.monotonic()
         held = Sender.objects.filter(pk=self.sender.pk, lease=self.token)
         if held.update(leased_until=timezone.now() + _TERM) != 1:
             raise LeaseLost("Another process sends with this key.")
+        self.renewed = now
+
+    def keep(self) -> None:
+        """Renew it where a good part of its term is over: before something that may take long."""
+        if time.monotonic() - self.renewed > _TERM.total_seconds() / 4:
+            self.renew()
 
 
 @contextmanager
@@ -41,6 +50,6 @@ def hold(sender: Sender) -> Iterator[Lease | None]:
         yield None
         return
     try:
-        yield Lease(sender, token)
+        yield Lease(sender, token, time.monotonic())
     finally:
         Sender.objects.filter(pk=sender.pk, lease=token).update(lease="", leased_until=timezone.now())

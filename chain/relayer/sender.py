@@ -158,7 +158,7 @@ def _send_next(run: _Run) -> bool:
     batch, full = next_batch(run.lanes, room - ACT_GAS)
     if not batch.acts:
         return False
-    run.lease.renew()
+    run.lease.keep()
     if not full and (missing := _wait_left(batch)) > 0:
         time.sleep(missing)
         return True
