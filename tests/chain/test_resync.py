@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from chain import client, resync
 from chain.abi import ACT_OF_EVENT
 from chain.errors import ChainUnavailable
-from chain.handlers import _news_handlers, on_news
+from chain.handlers import _news_handlers, announce_events, on_news, runs_of
 from chain.models import Act, ActState, Block, Cursor, Event
 from records.models import Grant, Version
 from tests.chain.every_act import Cast, tables, tell
@@ -175,3 +175,11 @@ def test_what_follows_from_an_event_follows_only_if_it_is_new(chain: ChainNode) 
         assert heard == [fresh.digest]
     finally:
         _news_handlers["FolderNamed"].pop()
+
+
+@pytest.mark.usefixtures("told")
+def test_every_event_told_twice_leaves_the_same_tables() -> None:
+    before = tables()
+    for run_of_one_name in runs_of(Event.objects.in_order()):
+        announce_events(run_of_one_name)
+    assert tables() == before
