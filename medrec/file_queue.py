@@ -33,7 +33,7 @@ class Channel(filesystem.Channel):
 
     def _queue_bind(self, exchange: str, *names: Any) -> None:
         """Bind a queue to an exchange; the exchange's file is there and whole before anybody reads it."""
-        file = self._exchange_file(exchange)
+        file: Path = self._exchange_file(exchange)  # type: ignore[no-untyped-call]
         if not file.exists():
             file.parent.mkdir(exist_ok=True)
             draft = file.with_name(f"{file.name}.{uuid.uuid4()}.draft")
