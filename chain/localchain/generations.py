@@ -40,13 +40,17 @@ class Generations:
             draft.unlink()
 
     def save(self, generation: Generation) -> None:
-        """Keep it, and the newest before it up to KEPT in all. OSError when the disk does not take it."""
+        """Keep it and the newest before it, KEPT in all; OSError when the disk does not take it.
+
+        Those of later blocks stay: another version of the node made them, and this one is on its way there.
+        """
         written = asdict(generation.place) | {"node": generation.node}
         written["digest"] = _digest(written, generation.state)
         write_whole(
             self._file(generation.place.number), json.dumps(written).encode() + b"\n", generation.state
         )
-        for number in self._numbers()[KEPT:]:
+        before = [number for number in self._numbers() if number <= generation.place.number]
+        for number in before[KEPT:]:
             self.discard(number)
 
     def newest_first(self, *, node: str, up_to: int) -> Iterator[Generation]:

@@ -4,6 +4,7 @@ import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -242,13 +243,23 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def test_the_newest_few_are_kept(tmp_path: Path) -> None:
     states = Generations(tmp_path)
-    for number in (5, 90, 100, 7):
+    for number in (5, 7, 90, 100):
         states.save(generation(number))
     assert [each.place.number for each in states.newest_first(node="node/1", up_to=99)] == [90, 7]
     assert len(list(tmp_path.iterdir())) == KEPT
     assert next(states.newest_first(node="node/1", up_to=100)) == generation(100)
+
+
+def test_another_version_of_the_node_has_its_own_and_takes_none(tmp_path: Path) -> None:
+    states = Generations(tmp_path)
+    for number in (70, 80, 90):
+        states.save(generation(number))
     assert list(states.newest_first(node="node/2", up_to=100)) == []
-    assert len(list(tmp_path.iterdir())) == KEPT
+    for number in (10, 20, 30, 40):
+        states.save(replace(generation(number), node="node/2"))
+    found = [each.place.number for each in states.newest_first(node="node/2", up_to=100)]
+    assert found == [40, 30, 20]
+    assert len(list(states.newest_first(node="node/1", up_to=100))) == 3
 
 
 def test_what_lies_after_the_journal_makes_no_room_scarce(tmp_path: Path) -> None:
