@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,13 @@ def _ask_node(address: str) -> Deployment:
 def domain() -> Domain:
     """The domain of signatures in force."""
     deployed = deployment()
-    return Domain(deployed.chain_id, deployed.address)
+    return _domain(deployed.chain_id, deployed.address)
+
+
+@lru_cache(maxsize=8)
+def _domain(chain_id: int, contract: str) -> Domain:
+    """One object for each, so that its separator is hashed once."""
+    return Domain(chain_id, contract)
 
 
 def origin() -> tuple[int, str]:

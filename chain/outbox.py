@@ -85,13 +85,15 @@ def check_number(slot: str, number: int) -> None:
 
 def _needs(act: PreparedAct) -> list[Act]:
     """The waiting acts that go first, oldest first."""
-    wanted = Q()
-    for slot, at_most in act.builds_on:
-        wanted |= Q(slot=slot) if at_most is None else Q(slot=slot, number__lte=at_most)
-    wanted |= _spoilt_by(act)
-    if not wanted:
-        return []
-    return list(Act.objects.waiting().filter(wanted))
+    limits = act.builds_on
+    wanted = Q(slot__in={slot for slot, _ in limits}) | _spoilt_by(act)
+    return [one for one in Act.objects.waiting().filter(wanted) if _goes_first(one, limits)]
+
+
+def _goes_first(act: Act, limits: list[tuple[str, int | None]]) -> bool:
+    """Whether a waiting act is within the limits of its slot, if it has any."""
+    most = [at_most for slot, at_most in limits if slot == act.slot]
+    return not most or any(at_most is None or act.number <= at_most for at_most in most)
 
 
 def _spoilt_by(act: PreparedAct) -> Q:
