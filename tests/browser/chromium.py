@@ -24,8 +24,8 @@ HOW = "apt-get install chromium"
 def chromium() -> Iterator[Browser]:
     """One browser for the session; each test opens windows of its own, which share nothing."""
     found = shutil.which("chromium")
-    # Playwright marks its event loop as running in this thread, between its calls, too; Django would then refuse
-    # the database to every test that follows.
+    # Playwright marks its event loop as running in this thread, between its calls, too; Django would then
+    # refuse the database to every test that follows.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     binary = require_tool("Chromium", Path(found) if found else None, HOW)
     with sync_playwright() as playwright:
