@@ -110,7 +110,9 @@ def test_a_stuck_cancel_is_replaced_by_a_cancel(held_blocks: ChainNode, settings
     held_blocks.relay()
     raised = Attempt.objects.get(state=AttemptState.IN_PROGRESS)
     assert raised.pk != cancel.pk
-    assert raised.cancels
+    sent = held_blocks.rpc("eth_getTransactionByHash", raised.hash)
+    assert (raised.cancels, sent["input"]) == (True, "0x")
+    assert sent["to"] == sent["from"]
 
 
 def test_a_mined_transaction_cannot_be_bumped_or_cancelled(held_blocks: ChainNode) -> None:

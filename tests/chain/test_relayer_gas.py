@@ -1,5 +1,6 @@
 """Gas: what a batch is sent with, transactions that run out of it, and signers that burn it."""
 
+import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,9 @@ from chain.models import Act, ActState, Attempt, Transaction
 from chain.outbox import submit_act
 from chain.relayer import batches, sender
 from chain.relayer.batches import Batch
+from chain.relayer.fees import fee_ceiling, market_fees
+from chain.signer import address_of_key
+from chain.status import chain_status
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
 
@@ -106,9 +110,18 @@ def test_a_transaction_that_ran_out_of_gas_gives_its_acts_back(
     for act in acts:
         act.refresh_from_db()
         assert (act.state, act.transaction, act.tries) == (ActState.WAITING, None, 1)
+    estimates: list[int] = []
+    real = client.estimate_gas
+
+    def noted(to: str, data: bytes, sender: str) -> int:
+        estimates.append(real(to, data, sender))
+        return estimates[-1]
+
+    monkeypatch.setattr(client, "estimate_gas", noted)
     chain.settle()
     assert {state_of(act) for act in acts} == {ActState.CONFIRMED}
     assert Transaction.objects.count() == 2
+    assert len(estimates) == 1  # what such acts usually take is not relied on a second time
 
 
 def test_a_greedy_signer_holds_nobody_up(chain: ChainNode) -> None:
@@ -136,6 +149,22 @@ def test_a_batch_s_bound_counts_its_calldata(chain: ChainNode) -> None:
     execution = len(acts) * batches.GAS_BOUND["NewRecord"]
     exact = 21_000 + batches.ACT_GAS + execution + calldata
     assert exact <= batch.gas_bound <= exact + 1_000 + 500 * len(acts)
+
+
+def test_money_that_is_offered_is_not_offered_twice(held_blocks: ChainNode, settings: Settings) -> None:
+    key = secrets.token_bytes(32)
+    settings.CHAIN_RELAYER_KEYS = ["0x" + key.hex()]
+    price = market_fees(client.head().base_fee, client.priority_fee(), fee_ceiling()).max_fee
+    enough_for_one = (2 * batches.ACT_GAS + batches.BASE_GAS) * price * 3 // 2
+    held_blocks.rpc("anvil_setBalance", address_of_key(key), hex(enough_for_one))
+    acts = [held_blocks.new_record(fresh_person())]
+    held_blocks.relay()
+    acts.append(held_blocks.new_record(fresh_person()))
+    held_blocks.relay()
+    assert Transaction.objects.count() == 1
+    assert chain_status().paused_reason == ""  # what is left of the first one's money may suffice
+    held_blocks.settle()
+    assert [state_of(act) for act in acts] == [ActState.CONFIRMED] * 2
 
 
 def test_the_relayer_s_balance_stands_on_its_row(chain: ChainNode) -> None:
