@@ -14,12 +14,12 @@ CONFIG = "chain/contracts/foundry.toml"
 CONTRACTS = ROOT / "chain" / "contracts"
 
 
-def forge_command() -> list[str]:
-    """How forge's tests are run, in ROOT and with FOUNDRY_CONFIG set.
+def forge_command(name: str) -> list[str]:
+    """How a command of forge is run, in ROOT and with FOUNDRY_CONFIG set.
 
     With --config-path instead, forge finds no contracts and is content.
     """
-    return [str(foundry_binary("forge")), "test"]
+    return [str(foundry_binary("forge")), name]
 
 
 def is_built() -> bool:
@@ -38,9 +38,8 @@ def main() -> int:
         print("artifact.json is not what its sources give: run chain/contracts/build.py", file=sys.stderr)
         return 1
     environment = os.environ | {"FOUNDRY_CONFIG": CONFIG}
-    return subprocess.run(
-        [*forge_command(), *sys.argv[1:]], cwd=ROOT, env=environment, check=False
-    ).returncode
+    command = [*forge_command("test"), *sys.argv[1:]]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def compile_contract() -> dict[str, Any]:
         "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
         "deployedBytecode": "0x" + deployed["object"],
         "immutableReferences": deployed["immutableReferences"],
-        "compiler": run_solc("--version").split("Version: ")[1].strip(),
+        "compiler": run_solc("--build").split("Version: ")[1].strip(),
         "settings": SETTINGS,
         "sources": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sources.items()},
     }

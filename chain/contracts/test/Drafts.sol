@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import "../src/ActTypes.sol" as Types;
 import {IMedRec} from "../src/IMedRec.sol";
-import {Clinic} from "./Clinic.sol";
+import {Cast} from "./Cast.sol";
 
 /// @notice An act before it is signed: its function, and its members encoded.
 struct Draft {
@@ -13,114 +13,9 @@ struct Draft {
     bytes32 structHash;
 }
 
-/// @notice Acts at random by two patients, two doctors, two institutions and a stranger: plausible ones, often enough
-/// in the state as it is to be accepted, often enough not.
-abstract contract Drafts is Clinic {
-    bytes32 internal constant SELECTION = keccak256("selection");
+/// @notice Acts at random: plausible ones, often enough in the state as it is to be accepted, often enough not.
+abstract contract Drafts is Cast {
     uint256 internal constant KINDS = 18;
-    uint256 internal constant RECENT = 4; // records and requests that are spoken of
-    bytes32 internal constant LOG = keccak256("log");
-
-    address internal immutable neighbour = vm.addr(0xB0B);
-    address internal immutable locum = vm.addr(0x10C);
-    address internal immutable practice = vm.addr(0x9AC);
-
-    uint256 private _random;
-    mapping(address account => uint256) internal _keys; // of the signer in force
-    address[7] internal _everybody;
-    bytes32[] internal _records;
-    bytes32[] internal _requests;
-
-    function _fill() internal {
-        _everybody = [patient, neighbour, doctor, locum, hospital, practice, stranger];
-        uint256[7] memory keys =
-            [PATIENT_KEY, uint256(0xB0B), DOCTOR_KEY, uint256(0x10C), HOSPITAL_KEY, uint256(0x9AC), STRANGER_KEY];
-        for (uint256 i = 0; i < keys.length; ++i) {
-            _keys[_everybody[i]] = keys[i];
-        }
-        (_keys[admission], _keys[anchorer]) = (ADMISSION_KEY, ANCHOR_KEY);
-    }
-
-    // ------------------------------------------------------------------------------------------------------- dice
-
-    function _seed(uint256 seed) internal {
-        _random = seed;
-    }
-
-    /// @dev A number below `sides`.
-    function _roll(uint256 sides) internal returns (uint256) {
-        _random = uint256(keccak256(abi.encode(_random)));
-        return _random % sides;
-    }
-
-    function _oneIn(uint256 sides) internal returns (bool) {
-        return _roll(sides) == 0;
-    }
-
-    /// @dev Mostly the next number; sometimes the last again, the furthest allowed, or one too far.
-    function _after(uint64 last) internal returns (uint64) {
-        uint256 side = _roll(10);
-        if (side < 7) return last + 1;
-        return side == 7 ? last : last + 1017 + uint64(side);
-    }
-
-    function _somePatient() internal returns (address) {
-        return _oneIn(3) ? neighbour : patient;
-    }
-
-    function _someDoctor() internal returns (address) {
-        return _oneIn(3) ? locum : doctor;
-    }
-
-    function _someInstitution() internal returns (address) {
-        return _oneIn(3) ? practice : hospital;
-    }
-
-    /// @dev To whom access is given, and through whom.
-    function _someGrantee() internal returns (address grantee, address via) {
-        uint256 side = _roll(6);
-        if (side == 0) return (stranger, address(0));
-        via = _someInstitution();
-        return (side < 3 ? via : _someDoctor(), via);
-    }
-
-    function _someScope() internal returns (bytes32) {
-        uint256 side = _roll(8);
-        if (side == 0) return SELECTION;
-        if (side < 3 && _records.length != 0) return _someRecord();
-        return bytes32(uint256(side < 7 ? 1 : 2));
-    }
-
-    /// @dev Two folders, a selection, and the records that acts speak of now.
-    function _scopes() internal view returns (bytes32[] memory found) {
-        uint256 total = _records.length;
-        uint256 recent = total < RECENT ? total : RECENT;
-        found = new bytes32[](3 + recent);
-        (found[0], found[1], found[2]) = (bytes32(uint256(1)), bytes32(uint256(2)), SELECTION);
-        for (uint256 i = 0; i < recent; ++i) {
-            found[3 + i] = _records[total - 1 - i];
-        }
-    }
-
-    function _recent(bytes32[] storage ids) private returns (bytes32) {
-        uint256 total = ids.length;
-        return total == 0 ? bytes32(0) : ids[total - 1 - _roll(total < RECENT ? total : RECENT)];
-    }
-
-    function _someRecord() internal returns (bytes32) {
-        return _recent(_records);
-    }
-
-    function _known(address owner) private view returns (address) {
-        return owner == address(0) ? patient : owner;
-    }
-
-    function _epochOf(address owner, uint16 folder) internal returns (uint32 epoch) {
-        (epoch,) = medrec.folderOf(owner, folder);
-        if (_oneIn(12)) ++epoch;
-    }
-
-    // ------------------------------------------------------------------------------------------------------ drafts
 
     function _draft(uint256 kind) internal returns (Draft memory) {
         if (kind == 0) return _draftGrant();
@@ -241,14 +136,13 @@ abstract contract Drafts is Clinic {
         if (kind == 9) {
             (, uint64 last) = medrec.institutionOf(institution);
             IMedRec.AdmitInstitution memory act =
-                IMedRec.AdmitInstitution(admission, institution, !_oneIn(4), _after(last));
+                IMedRec.AdmitInstitution(admission, institution, !_oneIn(3), _after(last));
             return _plain(medrec.admitInstitution.selector, Types.ADMIT_INSTITUTION, admission, abi.encode(act));
         }
         address who = _someDoctor();
         (, uint64 serial) = medrec.affiliationOf(institution, who);
         if (kind == 10) {
-            IMedRec.AffiliateDoctor memory act =
-                IMedRec.AffiliateDoctor(institution, who, !_oneIn(4), _after(serial));
+            IMedRec.AffiliateDoctor memory act = IMedRec.AffiliateDoctor(institution, who, !_oneIn(4), _after(serial));
             return _plain(medrec.affiliateDoctor.selector, Types.AFFILIATE_DOCTOR, institution, abi.encode(act));
         }
         IMedRec.LeaveInstitution memory leaving = IMedRec.LeaveInstitution(who, institution, _after(serial));
@@ -266,18 +160,20 @@ abstract contract Drafts is Clinic {
         bytes32 request = _recent(_requests);
         (address asked,) = medrec.requestOf(request);
         if (kind == 13) {
-            IMedRec.DenyAccess memory act = IMedRec.DenyAccess(_oneIn(4) ? neighbour : _known(asked), request, SELECTION);
+            IMedRec.DenyAccess memory act =
+                IMedRec.DenyAccess(_oneIn(4) ? neighbour : _known(asked), request, SELECTION);
             return _plain(medrec.denyAccess.selector, Types.DENY_ACCESS, act.author, abi.encode(act));
         }
-        nonce = bytes32(uint256(39));
-        while (nonce != 0 && _idOf(author, nonce) != request) nonce = bytes32(uint256(nonce) - 1);
+        if (!_oneIn(4)) (author, nonce) = (_askers[request], _nonces[request]);
+        if (author == address(0)) author = doctor;
         IMedRec.WithdrawRequest memory back = IMedRec.WithdrawRequest(author, asked, request, nonce);
         return _plain(medrec.withdrawRequest.selector, Types.WITHDRAW_REQUEST, author, abi.encode(back));
     }
 
     function _draftKeyOrAnchor(uint256 kind) private returns (Draft memory) {
         if (kind == 15) {
-            uint64 size = medrec.logOf(anchorer, LOG) + uint64(_roll(3));
+            uint64 size = medrec.logOf(anchorer, LOG) + uint64(_roll(6));
+            if (size != 0) --size;
             IMedRec.AnchorLog memory anchor = IMedRec.AnchorLog(anchorer, LOG, size, SELECTION);
             return _plain(medrec.anchorLog.selector, Types.ANCHOR_LOG, anchorer, abi.encode(anchor));
         }
@@ -290,7 +186,7 @@ abstract contract Drafts is Clinic {
         }
         (, uint32 generation) = medrec.signerOf(author);
         IMedRec.ReplaceKeys memory next;
-        (next.author, next.generation, next.key) = (author, generation + uint32(_roll(3)), new bytes(1217));
+        (next.author, next.generation, next.key) = (author, generation + (_oneIn(5) ? 2 : 1), new bytes(1217));
         next.signer = vm.addr(_successorKey(author, next.generation));
         bytes32 digest = keccak256(next.key);
         bytes32 structHash =

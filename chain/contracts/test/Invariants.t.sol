@@ -12,13 +12,18 @@ contract InvariantsTest is Drafts {
         bytes4[] selectors;
     }
 
-    uint256 private constant STEPS = 1_200;
+    uint256 private constant BEFORE = 150; // acts before each run, so that it begins among records and grants
+    uint256 private constant STEPS = 1_000;
 
     Ward private _ward;
 
     function setUp() public override {
         _ward = new Ward();
         medrec = _ward.contractOf();
+        vm.pauseGasMetering();
+        for (uint256 i = 0; i < BEFORE; ++i) {
+            _ward.act(uint256(keccak256(abi.encode("before", i))));
+        }
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
@@ -38,15 +43,15 @@ contract InvariantsTest is Drafts {
     /// @dev Whoever reads or writes does so by a grant that its patient's signer in force signed or sent.
     function invariant_NobodyButThePatientWidensAccess() public view {
         vm.assertEq(_ward.forged(), 0);
-        if (_ward.steps() % 4 == 0) vm.assertEq(_ward.survey().wider, 0);
+        if (_ward.steps() % 2 == 0) vm.assertEq(_ward.survey().wider, 0);
     }
 
     function invariant_AGrantServesUntilItEnds() public view {
-        if (_ward.steps() % 4 == 0) vm.assertEq(_ward.survey().narrower, 0);
+        if (_ward.steps() % 2 == 0) vm.assertEq(_ward.survey().narrower, 0);
     }
 
     function invariant_ARevokedOrExpiredGrantNeverReads() public view {
-        if (_ward.steps() % 4 == 0) vm.assertEq(_ward.survey().endedThatServes, 0);
+        if (_ward.steps() % 2 == 0) vm.assertEq(_ward.survey().endedThatServes, 0);
     }
 
     function invariant_VersionsOnlyGrow() public view {
@@ -90,7 +95,6 @@ contract InvariantsTest is Drafts {
 
     /// @dev A long walk of the same steps: every act was accepted and refused, and every state of a grant was seen.
     function test_TheWardReachesWhatTheInvariantsAreAbout() public {
-        vm.pauseGasMetering();
         Survey memory all;
         for (uint256 i = 0; i < STEPS; ++i) {
             _ward.step(uint256(keccak256(abi.encode(i))));
@@ -104,7 +108,7 @@ contract InvariantsTest is Drafts {
         bytes4[18] memory kinds = _kinds();
         for (uint256 i = 0; i < kinds.length; ++i) {
             _atLeast(_ward.accepted(kinds[i]), 3, vm.toString(i));
-            _atLeast(_ward.refused(kinds[i]), 5, vm.toString(i));
+            _atLeast(_ward.refused(kinds[i]), 3, vm.toString(i));
         }
         _atLeast(_ward.forgeries(), 80, "forgeries");
         _atLeast(_ward.replays(), 80, "replays");

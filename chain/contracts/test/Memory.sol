@@ -64,6 +64,7 @@ abstract contract Memory is Drafts {
     function _surveyOf(Survey memory found, address owner, bytes32 scope) private view {
         _look(found, owner, doctor, address(0), scope);
         _look(found, owner, stranger, address(0), scope);
+        _look(found, owner, hospital, address(0), scope);
         _look(found, owner, stranger, hospital, scope);
         _look(found, owner, hospital, hospital, scope);
         _look(found, owner, doctor, hospital, scope);
@@ -148,7 +149,9 @@ abstract contract Memory is Drafts {
             _given[_grantSlot(act.patient, act.author, act.via, act.scope)].taken = true;
         } else if (draft.kind == medrec.requestAccess.selector) {
             IMedRec.RequestAccess memory act = abi.decode(draft.members, (IMedRec.RequestAccess));
-            _requests.push(_idOf(act.author, act.nonce));
+            bytes32 request = _idOf(act.author, act.nonce);
+            _requests.push(request);
+            (_askers[request], _nonces[request]) = (act.author, act.nonce);
         }
     }
 

@@ -14,6 +14,15 @@ contract GreedyWallet {
     }
 }
 
+/// @notice A wallet that says yes, at a price just below an act's cap.
+contract SlowWallet {
+    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
+        uint256 end = gasleft() - 130_000;
+        while (gasleft() > end) {}
+        return this.isValidSignature.selector;
+    }
+}
+
 contract RelayTest is Clinic {
     string private constant NAMING = "NameFolder(address author,uint16 folder,bytes32 name,uint64 serial)";
 
@@ -110,6 +119,20 @@ contract RelayTest is Clinic {
         } catch {
             vm.assertEq(_nameSerial(), 0);
         }
+    }
+
+    /// @dev One that needs nearly its whole cap: starved of a little, it would fail, and what is left would tell of a refusal.
+    function testFuzz_NoAmountOfGasMakesACostlyActFail(uint256 gas) public {
+        address wallet = address(0x510);
+        vm.etch(wallet, address(new SlowWallet()).code);
+        IMedRec.NameFolder memory act = IMedRec.NameFolder(wallet, 1, keccak256("name"), 1);
+        _calls = [abi.encodeCall(medrec.nameFolder, (act, "x"))];
+        vm.assertEq(_relay()[0], "");
+        act.serial = 2;
+        _calls = [abi.encodeCall(medrec.nameFolder, (act, "x"))];
+        try medrec.relay{gas: 100_000 + gas % 200_000}(_calls) returns (bytes[] memory refusals) {
+            vm.assertEq(refusals[0], "");
+        } catch {}
     }
 
     function test_AnEmptyBatchDoesNothing() public {
