@@ -2,8 +2,6 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,51 +11,27 @@ from eth_utils.crypto import keccak
 from web3 import HTTPProvider
 
 from chain.abi import decode_result, encode_call
+from chain.answers import (
+    NONSENSE,
+    Head,
+    RawLog,
+    Receipt,
+    bytes_of,
+    head_of,
+    logs_of,
+    number_of,
+    receipt_of,
+    sensible,
+)
 from chain.deployment import deployment
 from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
 
+__all__ = ["Head", "RawLog", "Receipt"]
+
 TIMEOUT = 10.0
-_NONSENSE = "The chain's node answers nonsense."
 _NO_SUCH_METHOD = (-32601, -32004)  # JSON-RPC; EIP-1474
 _provider_lock = threading.Lock()
 _providers: dict[str, HTTPProvider] = {}
-
-
-@dataclass(frozen=True)
-class Head:
-    """A block's header, as far as we use it."""
-
-    number: int
-    hash: str
-    time: datetime
-    base_fee: int
-    parent: str
-    bloom: str
-
-
-@dataclass(frozen=True)
-class RawLog:
-    """A log as the node gives it; `topics` and `data` are lower-case 0x-hex."""
-
-    block_number: int
-    block_hash: str
-    log_index: int
-    tx_hash: str
-    topics: list[str]
-    data: str
-    block_time: datetime | None
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What became of a transaction that was mined."""
-
-    block_number: int
-    block_hash: str
-    succeeded: bool
-    gas_used: int
-    fee_paid: int  # wei
-    contract_address: str | None
 
 
 def request(method: str, *params: Any) -> Any:
@@ -72,7 +46,7 @@ def request(method: str, *params: Any) -> Any:
 def _ask(method: str, *params: Any) -> Any:
     """A call whose answer is never nothing; ChainUnavailable where it is."""
     if (result := request(method, *params)) is None:
-        raise ChainUnavailable(_NONSENSE)
+        raise ChainUnavailable(NONSENSE)
     return result
 
 
@@ -91,13 +65,13 @@ def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     if not isinstance(answers, list):
         _result(answers)  # an error, of all of them
     if len(answers) != len(calls):
-        raise ChainUnavailable(_NONSENSE)
+        raise ChainUnavailable(NONSENSE)
     return [_result(answer) for answer in answers]
 
 
 def _result(answer: Any) -> Any:
     if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
-        raise ChainUnavailable(_NONSENSE)
+        raise ChainUnavailable(NONSENSE)
     if (error := answer.get("error")) is None:
         return answer["result"]
     if not isinstance(error, dict):
@@ -109,7 +83,7 @@ def _result(answer: Any) -> Any:
 
 def chain_id() -> int:
     """The network's id."""
-    return int(_ask("eth_chainId"), 16)
+    return number_of(_ask("eth_chainId"))
 
 
 def is_syncing() -> bool:
@@ -127,33 +101,36 @@ def head() -> Head:
 
 def block(number: int | str) -> Head | None:
     """A block by its number; None if the node has none."""
-    given = request("eth_getBlockByNumber", _tag(number), False)
-    if given is None:
-        return None
-    base_fee = int(given.get("baseFeePerGas") or "0x0", 16)
-    return Head(
-        number=int(given["number"], 16),
-        hash=given["hash"],
-        time=_time(given["timestamp"]),
-        base_fee=base_fee,
-        parent=given["parentHash"],
-        bloom=given["logsBloom"],
-    )
+    return head_of(request("eth_getBlockByNumber", _tag(number), False))
 
 
-def raw_logs(first: int, last: int) -> list[dict[str, Any]]:
+def raw_logs(first: int, last: int) -> Any:
     """The contract's logs in these blocks, both included, as the node gives them."""
-    wanted = {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
-    found: list[dict[str, Any]] = _ask("eth_getLogs", wanted)
-    return found
+    return _ask("eth_getLogs", _logs_wanted(first, last))
 
 
 def logs(first: int, last: int) -> list[RawLog]:
     """The contract's logs in these blocks, both included, in the chain's order."""
-    found = [_raw_log(given) for given in raw_logs(first, last) if not given.get("removed")]
-    return sorted(found, key=lambda raw: (raw.block_number, raw.log_index))
+    return logs_of(raw_logs(first, last))
 
 
+def logs_and_block(first: int, last: int) -> tuple[list[RawLog], Head | None]:
+    """The same, and the last block, in one request where the node takes it.
+
+    One node answers both, then: where it lacks the block, it has not given its logs either.
+    """
+    asked: list[tuple[str, list[Any]]] = [
+        ("eth_getLogs", [_logs_wanted(first, last)]),
+        ("eth_getBlockByNumber", [_tag(last), False]),
+    ]
+    try:
+        found, header = batch(asked)
+    except (ChainUnavailable, RpcRefused):  # who refuses the one may take the other
+        return logs(first, last), block(last)
+    return logs_of(found), head_of(header)
+
+
+@sensible
 def block_has_logs(block_hash: str, contract: str) -> bool:
     """Whether a block that has transactions has logs of a contract: by its receipts, where the node has them.
 
@@ -173,41 +150,27 @@ def block_has_logs(block_hash: str, contract: str) -> bool:
 
 def code(address: str) -> bytes:
     """The code at an address; empty for a plain account."""
-    return bytes.fromhex(_ask("eth_getCode", address, "latest")[2:])
+    return bytes_of(_ask("eth_getCode", address, "latest"))
 
 
 def balance(address: str) -> int:
     """Wei."""
-    return int(_ask("eth_getBalance", address, "latest"), 16)
+    return number_of(_ask("eth_getBalance", address, "latest"))
 
 
 def nonce(address: str, at: int | str = "latest") -> int:
     """How many transactions of an address are mined."""
-    return int(_ask("eth_getTransactionCount", address, _tag(at)), 16)
+    return number_of(_ask("eth_getTransactionCount", address, _tag(at)))
 
 
 def receipt(tx_hash: str) -> Receipt | None:
     """A mined transaction's receipt; None while it is not mined."""
-    return _receipt(request("eth_getTransactionReceipt", tx_hash))
+    return receipt_of(request("eth_getTransactionReceipt", tx_hash))
 
 
 def receipts(tx_hashes: Sequence[str]) -> list[Receipt | None]:
     """The receipts of transactions, in one request; None for each that is not mined."""
-    return [_receipt(given) for given in batch([("eth_getTransactionReceipt", [one]) for one in tx_hashes])]
-
-
-def _receipt(given: Any) -> Receipt | None:
-    if given is None or given.get("blockNumber") is None:
-        return None
-    created, gas = given.get("contractAddress"), int(given["gasUsed"], 16)
-    return Receipt(
-        int(given["blockNumber"], 16),
-        given["blockHash"],
-        int(given["status"], 16) == 1,
-        gas,
-        gas * int(given.get("effectiveGasPrice") or "0x0", 16),
-        str(to_checksum_address(created)) if created else None,
-    )
+    return [receipt_of(given) for given in batch([("eth_getTransactionReceipt", [one]) for one in tx_hashes])]
 
 
 def send_raw(raw: bytes) -> str:
@@ -219,18 +182,18 @@ def call(
     to: str, data: bytes, *, sender: str | None = None, gas: int | None = None, at: int | str = "latest"
 ) -> bytes:
     """Run a call without a transaction. RpcRefused with the revert's data if it reverts."""
-    return bytes.fromhex(_ask("eth_call", _call_fields(to, data, sender, gas), _tag(at))[2:])
+    return bytes_of(_ask("eth_call", _call_fields(to, data, sender, gas), _tag(at)))
 
 
 def estimate_gas(to: str, data: bytes, sender: str) -> int:
     """Gas a transaction needs at least."""
-    return int(_ask("eth_estimateGas", _call_fields(to, data, sender, None)), 16)
+    return number_of(_ask("eth_estimateGas", _call_fields(to, data, sender, None)))
 
 
 def priority_fee() -> int:
     """The tip the node proposes, in wei per gas; one gwei where it has no opinion."""
     try:
-        return int(_ask("eth_maxPriorityFeePerGas"), 16)
+        return number_of(_ask("eth_maxPriorityFeePerGas"))
     except RpcRefused:
         return 10**9
 
@@ -282,8 +245,8 @@ def _tag(number: int | str) -> str:
     return hex(number) if isinstance(number, int) else number
 
 
-def _time(given: str) -> datetime:
-    return datetime.fromtimestamp(int(given, 16), UTC)
+def _logs_wanted(first: int, last: int) -> dict[str, str]:
+    return {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
 
 
 def _call_fields(to: str, data: bytes, sender: str | None, gas: int | None) -> dict[str, str]:
@@ -293,16 +256,3 @@ def _call_fields(to: str, data: bytes, sender: str | None, gas: int | None) -> d
     if gas is not None:
         fields["gas"] = hex(gas)
     return fields
-
-
-def _raw_log(given: dict[str, Any]) -> RawLog:
-    time = given.get("blockTimestamp")
-    return RawLog(
-        int(given["blockNumber"], 16),
-        given["blockHash"],
-        int(given["logIndex"], 16),
-        given["transactionHash"],
-        [topic.lower() for topic in given["topics"]],
-        given["data"].lower(),
-        _time(time) if time else None,
-    )

@@ -76,15 +76,17 @@ def read_range(first: int, last: int, head: client.Head) -> BlockRange:
     ChainUnavailable, RpcRefused: ask for less. LogsMissing: the node's logs lag behind its blocks.
     Reorganised: the chain changed meanwhile.
     """
-    end = _header(last, head)
-    found = client.logs(first, last)
+    end, near = _header(last, head), first >= head.number - _NEAR
+    found, after = (client.logs(first, last), end) if near else client.logs_and_block(first, last)
+    if after is None:
+        raise NodeBehind("The chain's node is behind what it said itself.")
+    if after.hash != end.hash:
+        raise Reorganised
     if any(not first <= raw.block_number <= last for raw in found):
         raise ChainUnavailable("The chain's node answers nonsense.")
     _check_whole(found, last)
     headers = {number: _header(number, head) for number in range(max(first, head.number - _NEAR), last)}
     headers[last] = end
-    if last < head.number - _NEAR and _header(last, head).hash != end.hash:
-        raise Reorganised
     _check_links(found, headers)
     return BlockRange(first, last, found, headers, _times(found, headers, head))
 

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,7 +14,7 @@ from chain import client, ranges, reorg
 from chain.acts import ZERO_ADDRESS, folder_scope, prepare_act
 from chain.deploying import send_and_wait
 from chain.deployment import deployment
-from chain.errors import LogsMissing, Reorganised, RpcRefused
+from chain.errors import ChainUnavailable, LogsMissing, NodeBehind, Reorganised, RpcRefused
 from chain.models import Act, ActState, Block, Cursor, Event
 from chain.ranges import RangeReader, may_hold_logs, read_range
 from chain.status import chain_status
@@ -118,20 +119,47 @@ def test_a_range_far_below_the_head_that_changes_while_it_is_read_is_none(
 ) -> None:
     first = client.head().number + 1
     chain.mine(ranges._NEAR + 10)
-    head, real = client.head(), client.logs
+    head, real = client.head(), client.batch
     assert read_range(first, first + 3, head).last == first + 3
+    calls: list[str] = []
 
-    def while_it_changes(first: int, last: int) -> list[client.RawLog]:
-        found = real(first, last)
+    def while_it_changes(asked: Any) -> list[Any]:
+        calls.extend(method for method, _ in asked)
         sender = chain.rpc("eth_accounts")[1]  # an empty block could be the same again
-        chain.rpc(
-            "anvil_reorg", head.number - last + 1, [[{"from": sender, "to": sender, "value": "0x1"}, 0]]
-        )
-        return found
+        sent = {"from": sender, "to": sender, "value": "0x1"}
+        chain.rpc("anvil_reorg", head.number - first - 2, [[sent, 0]])
+        return real(asked)
 
-    monkeypatch.setattr(client, "logs", while_it_changes)
+    monkeypatch.setattr(client, "batch", while_it_changes)
     with pytest.raises(Reorganised):
         read_range(first, first + 3, head)
+    assert calls == ["eth_getLogs", "eth_getBlockByNumber"]
+
+
+@pytest.mark.parametrize("batches", [True, False])
+def test_far_below_the_head_a_node_without_the_last_block_has_not_given_its_logs(
+    chain: ChainNode, monkeypatch: pytest.MonkeyPatch, batches: bool
+) -> None:
+    first = client.head().number + 1
+    act = name_folder(fresh_person())
+    chain.relay()
+    chain.mine(ranges._NEAR + 10)
+    head, block, lacking, seen = client.head(), client.block, first + 3, itertools.count()
+
+    def some(asked: Any) -> list[Any]:
+        if not batches:
+            raise RpcRefused("batches are not taken", -32600)
+        assert [method for method, _ in asked] == ["eth_getLogs", "eth_getBlockByNumber"]
+        return [[], None]
+
+    with monkeypatch.context() as late:
+        late.setattr(client, "batch", some)
+        late.setattr(client, "logs", lambda *_: [])
+        late.setattr(client, "block", lambda n: None if n == lacking and next(seen) else block(n))
+        with pytest.raises(NodeBehind):
+            read_range(first, lacking, head)
+    (raw,) = read_range(first, lacking, head).logs
+    assert raw.topics[1].endswith(act.author[2:].lower())
 
 
 def test_an_answer_that_is_cut_short_is_asked_for_in_halves(
@@ -282,3 +310,17 @@ def test_a_missing_log_is_what_it_says(chain: ChainNode, monkeypatch: pytest.Mon
     monkeypatch.setattr(client, "logs", lambda *_: [])
     with pytest.raises(LogsMissing, match=f"block {head.number}"):
         read_range(head.number, head.number, head)
+
+
+@pytest.mark.usefixtures("chain")
+@pytest.mark.parametrize("said", ["much", 7, [], {}, {"number": "0x1"}, {"number": "x"}, [{"topics": 1}]])
+def test_an_answer_of_another_shape_is_a_node_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, said: Any
+) -> None:
+    monkeypatch.setattr(client, "request", lambda *_: said)
+    for ask in (client.head, client.chain_id, lambda: client.block(1)):
+        with pytest.raises(ChainUnavailable):
+            ask()
+    if said not in ([], {}):
+        with pytest.raises(ChainUnavailable):
+            client.logs(1, 2)

@@ -130,7 +130,8 @@ def test_a_node_that_fails_leaves_the_old_state(monkeypatch: pytest.MonkeyPatch)
     def silent(first: int, last: int) -> list[client.RawLog]:
         raise ChainUnavailable(f"The chain's node does not answer ({first} to {last}).")
 
-    monkeypatch.setattr(client, "logs", silent)
+    for ask in ("logs", "logs_and_block"):
+        monkeypatch.setattr(client, ask, silent)
     with pytest.raises(CommandError, match="Nothing has changed: The chain's node does not answer"):
         run()
     assert tables() == before

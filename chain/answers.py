@@ -1,0 +1,133 @@
+"""What a node answers, typed: headers, logs, receipts, numbers. ChainUnavailable for what is none of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from eth_utils.address import to_checksum_address
+
+from chain.errors import ChainUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NONSENSE = "The chain's node answers nonsense."
+
+
+@dataclass(frozen=True)
+class Head:
+    """A block's header, as far as we use it; `bloom` is 0x-hex."""
+
+    number: int
+    hash: str
+    time: datetime
+    base_fee: int
+    parent: str
+    bloom: str
+
+
+@dataclass(frozen=True)
+class RawLog:
+    """A log as the node gives it; `topics` and `data` are lower-case 0x-hex."""
+
+    block_number: int
+    block_hash: str
+    log_index: int
+    tx_hash: str
+    topics: list[str]
+    data: str
+    block_time: datetime | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a transaction that was mined."""
+
+    block_number: int
+    block_hash: str
+    succeeded: bool
+    gas_used: int
+    fee_paid: int  # wei
+    contract_address: str | None
+
+
+def sensible(read: Callable[P, T]) -> Callable[P, T]:
+    """The same reader, for which an answer of another shape is a node that answers nonsense."""
+
+    @wraps(read)
+    def checked(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return read(*args, **options)
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+            raise ChainUnavailable(NONSENSE) from problem
+
+    return checked
+
+
+@sensible
+def number_of(given: Any) -> int:
+    """A quantity: 0x-hex."""
+    return int(given, 16)
+
+
+@sensible
+def bytes_of(given: Any) -> bytes:
+    """Data: 0x-hex."""
+    return bytes.fromhex(given.removeprefix("0x"))
+
+
+@sensible
+def head_of(given: Any) -> Head | None:
+    """A block; None where the node has none."""
+    if given is None:
+        return None
+    return Head(
+        number=int(given["number"], 16),
+        hash=given["hash"],
+        time=_time(given["timestamp"]),
+        base_fee=int(given.get("baseFeePerGas") or "0x0", 16),
+        parent=given["parentHash"],
+        bloom=given["logsBloom"],
+    )
+
+
+@sensible
+def logs_of(given: Any) -> list[RawLog]:
+    """Logs, in the chain's order."""
+    found = [_log(one) for one in given if not one.get("removed")]
+    return sorted(found, key=lambda raw: (raw.block_number, raw.log_index))
+
+
+@sensible
+def receipt_of(given: Any) -> Receipt | None:
+    """A receipt; None while there is none, or its transaction is not mined."""
+    if given is None or given.get("blockNumber") is None:
+        return None
+    created, gas = given.get("contractAddress"), int(given["gasUsed"], 16)
+    return Receipt(
+        block_number=int(given["blockNumber"], 16),
+        block_hash=given["blockHash"],
+        succeeded=int(given["status"], 16) == 1,
+        gas_used=gas,
+        fee_paid=gas * int(given.get("effectiveGasPrice") or "0x0", 16),
+        contract_address=str(to_checksum_address(created)) if created else None,
+    )
+
+
+def _time(given: str) -> datetime:
+    return datetime.fromtimestamp(int(given, 16), UTC)
+
+
+def _log(given: dict[str, Any]) -> RawLog:
+    time = given.get("blockTimestamp")
+    return RawLog(
+        int(given["blockNumber"], 16),
+        given["blockHash"],
+        int(given["logIndex"], 16),
+        given["transactionHash"],
+        [topic.lower() for topic in given["topics"]],
+        given["data"].lower(),
+        _time(time) if time else None,
+    )
