@@ -1,4 +1,4 @@
-"""A password hasher that costs nothing: most tests need people, and each would wait 0.15 s for the portal's."""
+"""A password hasher that costs nothing: most tests need people, and each would wait for the portal's."""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
