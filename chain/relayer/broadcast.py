@@ -24,6 +24,8 @@ _GAPS_AT_ONCE = 50
 # What nodes say to bytes they have, in the pool or in a block. geth, anvil, Besu, Nethermind, Erigon.
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown", "already exists")
 _USED = ("nonce too low", "nonce is too low", "oldnonce")
+# They have another attempt at the nonce, for more: as good, and replaced in its turn if it gets stuck.
+_DEARER = ("replacement transaction underpriced", "replacementnotallowed")
 
 
 def broadcast(attempt: Attempt, head: int) -> None:
@@ -37,7 +39,7 @@ def broadcast(attempt: Attempt, head: int) -> None:
         words = str(problem).lower()
         if "insufficient funds" in words:
             raise Paused("The relayer has too little money for gas.") from problem
-        if not any(known in words for known in _KNOWN + _USED):
+        if not any(known in words for known in _KNOWN + _USED + _DEARER):
             raise
     attempt.sent_at = timezone.now()
     attempt.sent_block = head if attempt.sent_block is None else attempt.sent_block

@@ -14,6 +14,7 @@ from chain.errors import ChainUnavailable, RpcRefused
 from chain.keys import relayer_keys
 from chain.models import ActState, Attempt, Sender, Transaction
 from chain.models.sending import AttemptState
+from chain.operations import bump_transaction
 from chain.relayer import sender as sending
 from chain.relayer.fees import Fees, market_fees, replacement_fees
 from chain.relayer.lease import LeaseLost, hold
@@ -176,6 +177,42 @@ def test_a_relayer_without_money_pauses_and_resumes(chain: ChainNode, settings: 
     chain.fund(sender.address)
     chain.settle()
     assert state_of(act) == ActState.CONFIRMED
+
+
+def test_on_a_network_without_fees_no_money_is_needed(
+    chain: ChainNode, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CHAIN_RELAYER_KEYS = ["0x" + secrets.token_hex(32)]
+    usual = chain.rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"]
+    monkeypatch.setattr(client, "priority_fee", lambda: 0)
+    chain.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
+    chain.mine()
+    try:
+        act = chain.new_record(fresh_person())
+        chain.settle()
+        assert state_of(act) == ActState.CONFIRMED
+        assert Attempt.objects.get().max_fee == 0
+    finally:
+        chain.rpc("anvil_setNextBlockBaseFeePerGas", usual)
+        chain.mine()
+
+
+def test_a_cheaper_attempt_than_the_node_s_is_as_good_as_sent(held_blocks: ChainNode) -> None:
+    act = held_blocks.new_record(fresh_person())
+    held_blocks.relay()
+    cheaper = Attempt.objects.get()
+    dearer = bump_transaction(Transaction.objects.get())
+    # As after a reorganisation that took the block in which the cheaper one was mined.
+    Attempt.objects.filter(pk=dearer.pk).update(state=AttemptState.REPLACED)
+    Attempt.objects.filter(pk=cheaper.pk).update(state=AttemptState.IN_PROGRESS, sent_at=None)
+    held_blocks.relay()
+    assert chain_status().paused_reason == ""
+    cheaper.refresh_from_db()
+    assert cheaper.sent_at is not None
+    held_blocks.settle()
+    assert state_of(act) == ActState.CONFIRMED
+    dearer.refresh_from_db()
+    assert dearer.state == AttemptState.MINED
 
 
 def test_a_nonce_used_by_somebody_else_loses_nothing(held_blocks: ChainNode) -> None:
