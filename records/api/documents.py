@@ -1,13 +1,11 @@
 # ruff: noqa: ARG002  (every handler takes the request)
 """Records over the API: list, look, open, send, mend, move, close."""
 
-from itertools import chain as joined
 from typing import Any
 
-from django.http import StreamingHttpResponse
-from django.utils.http import content_disposition_header
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,6 +21,7 @@ from records.api.shapes import (
     UploadShape,
     VersionQuery,
 )
+from records.downloads import answer_content
 from records.services import documents, folders, inbox, reading, uploads
 
 
@@ -61,23 +60,32 @@ class OneRecord(ActorView):
 class Content(ActorView):
     """The file itself."""
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        """A file is what it is, whatever types the client says it takes."""
+        return super().perform_content_negotiation(request, force=True)
+
     @extend_schema(
         operation_id="get_content",
-        parameters=[VersionQuery],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        parameters=[
+            VersionQuery,
+            OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One range of bytes."),
+            OpenApiParameter(
+                "If-Range", str, OpenApiParameter.HEADER, description="ETag of the part before."
+            ),
+            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="ETags one has."),
+        ],
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+            304: None,
+            416: None,
+        },
     )
-    def get(self, request: Request, record: str) -> StreamingHttpResponse:
-        """Decrypted as it goes out. The patient sees that it was opened."""
+    def get(self, request: Request, record: str) -> HttpResponseBase:
+        """Decrypted as it goes out, whole or in part. The patient sees that it was opened."""
         version = checked(VersionQuery, request.query_params).get("version")
-        opened = reading.open_content(actor=self.actor, record=record, version=version)
-        chunks = opened.iterate(0, opened.size)
-        # The first chunk is opened before the status line is sent.
-        first = next(chunks, b"")
-        answer = StreamingHttpResponse(joined([first], chunks), content_type=opened.media_type)
-        answer["Content-Length"] = str(opened.size)
-        answer["Content-Disposition"] = content_disposition_header(True, opened.file_name) or "attachment"
-        answer["Cache-Control"] = "private, no-store"
-        return answer
+        found = reading.find_content(actor=self.actor, record=record, version=version)
+        return answer_content(request._request, found)
 
 
 class Move(ActorView):

@@ -1,13 +1,19 @@
 """Opening a content: access first, then the ciphertext by its CID, its key, its last chunk; then the log."""
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+
+from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from records import access
 from records.chain_words import raw
 from records.content import storing
+from records.crypto.description import Description
 from records.crypto.description import open_content as open_file
 from records.crypto.mdr1 import Decryptor
 from records.errors import AccessRefused, NotFound, StoreDown
@@ -18,15 +24,28 @@ from records.services.states import RecordState, VersionState
 from records.shapes import OpenedContent
 from records.storage.cid import Cid
 
+LOOK_LASTS = timedelta(minutes=10)
 CHANGED = "The stored file is not the one that was uploaded."
 
 
-def open_content(*, actor: Actor, record: str, version: int | None = None) -> OpenedContent:
-    """A version's file (without `version` the newest), to be streamed; looks by others are logged.
+@dataclass(frozen=True)
+class FoundContent:
+    """A version's file that this actor may open, with its key at hand; nothing is read or logged yet."""
 
-    `iterate` raises StoreDown when the store fails on the way; what was given out by then is verified.
-    Raises NotFound, AccessRefused, StoreDown, VaultClosed.
-    """
+    actor: Actor
+    state: RecordState
+    version: VersionState
+    description: Description
+
+    @property
+    def etag(self) -> str:
+        """A strong validator, quoted; made of digests that are on the chain, it tells nothing new."""
+        named = raw(self.version.content) + raw(self.version.description)
+        return f'"{hashlib.sha256(named).hexdigest()[:32]}"'
+
+
+def find_content(*, actor: Actor, record: str, version: int | None = None) -> FoundContent:
+    """A version's file (without `version` the newest). Raises NotFound, AccessRefused, VaultClosed."""
     state = visible_state(actor, record)
     if actor.address != state.patient and not access.can_read(actor, record):
         raise AccessRefused("Only the patient can open this until it is taken in.", patient=state.patient)
@@ -34,23 +53,39 @@ def open_content(*, actor: Actor, record: str, version: int | None = None) -> Op
     opened = Keyring(actor, state.patient).open_all(state).get(wanted.version)
     if opened is None:
         raise AccessRefused("This version's key still waits for the patient.", patient=state.patient)
-    description = opened.description
+    return FoundContent(actor, state, wanted, opened.description)
+
+
+def open_found(found: FoundContent, *, start: int = 0) -> OpenedContent:
+    """The file, to be streamed from the byte `start`; looks by others are logged.
+
+    A look is one line: every opening from the first byte on, and a later part unless the same person opened
+    the same version in the ten minutes before (a viewer that fetches page by page, a download resumed).
+    `iterate` raises StoreDown when the store fails on the way; what was given out by then is verified.
+    Raises StoreDown.
+    """
+    description, wanted = found.description, found.version
     with storing() as store:
         blob = store.open(Cid(raw(wanted.content), dag_pb=bool(wanted.flags & 1)))
         try:
-            file = open_file(description, raw(record), read_at=blob.read_at, size=blob.size)
+            file = open_file(description, raw(wanted.record), read_at=blob.read_at, size=blob.size)
         except CryptoError as error:
             blob.close()
             raise StoreDown(CHANGED) from error
-    _log(actor, state, wanted)
+    _log(found, start)
     return OpenedContent(
-        record=record,
+        record=wanted.record,
         version=wanted.version,
         file_name=description.file_name,
         media_type=description.media_type,
         size=description.size,
         iterate=partial(_iterate, file),
     )
+
+
+def open_content(*, actor: Actor, record: str, version: int | None = None) -> OpenedContent:
+    """Find and open a version's file, from its first byte on. Raises as `find_content` and `open_found`."""
+    return open_found(find_content(actor=actor, record=record, version=version))
 
 
 def _iterate(file: Decryptor, start: int, end: int) -> Iterator[bytes]:
@@ -71,17 +106,21 @@ def _version(state: RecordState, version: int | None) -> VersionState:
     raise NotFound("There is no such version.")
 
 
-def _log(actor: Actor, state: RecordState, version: VersionState) -> None:
+def _log(found: FoundContent, start: int) -> None:
+    actor, state = found.actor, found.state
     if actor.address == state.patient:
         return
-    ViewLog.objects.create(
-        patient=state.patient,
-        record=state.record,
-        version=version.version,
-        viewer=actor.address,
-        via=_via(actor, state),
-        what=ViewLog.What.CONTENT,
-    )
+    look = {
+        "patient": state.patient,
+        "record": state.record,
+        "version": found.version.version,
+        "viewer": actor.address,
+        "via": _via(actor, state),
+        "what": ViewLog.What.CONTENT,
+    }
+    since = timezone.now() - LOOK_LASTS
+    if not start or not ViewLog.objects.filter(at__gt=since, **look).exists():
+        ViewLog.objects.create(**look)
 
 
 def _via(actor: Actor, state: RecordState) -> str:

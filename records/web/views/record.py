@@ -1,16 +1,16 @@
 """One record: its page, its bytes, its description, its place."""
 
-from itertools import chain as joined
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts.actor import Actor
 from chain.slots import folder_scope
+from records.downloads import answer_content
 from records.errors import AccessRefused, Conflict
 from records.models import SelectionRecord
 from records.services import consent, documents, folders, log, reading, sending
@@ -36,20 +36,11 @@ def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     return render(request, "records/detail.html", context)
 
 
-@require_GET
+@require_safe
 @actor_view()
-def download(_request: HttpRequest, actor: Actor, record: str, version: int) -> StreamingHttpResponse:
-    """A version's content, decrypted as it goes out; the view is logged by the service."""
-    opened = reading.open_content(actor=actor, record=record, version=version)
-    chunks = opened.iterate(0, opened.size)
-    # The first chunk is opened before the status line is sent: a store that is down is a page, not a stump.
-    first = next(chunks, b"")
-    response = StreamingHttpResponse(joined([first], chunks), content_type=opened.media_type)
-    response["Content-Length"] = str(opened.size)
-    response["Content-Disposition"] = content_disposition_header(True, opened.file_name) or "attachment"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response["Cache-Control"] = "private, no-store"
-    return response
+def download(request: HttpRequest, actor: Actor, record: str, version: int) -> HttpResponseBase:
+    """A version's content or a part of it, decrypted as it goes out; the view is logged by the service."""
+    return answer_content(request, reading.find_content(actor=actor, record=record, version=version))
 
 
 @require_http_methods(["GET", "POST"])
