@@ -23,6 +23,11 @@ class Point:
     who: Literal["web", "worker"] = "worker"
     scene: Literal["flow", "stuck", "reorg"] = "flow"
 
+    @property
+    def is_of_sending(self) -> bool:
+        """Whether who dies there accepts or sends acts; else it reads the chain."""
+        return not self.at.startswith(("chain.indexer", "chain.reorg", "chain.settling", "chain.client:logs"))
+
 
 POINTS = {
     "in-submit": Point("chain.outbox:_needs", "before", 6, who="web"),

@@ -13,7 +13,7 @@ from chain.relayer import sender
 from tests.faults.acts import Clinic, acts
 from tests.faults.points import Point, kill_at
 
-_PAUSE = 0.02  # seconds between two looks
+_PAUSE = 0.05  # seconds between two looks
 
 
 def accept_acts(seed: int, clinic: int, count: int, accepted: Path, doom: tuple[Point, int] | None) -> None:

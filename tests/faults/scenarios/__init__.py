@@ -31,9 +31,12 @@ SCENARIOS = {
     "crowd": Scenario(crowd, 500),
     "tasks-twice": Scenario(tasks_twice, 10),
 }
-# The short run kills at every point in one world.
+_SENDING = [point for point in POINTS.values() if point.is_of_sending]
+_READING = [point for point in POINTS.values() if not point.is_of_sending]
+# The short run kills at many points in one world.
 SHORT = {
-    "kills": Scenario(kills(list(POINTS.values())), 2),
+    "kills-sending": Scenario(kills(_SENDING), 2),
+    "kills-reading": Scenario(kills(_READING), 2),
     "node-kills": Scenario(node_kills, 4, "local chain"),
     "reorgs": Scenario(reorgs, 8),
     "faulty-node": Scenario(faulty_node, 3, "proxy"),

@@ -12,7 +12,7 @@ from tests.faults.nodes import AnvilNode
 from tests.faults.points import Point
 from tests.faults.world import World
 
-_ACTS = 8
+_ACTS = 5
 
 
 def kills(points: list[Point]) -> Callable[[World, int], None]:
