@@ -6,8 +6,10 @@ Tests keep apart by fresh addresses, not by `evm_revert`: to an indexer that is 
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,13 +152,29 @@ class ChainNode:
 def _deployed_node(var: str) -> ChainNode:
     """The process's node, with keys and contract.json in the tests' VAR."""
     del var
-    settings.CHAIN_RPC_URL = _node().url
+    return _deploy_on(_node())
+
+
+def _deploy_on(anvil: Anvil) -> ChainNode:
+    settings.CHAIN_RPC_URL = anvil.url
     for name in keys.NAMES:
         keys.make_key(name)
-    node = ChainNode(_node())
+    node = ChainNode(anvil)
     node.fund(address_of_key(keys.relayer_keys()[0]), ether=1_000)
     deploy()
     return node
+
+
+@contextmanager
+def own_chain(var: Path) -> Iterator[ChainNode]:
+    """Another node with a contract, and keys in `var`, while the `with` lasts: to read all of a chain."""
+    former = settings.VAR, settings.CHAIN_RPC_URL
+    settings.VAR = var
+    try:
+        with Anvil(chain_id=CHAIN_ID + 1) as anvil:
+            yield _deploy_on(anvil)
+    finally:
+        settings.VAR, settings.CHAIN_RPC_URL = former
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from tests.chain_node import chain, chain_node
 __all__ = ["chain", "chain_node", "chromium"]
 
 _SHARED_PORTALS = {"geth", "leaks", "run", "story"}  # in a file one portal, or the steps of a story
+_SHARED_CHAINS = {"tests/chain/test_resync.py"}
 _WHOLE_PORTALS = {"browser", "faults", "leaks", "run", "story"}  # with a database and a queue
 
 
@@ -37,7 +38,8 @@ class PortalTogether(LoadScopeScheduling):  # type: ignore[misc]
         folder = _folder(nodeid)
         if folder == "browser":
             return folder
-        return nodeid.partition("::")[0] if folder in _SHARED_PORTALS else nodeid
+        file = nodeid.partition("::")[0]
+        return file if folder in _SHARED_PORTALS or file in _SHARED_CHAINS else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> PortalTogether:

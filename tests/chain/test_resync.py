@@ -1,6 +1,6 @@
 """Resync: the tables come back byte for byte from the chain alone, at any moment, or stay as they were."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 
 import pytest
@@ -13,7 +13,14 @@ from chain.handlers import _news_handlers, announce_events, on_news, runs_of
 from chain.models import Act, ActState, Block, Cursor, Event
 from records.models import Grant, Version
 from tests.chain.every_act import Cast, tables, tell
-from tests.chain_node import ChainNode, fresh_person
+from tests.chain_node import ChainNode, fresh_person, own_chain
+
+
+@pytest.fixture(scope="module")
+def chain_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainNode]:
+    """A chain of their own: on the other one is all that the tests before did."""
+    with own_chain(tmp_path_factory.mktemp("var")) as node:
+        yield node
 
 
 @pytest.fixture
