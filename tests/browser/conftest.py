@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.run.portal import Portal, run_portal
 
 WAIT = 60_000  # milliseconds that anything on a page may take
+expect.set_options(timeout=WAIT)
 
 
 @pytest.fixture(scope="session")

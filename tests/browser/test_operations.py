@@ -43,8 +43,8 @@ def test_it_measures_again_by_itself_and_fits(page: Page, complaints: list[str])
 
 def test_a_key_is_paused_and_resumed_after_reading_what_that_means(page: Page, complaints: list[str]) -> None:
     page.get_by_role("link", name=re.compile("^Pause")).click()
+    expect(page.get_by_text("nothing is lost")).to_be_visible()  # the click does not wait for the next page
     assert page.evaluate(OVERFLOW) == 0
-    expect(page.get_by_text("nothing is lost")).to_be_visible()
     page.get_by_role("button", name="Pause sending").click()
     expect(page.get_by_text("paused by an operator")).to_be_visible()
     page.get_by_role("link", name=re.compile("^Resume")).click()
