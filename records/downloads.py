@@ -6,8 +6,10 @@ from itertools import chain as joined
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 
+from records.services.export import Export, stream_export
 from records.services.file_names import safe_name
 from records.services.ranges import Unsatisfiable, is_known, requested_span
 from records.services.reading import FoundContent, open_found
@@ -43,6 +45,16 @@ def answer_content(request: HttpRequest, found: FoundContent) -> HttpResponseBas
     if span:
         answer["Content-Range"] = span.content_range
     return _with_headers(answer, etag)
+
+
+def answer_export(request: HttpRequest, export: Export) -> HttpResponseBase:
+    """The ZIP, made while it goes out: its length is not known before. HEAD opens nothing."""
+    answer: HttpResponseBase
+    answer = HttpResponse() if request.method == "HEAD" else StreamingHttpResponse(stream_export(export))
+    answer["Content-Type"] = "application/zip"
+    answer["Content-Disposition"] = attachment(f"records {timezone.localdate().isoformat()}.zip")
+    answer["Cache-Control"] = "private, no-store"
+    return answer
 
 
 def attachment(name: str) -> str:

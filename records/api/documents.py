@@ -13,6 +13,7 @@ from records.api.base import ActorView, body_of, checked, length_of
 from records.api.shapes import (
     ActShape,
     DescriptionShape,
+    ExportQuery,
     FolderShape,
     ListQuery,
     MoveShape,
@@ -21,8 +22,8 @@ from records.api.shapes import (
     UploadShape,
     VersionQuery,
 )
-from records.downloads import answer_content
-from records.services import documents, folders, inbox, reading, uploads
+from records.downloads import answer_content, answer_export
+from records.services import documents, export, folders, inbox, reading, uploads
 
 
 class Records(ActorView):
@@ -57,12 +58,16 @@ class OneRecord(ActorView):
         return Response(RecordShape(view).data)
 
 
-class Content(ActorView):
-    """The file itself."""
+class FileView(ActorView):
+    """A file as the answer."""
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """A file is what it is, whatever types the client says it takes."""
         return super().perform_content_negotiation(request, force=True)
+
+
+class Content(FileView):
+    """The file itself."""
 
     @extend_schema(
         operation_id="get_content",
@@ -86,6 +91,26 @@ class Content(ActorView):
         version = checked(VersionQuery, request.query_params).get("version")
         found = reading.find_content(actor=self.actor, record=record, version=version)
         return answer_content(request._request, found)
+
+
+class ExportRecords(FileView):
+    """All records of a patient in one file."""
+
+    @extend_schema(
+        operation_id="export_records",
+        parameters=[ExportQuery],
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """A ZIP with an index (HTML and JSON); what could not be had stands in the index."""
+        query = checked(ExportQuery, request.query_params)
+        planned = export.plan_export(
+            actor=self.actor,
+            patient=query.get("patient", self.actor.address),
+            via=query.get("via"),
+            all_versions=query["versions"] == "all",
+        )
+        return answer_export(request._request, planned)
 
 
 class Move(ActorView):

@@ -289,6 +289,14 @@ class ListQuery(serializers.Serializer):  # type: ignore[type-arg]
     folder = serializers.IntegerField(required=False, min_value=0)
 
 
+class ExportQuery(serializers.Serializer):  # type: ignore[type-arg]
+    """Whose records, through which institution, and whether earlier versions come, too."""
+
+    patient = AddressField(required=False)
+    via = serializers.CharField(required=False)
+    versions = serializers.ChoiceField(choices=["newest", "all"], default="newest")
+
+
 class VersionQuery(serializers.Serializer):  # type: ignore[type-arg]
     """Which version; without it the newest."""
 

@@ -22,6 +22,7 @@ urlpatterns = [
     path("records/<str:record>/move", documents.Move.as_view(), name="move"),
     path("records/<str:record>/close", documents.Close.as_view(), name="close"),
     path("records/<str:record>/refuse", documents.Refuse.as_view(), name="refuse"),
+    path("export", documents.ExportRecords.as_view(), name="export"),
     path("uploads", documents.Uploads.as_view(), name="uploads"),
     path("uploads/<uuid:upload>", documents.OneUpload.as_view(), name="upload"),
     path("uploads/<uuid:upload>/content", documents.UploadContent.as_view(), name="upload-content"),

@@ -33,9 +33,15 @@ LIST_LOGGED_FOR = timedelta(minutes=10)
 
 
 def list_records(
-    *, actor: Actor, patient: str, via: str | None = None, folder: int | None = None
+    *,
+    actor: Actor,
+    patient: str,
+    via: str | None = None,
+    folder: int | None = None,
+    versions: bool = False,
 ) -> list[RecordView]:
-    """A patient's records as this actor may see them, with what waits; newest first.
+    """A patient's records as this actor may see them, with what waits; newest first; with every version, if
+    asked.
 
     Raises AccessRefused for somebody who holds no grant of the patient now, VaultClosed.
     """
@@ -50,7 +56,7 @@ def list_records(
         _log_list(actor, patient, via or "")
     states = states_of(rows, acts).values()
     chosen = [state for state in states if folder is None or state.latest.folder == folder]
-    return record_views(keyring, chosen)
+    return record_views(keyring, chosen, versions=versions)
 
 
 def get_record(*, actor: Actor, record: str) -> RecordView:

@@ -9,18 +9,23 @@ EXTENSION_MAX = 12
 JOINERS = "\u200c\u200d"  # words of some scripts, and some emoji, are written with them
 
 
-def safe_name(name: str, otherwise: str = "file") -> str:
-    """A file name that every system takes, in NFC: one line, no path, no reserved word, at most 180 bytes.
+def safe_name(name: str, otherwise: str = "file", *, most: int = NAME_BYTES_MAX) -> str:
+    """A file name that every system takes, in NFC: one line, no path, no reserved word, at most `most` bytes.
 
     What shows a name other than it is (control and bidirectional characters) goes. The extension stays.
     """
-    stem, dot, extension = _visible(name).rpartition(".")
-    if not stem or len(extension) > EXTENSION_MAX or not extension.isalnum():
-        stem, dot, extension = _visible(name), "", ""
-    ending = dot + extension
-    stem = _cut(stem, NAME_BYTES_MAX - len(ending.encode())).strip(" .") or otherwise
-    cleaned = sanitize_filename(stem + ending, platform="universal", replacement_text="_")
+    stem, ending = split_name(_visible(name))
+    stem = _cut(stem, most - len(ending.encode()) - 1).strip(" .") or otherwise
+    cleaned = sanitize_filename(stem + ending, platform="universal", replacement_text="_")  # may add a "_"
     return cleaned.strip(" .") or otherwise
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Stem and ending, the dot with the ending; what is no extension belongs to the stem."""
+    stem, dot, extension = name.rpartition(".")
+    if not stem or len(extension) > EXTENSION_MAX or not extension.isalnum():
+        return name, ""
+    return stem, dot + extension
 
 
 def _visible(name: str) -> str:

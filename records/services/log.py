@@ -34,12 +34,12 @@ VIEWED = {
 }
 
 
-def access_history(*, actor: Actor, patient: str) -> list[HistoryEntry]:
-    """The newest 500 lines, newest first; only the patient sees them. Raises NotFound, VaultClosed."""
+def access_history(*, actor: Actor, patient: str, lines: int = LINES) -> list[HistoryEntry]:
+    """The newest lines, newest first; only the patient sees them. Raises NotFound, VaultClosed."""
     if actor.address != patient:
         raise NotFound("Only the patient sees the access history.")
-    views = list(ViewLog.objects.filter(patient=patient)[:LINES])
-    events = list(Event.objects.about(patient).named(*WORDS).in_order().reverse()[:LINES])
+    views = list(ViewLog.objects.filter(patient=patient)[:lines])
+    events = list(Event.objects.about(patient).named(*WORDS).in_order().reverse()[:lines])
     seen = {event.act_digest for event in events}
     acts = [
         act
@@ -48,10 +48,10 @@ def access_history(*, actor: Actor, patient: str) -> list[HistoryEntry]:
     ]
     people = people_of(_addresses(views, events, acts))
     titles = _titles(actor, {row.record for row in views} | {_record(event) for event in events})
-    lines = [_from_view(row, people, titles) for row in views]
-    lines += [_from_event(event, people, titles) for event in events]
-    lines += [_from_act(act, people, titles) for act in acts]
-    return sorted(lines, key=lambda line: line.at, reverse=True)[:LINES]
+    told = [_from_view(row, people, titles) for row in views]
+    told += [_from_event(event, people, titles) for event in events]
+    told += [_from_act(act, people, titles) for act in acts]
+    return sorted(told, key=lambda line: line.at, reverse=True)[:lines]
 
 
 def _from_view(row: ViewLog, people: dict[str, Person], titles: dict[str, str]) -> HistoryEntry:

@@ -3,7 +3,7 @@
 from django.urls import include, path, register_converter
 
 from records.web.converters import Address, Id32, RequestId
-from records.web.views import acts, grants, history, home, inbox, listing, record, requests, upload
+from records.web.views import acts, export, grants, history, home, inbox, listing, record, requests, upload
 
 register_converter(Id32, "id32")
 register_converter(Address, "address")
@@ -25,10 +25,14 @@ pages = [
     path("records/<id32:record>/close/", record.close, name="close"),
     path("records/<id32:record>/send-again/", record.send_again, name="send-again"),
     path("records/<id32:record>/drop/", record.drop_failed, name="drop-failed"),
+    path("records/export/", export.export_page, name="export"),
+    path("records/export/zip/", export.export_zip, name="export-zip"),
     path("inbox/", inbox.inbox_list, name="inbox"),
     path("inbox/<id32:record>/file/", inbox.inbox_file, name="inbox-file"),
     path("inbox/<id32:record>/refuse/", inbox.inbox_refuse, name="inbox-refuse"),
     path("patients/<address:address>/", listing.patient_records, name="patient"),
+    path("patients/<address:address>/export/", export.export_page, name="patient-export"),
+    path("patients/<address:address>/export/zip/", export.export_zip, name="patient-export-zip"),
     path("patients/<address:address>/give-up/", grants.give_up, name="give-up"),
     path("requests/", requests.request_list, name="requests"),
     path("requests/new/", requests.request_new, name="request-new"),

@@ -1,0 +1,28 @@
+"""Where each file lies in the ZIP: `records/<folder>/<date> <title>.<ending>`, safe on every system."""
+
+from records.services.file_names import safe_name, split_name
+from records.shapes import RecordView, VersionView
+
+FOLDER_BYTES = 60
+TITLE_BYTES = 100  # Windows opens paths of some 260 characters, and a folder above it is the person's own
+
+
+class ExportNames:
+    """Hands out each path once, also where case tells no files apart."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, record: RecordView, version: VersionView, *, numbered: bool) -> str:
+        """The path of a version's file; with its number where several of a record may come."""
+        folder = safe_name(record.folder_name if record.folder else "Inbox", "Folder", most=FOLDER_BYTES)
+        day = version.service_date or version.created_at.date()
+        title = safe_name(version.title, "Record", most=TITLE_BYTES)
+        ending = split_name(safe_name(version.file_name))[1]
+        stem = f"{day.isoformat()} {title}" + (f" (version {version.number})" if numbered else "")
+        path, count = f"records/{folder}/{stem}{ending}", 1
+        while path.casefold() in self._taken:
+            count += 1
+            path = f"records/{folder}/{stem} ({count}){ending}"
+        self._taken.add(path.casefold())
+        return path
