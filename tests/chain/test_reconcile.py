@@ -226,8 +226,7 @@ def test_what_differs_once_was_a_race_and_is_no_finding() -> None:
     def find(look: Look) -> Iterator[Finding]:
         del look
         yield Finding("stays", "it differs")
-        if not seen:
-            yield Finding("moved", "it differed while it was changed")
+        yield Finding("moves" if seen else "moved", "it differed while it was changed")
         seen.append("looked")
 
     (done,) = reconcile([Check("X1", "a race", find)], Look(first=0))
