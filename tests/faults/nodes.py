@@ -69,13 +69,18 @@ class ProxiedNode(AnvilNode):
         super().__init__()
         self.proxy_port = free_port()
         self._faults = get_context("fork").Value("d", 0.0)
-        self._proxy = Child(serve_faults, self.proxy_port, self.port, seed, self._faults)
+        self._logs_lag = get_context("fork").Value("i", 0)
+        self._proxy = Child(serve_faults, self.proxy_port, self.port, seed, self._faults, self._logs_lag)
         self.url = f"http://127.0.0.1:{self.proxy_port}"
         _wait_for(self.proxy_port)
 
     def set_faults(self, share: float) -> None:
         """The share of requests (0 to 1) that something goes wrong with from now on."""
         self._faults.value = share
+
+    def let_logs_lag(self, lag: bool) -> None:
+        """Whether it gives no logs from now on, though it has the blocks."""
+        self._logs_lag.value = int(lag)
 
     def close(self) -> None:
         """End both."""

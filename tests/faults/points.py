@@ -33,6 +33,7 @@ POINTS = {
     "in-submit": Point("chain.outbox:_needs", "before", 6, who="web"),
     "after-commit": Point("chain.outbox:nudge", "before", 6, who="web"),
     "with-lease": Point("chain.relayer.sender:simulate", "after"),
+    "in-save": Point("chain.relayer.sender:save_attempt", "before"),
     "before-save": Point("chain.relayer.sender:save_attempt", "after"),
     "after-save": Point("chain.relayer.sender:broadcast", "before"),
     "after-broadcast": Point("chain.client:send_raw", "after"),

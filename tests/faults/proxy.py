@@ -26,8 +26,11 @@ class CutOff(Exception):
 class Faults:
     """What goes wrong, with the real node behind it."""
 
-    def __init__(self, node_port: int, seed: int, share: "Synchronized[float]") -> None:
-        self._node_port, self._random, self._share = node_port, Random(seed), share
+    def __init__(
+        self, node_port: int, seed: int, share: "Synchronized[float]", logs_lag: "Synchronized[int]"
+    ) -> None:
+        self._node_port, self._random = node_port, Random(seed)
+        self._share, self._logs_lag = share, logs_lag
         self._lock = threading.Lock()
         self._kinds: list[Callable[[list[Call]], tuple[int, Any]]] = [
             self._late,
@@ -51,6 +54,8 @@ class Faults:
         with self._lock:
             wrong = self._random.random() < self._share.value
             kind = self._random.choice(self._kinds)
+        if self._logs_lag.value:
+            kind, wrong = self._no_logs, True
         return kind(calls) if wrong else (200, self._ask(calls))
 
     def _ask(self, calls: list[Call]) -> list[Answer]:
@@ -138,9 +143,15 @@ class Faults:
         ]
 
 
-def serve_faults(port: int, node_port: int, seed: int, share: "Synchronized[float]") -> None:
-    """Stand before a node on this machine until killed."""
-    faults = Faults(node_port, seed, share)
+def serve_faults(
+    port: int, node_port: int, seed: int, share: "Synchronized[float]", logs_lag: "Synchronized[int]"
+) -> None:
+    """Stand before a node on this machine until killed.
+
+    Something goes wrong with the `share` of the requests; while `logs_lag`, the node knows every block and no
+    log.
+    """
+    faults = Faults(node_port, seed, share, logs_lag)
 
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
