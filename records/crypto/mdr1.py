@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 
 from cryptography.exceptions import InvalidTag
@@ -106,31 +107,39 @@ class Encryptor:
 
     def _encrypt(self, source: Iterable[bytes]) -> Iterator[bytes]:
         yield PREFIX + self.salt + self._commitment
-        pending = bytearray()
+        # Two buffers for the whole file: fresh ones of 1 MiB for every batch cost more than the cipher.
         batch = BATCH_CHUNKS * CHUNK_BYTES
-        for piece in source:
-            pending += piece
-            # One byte more than a batch shows that none of its chunks is the last.
-            while len(pending) > batch:
-                yield self._seal(pending[:batch], last=False)
-                del pending[:batch]
-        yield self._seal(pending, last=True)
+        plain, sealed = memoryview(bytearray(batch)), memoryview(bytearray(BATCH_CHUNKS * SEALED_CHUNK_BYTES))
+        filled = 0
+        # The plaintext is hashed beside what becomes of the ciphertext: sealing, its own hash, writing.
+        with ThreadPoolExecutor(1, "mdr1-digest") as aside:
+            for piece in source:
+                rest = memoryview(piece)
+                while rest:
+                    # One byte more than a batch shows that none of its chunks is the last.
+                    if filled == batch:
+                        hashed = aside.submit(self._digest.update, plain)
+                        yield self._seal(plain, sealed, last=False)
+                        hashed.result()
+                        filled = 0
+                    taken = min(batch - filled, len(rest))
+                    plain[filled : filled + taken] = rest[:taken]
+                    filled, rest = filled + taken, rest[taken:]
+        self._digest.update(plain[:filled])
+        yield self._seal(plain[:filled], sealed, last=True)
 
-    def _seal(self, plain: bytearray, *, last: bool) -> bytes:
-        self._digest.update(plain)
+    def _seal(self, plain: memoryview, sealed: memoryview, *, last: bool) -> bytes:
         self.plaintext_size += len(plain)
         starts = range(0, max(len(plain), 1), CHUNK_BYTES)
         if self._index + len(starts) > CHUNKS_MAX:
             raise FileTooLong("the file has more than 2^32 chunks")
-        sealed = bytearray(len(plain) + len(starts) * TAG_BYTES)
-        source, target = memoryview(plain), memoryview(sealed)
         for place, start in enumerate(starts):
-            chunk = source[start : start + CHUNK_BYTES]
+            chunk = plain[start : start + CHUNK_BYTES]
             nonce = _nonce(self._index + place, last=last and place == len(starts) - 1)
             at = place * SEALED_CHUNK_BYTES
-            self._cipher.encrypt_into(nonce, chunk, None, target[at : at + len(chunk) + TAG_BYTES])
+            self._cipher.encrypt_into(nonce, chunk, None, sealed[at : at + len(chunk) + TAG_BYTES])
         self._index += len(starts)
-        return bytes(sealed)
+        return bytes(sealed[: len(plain) + len(starts) * TAG_BYTES])
 
 
 class Decryptor:
