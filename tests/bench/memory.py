@@ -23,7 +23,7 @@ WARM_UPS = 12
 def measure() -> dict[str, float]:
     """MiB of growth (of the web process that grew most), and MiB a second."""
     with tempfile.TemporaryDirectory() as folder, run_portal(Path(folder)) as portal:
-        client = _Client(portal, _token(portal))
+        client = Client(portal, token(portal))
         for _ in range(WARM_UPS):  # every process has then done everything once
             client.download(client.upload(len(PIECE)))
         workers = _web_workers(portal)
@@ -46,7 +46,8 @@ def measure() -> dict[str, float]:
     }
 
 
-def _token(portal: Portal) -> str:
+def token(portal: Portal) -> str:
+    """An API token of a new patient."""
     command = [sys.executable, "-m", "tests.bench.patient"]
     made = subprocess.run(
         command, cwd=ROOT, env=portal.environment, check=True, stdout=subprocess.PIPE, text=True
@@ -54,7 +55,7 @@ def _token(portal: Portal) -> str:
     return made.stdout.split()[-1]
 
 
-class _Client:
+class Client:
     """An integrator's program: describes, sends, fetches, compares."""
 
     def __init__(self, portal: Portal, token: str) -> None:
