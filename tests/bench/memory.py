@@ -1,4 +1,4 @@
-"""How much a web process grows while a 1 GiB file is uploaded, and opened again, over the API (Linux)."""
+"""How much a web process grows while 1 GiB is uploaded, opened again, and zipped, over the API (Linux)."""
 
 import hashlib
 import http.client
@@ -14,7 +14,11 @@ from typing import Any
 
 from tests.run.portal import ROOT, Portal, children_of, run_portal
 
-LIMITS = {"rss_growth_upload_1gib_mib": 64.0, "rss_growth_download_1gib_mib": 64.0}
+LIMITS = {
+    "rss_growth_upload_1gib_mib": 64.0,
+    "rss_growth_download_1gib_mib": 64.0,
+    "rss_growth_zip_1gib_mib": 64.0,
+}
 GIB = 2**30
 PIECE = secrets.token_bytes(2**20)
 WARM_UPS = 12
@@ -37,10 +41,14 @@ def measure() -> dict[str, float]:
         client.download(record)
         downloaded = time.monotonic() - began
         down = _growth(workers, before)
+        before = _reset(workers)
+        client.export(GIB)
+        zipped = _growth(workers, before)
         portal.stop()
     return {
         "rss_growth_upload_1gib_mib": up,
         "rss_growth_download_1gib_mib": down,
+        "rss_growth_zip_1gib_mib": zipped,
         "upload_1gib_mib_per_second": 1024 / uploaded,
         "download_1gib_mib_per_second": 1024 / downloaded,
     }
@@ -82,6 +90,14 @@ class Client:
             expected.update(piece)
         if size == 0 or digest.digest() != expected.digest():
             raise AssertionError("what came back is not what was sent")
+
+    def export(self, least: int) -> None:
+        """Fetch all records as one ZIP, of at least so many bytes."""
+        answer, size = self._send("GET", "/api/v1/export"), 0
+        while piece := answer.read(len(PIECE)):
+            size += len(piece)
+        if size < least:
+            raise AssertionError("the ZIP came short")
 
     def _json(
         self,
