@@ -59,7 +59,7 @@ def _take_back(sender: Sender, mined: int) -> None:
     reopened = Attempt.objects.filter(
         transaction__sender=sender, transaction__state=_SENDING, state=AttemptState.MINED
     )
-    reopened.update(state=AttemptState.IN_PROGRESS, sent_at=None)
+    reopened.update(state=AttemptState.IN_PROGRESS, sent_at=None, sent_block=None)
 
 
 def _settle_some(rows: Sequence[Transaction]) -> list[Transaction]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from chain.deployment import deployment
 from chain.models import Attempt, Transaction
+from chain.models.sending import AttemptState
 from chain.relayer.fees import Fees
 from chain.signer import sign_transaction, transaction_call
 
@@ -31,12 +32,17 @@ def _save(row: Transaction, key: bytes, fees: Fees, fields: dict[str, Any]) -> A
     fixed = {"type": 2, "chainId": deployment().chain_id, "nonce": row.nonce, "value": 0}
     offered = {"maxFeePerGas": fees.max_fee, "maxPriorityFeePerGas": fees.priority_fee}
     raw, tx_hash = sign_transaction(key, fixed | offered | fields)
-    return Attempt.objects.create(
-        transaction=row,
+    # The very same may have been offered before: a reorganisation brings an attempt back that was replaced.
+    attempt, _ = Attempt.objects.update_or_create(
         hash=tx_hash,
-        raw=raw,
-        gas=fields["gas"],
-        max_fee=fees.max_fee,
-        priority_fee=fees.priority_fee,
-        cancels=fields["data"] == b"",
+        defaults={"state": AttemptState.IN_PROGRESS, "sent_at": None, "sent_block": None},
+        create_defaults={
+            "transaction": row,
+            "raw": raw,
+            "gas": fields["gas"],
+            "max_fee": fees.max_fee,
+            "priority_fee": fees.priority_fee,
+            "cancels": fields["data"] == b"",
+        },
     )
+    return attempt

@@ -109,6 +109,37 @@ def test_an_attempt_that_was_replaced_may_be_mined_after_all(
     assert Transaction.objects.get().state == TransactionState.CONFIRMED
 
 
+def test_a_replacement_that_was_offered_before_a_reorganisation_is_offered_again(
+    held_blocks: ChainNode, settings: Settings
+) -> None:
+    settings.CHAIN_STUCK_BLOCKS = 2
+    act = held_blocks.new_record(fresh_person())
+    held_blocks.relay()
+    first = Attempt.objects.get()
+    Attempt.objects.update(sent_block=0)
+    held_blocks.relay()
+    second = Attempt.objects.get(state=AttemptState.IN_PROGRESS)
+    held_blocks.rpc("anvil_dropTransaction", second.hash)
+    held_blocks.rpc("eth_sendRawTransaction", "0x" + bytes(first.raw).hex())
+    held_blocks.settle()
+    row = Transaction.objects.get()
+    assert row.block_number is not None
+    reorganise(held_blocks, row.block_number)
+    held_blocks.sync()
+    held_blocks.relay()  # the same bytes once more, and time to be mined
+    assert Attempt.objects.get(state=AttemptState.IN_PROGRESS) == first
+    held_blocks.rpc("anvil_dropTransaction", first.hash)
+    held_blocks.mine(2)
+    held_blocks.relay()
+    assert Attempt.objects.get(state=AttemptState.IN_PROGRESS) == second
+    held_blocks.settle()
+    assert state_of(act) == ActState.CONFIRMED
+    assert {one.pk: one.state for one in Attempt.objects.all()} == {
+        first.pk: AttemptState.REPLACED,
+        second.pk: AttemptState.MINED,
+    }
+
+
 def test_a_nonce_that_another_used_after_a_reorganisation_queues_the_acts_anew(chain: ChainNode) -> None:
     act = chain.new_record(fresh_person())
     chain.settle()
