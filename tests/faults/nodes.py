@@ -116,9 +116,9 @@ class LocalChain:
     def saves_its_state(self, seconds: float) -> bool:
         """Whether it is seen writing its state within this time, which it does after a number of blocks."""
         Rpc(self.port).call("anvil_mine", hex(BLOCKS_APART))
-        deadline = time.monotonic() + seconds
+        states, deadline = self._state / "states", time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if any(self._state.rglob(f"*.state{DRAFT}")):
+            if any(each.suffix == DRAFT for each in states.iterdir()):
                 return True
         return False
 
