@@ -6,7 +6,7 @@ from itertools import islice
 
 from chain import client
 from chain.deployment import deployment
-from chain.errors import NodeBehind
+from chain.errors import NodeBehind, Reorganised
 from chain.handlers import announce_events, reset_projections, runs_of
 from chain.models import Act, ActState, Block, Event, Transaction
 from chain.models.sending import TransactionState
@@ -20,7 +20,7 @@ def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
     """The last block that our archive and the chain share; None if nothing we read has vanished.
 
     Our newest stored block decides whether anything has: its hash stands for all before it. While `patient`,
-    a node that is merely behind raises NodeBehind.
+    a node that is merely behind raises NodeBehind. Reorganised where another process was first.
     """
     stored = Block.objects.order_by("-number")
     newest = stored.first()
@@ -28,16 +28,22 @@ def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
         return None
     count = stored.count()
 
+    def at(place: int) -> Block:
+        try:
+            return stored[place]
+        except IndexError:  # another process has rewound meanwhile
+            raise Reorganised from None
+
     def shared(place: int) -> bool:
-        return _is_on_chain(stored[place], head)
+        return _is_on_chain(at(place), head)
 
     far = 1  # most reorganisations are shallow
     while far < count and not shared(far):
         far *= 2
     place = bisect_left(range(count), True, far // 2 + 1, min(far, count), key=shared)
-    if patient and stored[place - 1].number > head.number:
+    if patient and at(place - 1).number > head.number:
         raise NodeBehind("The chain's node is behind what it has shown before.")
-    return stored[place].number if place < count else max(deployment().block - 1, 0)
+    return at(place).number if place < count else max(deployment().block - 1, 0)
 
 
 def _is_on_chain(block: Block, head: client.Head) -> bool:
