@@ -1,4 +1,4 @@
-"""How much a web process grows while 1 GiB is uploaded, opened again, and zipped, over the API (Linux)."""
+"""How much a web process grows while 1 GiB goes up, comes back, and comes in a ZIP, over the API (Linux)."""
 
 import hashlib
 import http.client
