@@ -16,7 +16,7 @@ from tests.chain_node import chain, chain_node
 
 __all__ = ["chain", "chain_node", "chromium"]
 
-_SHARED_PORTALS = {"geth", "leaks", "run", "story"}  # in a file one portal, or the steps of a story
+_SHARED_PORTALS = {"geth", "leaks", "run", "servers", "story"}  # a file has one portal, or a story's steps
 _SHARED_CHAINS = {"tests/chain/test_resync.py"}
 _WHOLE_PORTALS = {"browser", "faults", "leaks", "run", "story"}  # with a database and a queue
 
@@ -28,23 +28,30 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("servers")
 
 
-class PortalTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """With several processes (`-n 2`): tests that share a portal go to one, any other to whichever is free.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that share something come first: they take longest, and should not be waited for at the end."""
+    items.sort(key=lambda item: _shared_by(item.nodeid) == item.nodeid)
 
-    Those groups begin first: a portal waits much, and leaves the cores to what runs beside it.
-    """
+
+class SharedTogether(LoadScopeScheduling):  # type: ignore[misc]
+    """With several processes (`-n 2`): what shares something goes to one, the rest to whichever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = _folder(nodeid)
-        if folder == "browser":
-            return folder
-        file = nodeid.partition("::")[0]
-        return file if folder in _SHARED_PORTALS or file in _SHARED_CHAINS else nodeid
+        return _shared_by(nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> PortalTogether:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedTogether:
     """What pytest-xdist asks for its way to share out the tests."""
-    return PortalTogether(config, log)
+    config.option.loadscopereorder = False  # the order above, not the largest first
+    return SharedTogether(config, log)
+
+
+def _shared_by(nodeid: str) -> str:
+    """A name for the tests that share a portal, a chain or the steps of a story with this one."""
+    folder, file = _folder(nodeid), nodeid.partition("::")[0]
+    if folder == "browser":
+        return folder
+    return file if folder in _SHARED_PORTALS or file in _SHARED_CHAINS else nodeid
 
 
 def _folder(nodeid: str) -> str:
