@@ -1,8 +1,9 @@
-"""What a relayer key has, and what of it is not yet offered."""
+"""What a relayer key has, what of it is not yet offered, and what is."""
 
 from datetime import timedelta
 from decimal import Decimal
 
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from chain import client
@@ -28,9 +29,17 @@ def read_balance(sender: Sender) -> int:
 
 def spendable(sender: Sender, balance: int) -> int:
     """Of a balance, the wei that no open attempt has offered."""
-    offered = Attempt.objects.filter(
+    return balance - sum(gas * fee for gas, fee in _open_attempts(sender).values_list("gas", "max_fee"))
+
+
+def most_gas_open(sender: Sender) -> int:
+    """The highest limit of gas among the open attempts; 0 without any."""
+    return _open_attempts(sender).aggregate(most=Max("gas"))["most"] or 0
+
+
+def _open_attempts(sender: Sender) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(
         transaction__sender=sender,
         transaction__state=TransactionState.SENDING,
         state=AttemptState.IN_PROGRESS,
     )
-    return balance - sum(gas * fee for gas, fee in offered.values_list("gas", "max_fee"))

@@ -24,7 +24,7 @@ from chain.relayer.batches import ACT_GAS, BASE_GAS, Batch, next_batch
 from chain.relayer.broadcast import broadcast, fill_gaps, resend_open
 from chain.relayer.confirmer import settle_transactions
 from chain.relayer.fees import Fees, fee_ceiling, market_fees
-from chain.relayer.funds import balance_is_old, read_balance, spendable
+from chain.relayer.funds import balance_is_old, most_gas_open, read_balance, spendable
 from chain.relayer.lanes import lanes_of
 from chain.relayer.lease import Lease, LeaseLost, hold
 from chain.relayer.signing import save_attempt
@@ -53,6 +53,7 @@ class _Run:
     mined: int  # nonces used on the chain
     tip: int
     funds: int  # wei not yet offered
+    least_gas: int  # of the next transaction
 
     @property
     def sender(self) -> Sender:
@@ -139,7 +140,8 @@ def _send(lease: Lease) -> None:
     if key is None:
         raise Paused("The key of this relayer is not set any more.")
     lanes = lanes_of(sender, addresses)
-    run = _Run(lease, key, lanes, mined, client.priority_fee(), spendable(sender, balance))
+    funds, gas = spendable(sender, balance), most_gas_open(sender)
+    run = _Run(lease, key, lanes, mined, client.priority_fee(), funds, gas)
     for _ in range(_BATCHES_A_RUN):
         if not _send_next(run):
             return
@@ -165,12 +167,16 @@ def _send_next(run: _Run) -> bool:
     batch = simulate(batch, run.sender.address, head.number)
     if not batch.acts:
         return True
-    gas = batch.gas or _estimate(batch, run.sender)
+    # A node that has no room left for one transaction may try a smaller one after it, and drop that for its
+    # nonce (anvil does). So none asks for less than those before it that are open.
+    gas = max(batch.gas or _estimate(batch, run.sender), run.least_gas)
+    if gas * fees.max_fee > run.funds:
+        return _wait_for_money(run.sender)
     try:
         attempt = _save(run, batch, fees, gas)
     except _Taken:
         return True
-    run.funds -= gas * fees.max_fee
+    run.funds, run.least_gas = run.funds - gas * fees.max_fee, gas
     broadcast(attempt, head.number)
     return True
 
