@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from chain import client, keys
 from chain.acts import ZERO_ADDRESS, prepare_act, sign_act
@@ -96,6 +97,15 @@ class ChainNode:
             if time.monotonic() > deadline:
                 return  # an offer below the network's price stays in the pool
             time.sleep(0.005)
+
+    def set_clock(self) -> None:
+        """Have the next blocks say what time it is.
+
+        After a reorganisation anvil's clock stays behind by the age of the last block kept, for ever: what is
+        granted from now on would not be in force on the chain yet.
+        """
+        if client.head().time < timezone.now():  # ahead it may be: of blocks in one second each has its own
+            self.rpc("evm_setTime", hex(int(time.time())))
 
     def sync(self) -> None:
         """What the indexer's task does."""
@@ -189,6 +199,7 @@ def chain_node() -> Iterator[ChainNode]:
 def chain(chain_node: ChainNode, db: None) -> ChainNode:
     """The node with the contract, read from its present head on."""
     del db
+    chain_node.set_clock()
     read_from_head()
     return chain_node
 
