@@ -32,10 +32,11 @@ _ARGUMENTS: dict[str, Callable[[], list[str]]] = {"accounts.tasks.send_notificat
 
 def tasks_twice(world: World, rounds: int) -> None:
     """A round: fresh work for every task, then each of them."""
+    names = task_names()
     for _ in range(rounds):
         world.accept(_ACTS)
         world.ask(_leave_work, world.random.getrandbits(64))
-        for name in world.ask(task_names):
+        for name in names:
             start = get_context("fork").Barrier(_PROCESSES)
             for child in [world.start(_run_task, name, start) for _ in range(_PROCESSES)]:
                 child.wait(_SECONDS)
@@ -52,7 +53,6 @@ def task_names() -> list[str]:
 
 
 def _run_task(name: str, start: Barrier) -> None:
-    current_app.loader.import_default_modules()
     arguments = _ARGUMENTS.get(name, list)()
     start.wait(_SECONDS)
     for _ in range(_TIMES):
