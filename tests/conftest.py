@@ -18,7 +18,7 @@ __all__ = ["chain", "chain_node", "chromium"]
 
 _SHARED_PORTALS = {"geth", "leaks", "run", "servers", "story"}  # a file has one portal, or a story's steps
 _SHARED_CHAINS = {"tests/chain/test_resync.py"}
-_WHOLE_PORTALS = {"browser", "faults", "leaks", "run", "story"}  # with a database and a queue
+_WHOLE_PORTALS = {"faults", "leaks", "run", "story"}  # browser/ looks at pages, the same on any database
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
