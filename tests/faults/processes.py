@@ -78,6 +78,7 @@ def ask(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _run(function: Callable[..., Any], *args: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_with_parent(signal.SIGKILL)
     function(*args)
 

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import django
 
+from chain.localchain.tether import end_with_parent
 from tests.faults.running import Verdict
 
 
@@ -26,6 +28,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--template", type=Path, help="a migrated SQLite file, made there if it is missing")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its folder and its processes go all the same
+    end_with_parent(signal.SIGTERM)
     verdict = Verdict(options.name, options.rounds, options.seed)
     begun = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="medrec-faults-"))
