@@ -50,7 +50,7 @@ POINTS = {
     "in-confirm": Point("chain.settling:announce_act", "before", 3),
     "before-rewind": Point("chain.indexer:rewind", "before", scene="reorg"),
     "in-rewind": Point("chain.reorg:reset_projections", "after", scene="reorg"),
-    "in-rebuild": Point("chain.reorg:announce_events", "after", 3, scene="reorg"),
+    "in-rebuild": Point("chain.reorg:announce_events", "after", 2, scene="reorg"),
     "after-rewind": Point("chain.indexer:rewind", "after", scene="reorg"),
     "in-prune": Point("chain.indexer:_prune", "after"),
 }
