@@ -9,7 +9,6 @@ from chain.deployment import deployment
 from chain.errors import NodeBehind, Reorganised
 from chain.handlers import announce_events, reset_projections, runs_of
 from chain.models import Act, ActState, Block, Event, Transaction
-from chain.models.sending import TransactionState
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +69,7 @@ def rewind(ancestor: int) -> None:
         taken_back.update(state=ActState.WAITING, settled_at=None)
     Act.objects.waiting().filter(refused_block__gt=ancestor).update(refused_block=None)
     Block.objects.filter(number__gt=ancestor).delete()
-    Transaction.objects.filter(block_number__gt=ancestor).update(
-        state=TransactionState.SENDING, block_number=None, succeeded=None, gas_used=None
-    )
+    Transaction.objects.filter(block_number__gt=ancestor).reopen()
     if deep:
         rebuild_projections()
 

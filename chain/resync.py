@@ -21,7 +21,6 @@ from chain.errors import ChainUnavailable, Reorganised
 from chain.handlers import reset_projections
 from chain.indexer import apply_events, checked_head, cursor_row, depth_of
 from chain.models import Act, ActState, Block, Cursor, Event, Transaction
-from chain.models.sending import TransactionState
 from chain.ranges import BlockRange, RangeReader
 from chain.reorg import RUN, rebuild_projections
 
@@ -170,9 +169,7 @@ def _swap(staged: _Staged, empty: list[Block], head: client.Head) -> int:
 def _take_back_acts() -> None:
     """Confirmed acts that the chain does not have wait again, and their transactions are looked at anew."""
     lost = Act.objects.confirmed().filter(event=None)
-    Transaction.objects.filter(acts__in=lost).update(
-        state=TransactionState.SENDING, block_number=None, succeeded=None, gas_used=None
-    )
+    Transaction.objects.filter(acts__in=lost).reopen()
     lost.update(state=ActState.WAITING, settled_at=None)
 
 

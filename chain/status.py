@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
 from django.utils import timezone
 
 from chain.models import Act, Cursor, Sender
@@ -20,7 +19,6 @@ class ChainStatus:
     head: int
     indexed: int
     waiting_acts: int
-    oldest_waiting_seconds: float
     paused_reason: str
 
 
@@ -28,15 +26,13 @@ def chain_status() -> ChainStatus:
     """The state of sending and reading now."""
     now = timezone.now()
     cursor = Cursor.objects.first()
-    queue = Act.objects.waiting().aggregate(count=Count("pk"), oldest=Min("created_at"))
     paused = _pause_reason(now)
     heard = cursor is not None and cursor.checked_at is not None and now - cursor.checked_at < _SILENT_AFTER
     return ChainStatus(
         reachable=heard and cursor is not None and not cursor.error,
         head=cursor.head if cursor else 0,
         indexed=cursor.applied if cursor else 0,
-        waiting_acts=queue["count"],
-        oldest_waiting_seconds=(now - queue["oldest"]).total_seconds() if queue["oldest"] else 0.0,
+        waiting_acts=Act.objects.waiting().count(),
         paused_reason=paused or (cursor.error if cursor else ""),
     )
 

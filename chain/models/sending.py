@@ -35,6 +35,16 @@ class TransactionState(models.TextChoices):
     LOST = "lost", "lost"
 
 
+class TransactionQuerySet(models.QuerySet["Transaction"]):
+    """What happens to many transactions at once."""
+
+    def reopen(self) -> int:
+        """The chain no longer has them: their bytes are to be sent again. Returns how many there were."""
+        return self.update(
+            state=TransactionState.SENDING, block_number=None, succeeded=None, gas_used=None, fee_paid=None
+        )
+
+
 class Transaction(models.Model):
     """A nonce of a sender, and the batch of acts it was spent on."""
 
@@ -52,6 +62,8 @@ class Transaction(models.Model):
     alarm = models.TextField(
         blank=True, help_text="Why it does not get on without an operator; emptied when it is mined."
     )
+
+    objects = TransactionQuerySet.as_manager()
 
     class Meta:
         ordering = ("sender", "nonce")

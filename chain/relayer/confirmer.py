@@ -52,9 +52,7 @@ def settle_transactions(sender: Sender, mined: int) -> None:
 def _take_back(sender: Sender, mined: int) -> None:
     """A chain that went back knows less of our nonces than it did: they are to be sent again."""
     vanished = Transaction.objects.filter(sender=sender, state__in=(_MINED, _CONFIRMED), nonce__gte=mined)
-    if count := vanished.update(
-        state=_SENDING, block_number=None, succeeded=None, gas_used=None, fee_paid=None
-    ):
+    if count := vanished.reopen():
         log.warning("The chain no longer has %d transactions; they are sent again.", count)
     reopened = Attempt.objects.filter(
         transaction__sender=sender, transaction__state=_SENDING, state=AttemptState.MINED

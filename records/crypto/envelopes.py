@@ -141,10 +141,6 @@ class EnvelopeList:
             )
         )
 
-    def of_recipient(self, address: str) -> list[EnvelopeEntry]:
-        """The entries for one account; more than one when its key changed."""
-        return [entry for entry in self.entries if entry.recipient.lower() == address.lower()]
-
 
 def _row(entry: EnvelopeEntry) -> bytes:
     digest = bytes.fromhex(entry.key_digest.removeprefix("0x"))

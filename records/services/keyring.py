@@ -15,7 +15,7 @@ from records.crypto.description import Description, open_description
 from records.crypto.errors import CannotUnwrap
 from records.crypto.folders import earlier_secret, folder_key, folder_secret, pack_epoch, unpack_epoch
 from records.crypto.wrap import unwrap
-from records.models import QueuedKey, SelectionRecord
+from records.models import QueuedKey
 from records.services import envelopes
 from records.services.states import RecordState, VersionState
 
@@ -157,9 +157,3 @@ class Keyring:
             scope=folder_scope(folder),
             least=pack_epoch(generation, epoch),
         )
-
-
-def selected_records(selection: str) -> list[str]:
-    """The records of a selection, as listed here."""
-    rows = SelectionRecord.objects.filter(selection=selection).order_by("record")
-    return list(rows.values_list("record", flat=True))

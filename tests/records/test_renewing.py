@@ -10,9 +10,8 @@ from chain.models import Act, Cursor
 from chain.reconcile import Look, reconcile
 from records.content import delete_blobs, settle_blobs
 from records.errors import NotFound
-from records.models import Blob, Envelope, Grant, Selection, Version
+from records.models import Blob, Envelope, Grant, Selection, SelectionRecord, Version
 from records.services import requests, revocations
-from records.services.keyring import selected_records
 from records.services.reconciling import checks
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD, make_doctor
@@ -207,7 +206,7 @@ def test_a_selection_that_lost_its_records_has_them_again(
     differences(chain, first, repair=True)
     assert run_errands(patient) == 1
     assert differences(chain, first) == []
-    assert set(selected_records(scope)) == {record, second}
+    assert {one.record for one in SelectionRecord.objects.filter(selection=scope)} == {record, second}
     assert read(reopened(clinic.doctor), second)
     with pytest.raises(NotFound):
         read(reopened(clinic.doctor), later)
