@@ -27,8 +27,8 @@ GAS_USUAL = 60_000
 # Where it is done through an institution, whose admission and affiliation are looked up.
 GAS_VIA = {"GrantAccess": 3_000, "RevokeAccess": 0, "RequestAccess": 0}
 GAS_VIA_USUAL = 10_000
-# The contract forwards 200,000 to an act or reverts; with the 1/64 kept back, a call needs this to spare.
-ACT_GAS = 209_000
+# The contract forwards 1,000,000 to an act or reverts; with the 1/64 kept back, a call needs this to spare.
+ACT_GAS = 1_022_000
 BASE_GAS = 22_100  # a transaction's 21,000, and relay()'s own words
 _WINDOW = 200  # acts read at once
 _LOOK_AT = 5_000  # acts of the queue looked at for one batch

@@ -86,7 +86,7 @@ def test_a_block_without_room_for_one_takes_none_after_it(held_blocks: ChainNode
     settings.CHAIN_BATCH_BYTES = 4_000
     usual = held_blocks.rpc("eth_getBlockByNumber", "latest", False)["gasLimit"]
     acts = [held_blocks.new_record(fresh_person()) for _ in range(11)]
-    held_blocks.rpc("evm_setBlockGasLimit", hex(700_000))
+    held_blocks.rpc("evm_setBlockGasLimit", hex(1_513_000))
     try:
         held_blocks.relay()
         counts = list(Transaction.objects.order_by("nonce").values_list("act_count", flat=True))

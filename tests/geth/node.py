@@ -17,11 +17,9 @@ START_SECONDS = 60.0
 # The account that geth's --dev opens, from a key in its source: rich on a test chain only.
 _DEVELOPER = "0x71562b71999873DB5b286dF957af199Ec94617F7"
 
-_LATER_FORKS = ("amsterdamTime", "bogotaTime", "ubtTime")
-
 
 class GethNode:
-    """Runs a node while its `with` lasts, with the rules of Osaka, as the local chain has them."""
+    """Runs a node while its `with` lasts, with the newest rules it knows: those to come, too."""
 
     def __init__(self, binary: Path, *, chain_id: int = 77_017) -> None:
         self._binary, self._chain_id = binary, chain_id
@@ -86,10 +84,9 @@ class GethNode:
             time.sleep(0.1)
 
     def _genesis(self) -> dict[str, Any]:
-        """What --dev would begin with (the CREATE2 factory is in it), less the forks after Osaka."""
+        """What --dev would begin with (the CREATE2 factory is in it), on a chain of ours."""
         genesis: dict[str, Any] = json.loads(self._run("--dev", "dumpgenesis"))
-        config = genesis["config"] | {"chainId": self._chain_id}
-        genesis["config"] = {name: value for name, value in config.items() if name not in _LATER_FORKS}
+        genesis["config"]["chainId"] = self._chain_id
         genesis["gasLimit"] = hex(BLOCK_GAS_LIMIT)
         genesis["alloc"][_DEVELOPER.removeprefix("0x")] = {"balance": hex(10**30)}
         return genesis

@@ -17,7 +17,7 @@ contract GreedyWallet {
 /// @notice A wallet that says yes, at a price just below an act's cap.
 contract SlowWallet {
     function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
-        uint256 end = gasleft() - 130_000;
+        uint256 end = gasleft() - 900_000;
         while (gasleft() > end) {}
         return this.isValidSignature.selector;
     }
@@ -106,12 +106,12 @@ contract RelayTest is Clinic {
     function test_WithoutTheGasForAnActTheBatchIsUndone() public {
         _calls = [_naming(1), _naming(2)];
         _refused(IMedRec.NotEnoughGas.selector);
-        medrec.relay{gas: 230_000}(_calls);
+        medrec.relay{gas: 1_043_000}(_calls);
         vm.assertEq(_nameSerial(), 0);
     }
 
     function testFuzz_NoAmountOfGasMakesAGoodActFail(uint256 gas) public {
-        gas = 30_000 + gas % 400_000;
+        gas = 30_000 + gas % 1_200_000;
         _calls = [_naming(1)];
         try medrec.relay{gas: gas}(_calls) returns (bytes[] memory refusals) {
             vm.assertEq(refusals[0], "");
@@ -130,7 +130,7 @@ contract RelayTest is Clinic {
         vm.assertEq(_relay()[0], "");
         act.serial = 2;
         _calls = [abi.encodeCall(medrec.nameFolder, (act, "x"))];
-        try medrec.relay{gas: 100_000 + gas % 200_000}(_calls) returns (bytes[] memory refusals) {
+        try medrec.relay{gas: 900_000 + gas % 200_000}(_calls) returns (bytes[] memory refusals) {
             vm.assertEq(refusals[0], "");
         } catch {}
     }
