@@ -13,10 +13,11 @@ from records.chain_words import raw
 from records.content import read_blobs
 from records.crypto.description import Description, open_description
 from records.crypto.errors import CannotUnwrap
-from records.crypto.folders import earlier_secret, folder_key, folder_secret, pack_epoch, unpack_epoch
+from records.crypto.folders import earlier_secret, folder_key, pack_epoch, unpack_epoch
 from records.crypto.wrap import unwrap
 from records.models import QueuedKey
 from records.services import envelopes
+from records.services.own_secrets import own_secret
 from records.services.states import RecordState, VersionState
 
 
@@ -148,7 +149,7 @@ class Keyring:
         """(epoch, secret) of at least this epoch."""
         if self.own:
             root = self.actor.folder_root
-            return epoch, folder_secret(root, self.actor.origin, generation, folder, epoch)
+            return epoch, own_secret(root, self.actor.origin, generation, folder, epoch)
         if not any(grant.folder == folder for grant in self.grants):
             return None
         return envelopes.newest_secret(

@@ -7,7 +7,7 @@ from accounts.actor import Actor
 from accounts.services.directory import PublicKey
 from records.chain_words import raw, word
 from records.crypto.envelopes import Purpose
-from records.crypto.folders import folder_secret, unpack_epoch
+from records.crypto.folders import unpack_epoch
 from records.crypto.ids import SELECTION_MAX, selection_id
 from records.crypto.payloads import FolderPayload, RecordPayload, SelectionPayload, Terms
 from records.errors import InvalidInput, NotFound
@@ -16,6 +16,7 @@ from records.services.envelopes import ListAbout, SealedList, seal_list
 from records.services.epochs import current_epoch, hand_out
 from records.services.folders import folder_names, require_folder
 from records.services.keyring import Keyring
+from records.services.own_secrets import own_secret
 from records.services.present import record_views
 from records.services.states import RecordState, states_of
 from records.shapes import RecordView
@@ -62,7 +63,7 @@ def folder_secrets(actor: Actor, folder: int, epoch: int) -> dict[int, bytes]:
         if at < generation:
             newest[at] = max(newest.get(at, 0), packed)
     return {
-        packed: folder_secret(actor.folder_root, actor.origin, at, folder, unpack_epoch(packed)[1])
+        packed: own_secret(actor.folder_root, actor.origin, at, folder, unpack_epoch(packed)[1])
         for at, packed in newest.items()
     }
 
