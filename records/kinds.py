@@ -7,6 +7,7 @@ Kinds are LOINC document codes (FHIR DocumentReference.type); purposes are from 
 from typing import Final
 
 KINDS: Final[dict[str, str]] = {
+    "8716-3": "Measurements",
     "11502-2": "Laboratory report",
     "18748-4": "Imaging report or image",
     "18842-5": "Discharge summary",
@@ -37,6 +38,8 @@ PURPOSES: Final[dict[str, str]] = {
     "PUBHLTH": "Public health",
     "PATRQT": "The patient asked for it",
 }
+
+MEASUREMENTS: Final = "8716-3"
 
 KIND_CHOICES: Final[list[tuple[str, str]]] = sorted(KINDS.items(), key=lambda item: item[1])
 PURPOSE_CHOICES: Final[list[tuple[str, str]]] = list(PURPOSES.items())

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from records.demo.images import chest_radiograph, ecg_strip
+from records.demo.measured import ashas_measurements, bens_measurements
 from records.demo.reports import Measurement, laboratory_report, letter
+from records.kinds import MEASUREMENTS
+from records.observations.model import Observation
+from records.observations.writing import MEDIA_TYPE, write_observations
 
 PASSWORD = "ruby lantern orchard"  # noqa: S105 - printed on the terminal for whoever looks around
 
@@ -56,6 +60,10 @@ EVERYBODY = (ADMINISTRATOR, ASHA, BEN, CHIARA, HELEN, AMARA, TOMAS)
 
 def _pdf(title: str, kind: str, day: date, name: str, make: Callable[[], bytes]) -> File:
     return File(title, kind, day, name, "application/pdf", make)
+
+
+def _measured(title: str, day: date, name: str, make: Callable[[], list[Observation]]) -> File:
+    return File(title, MEASUREMENTS, day, name, MEDIA_TYPE, lambda: write_observations(make()))
 
 
 BLOOD_REPORT = _pdf(
@@ -155,6 +163,8 @@ SUGAR_REPORT = _pdf(
         ],
     ),
 )
+SUGAR_DIARY = _measured("Diabetes check-ups", date(2026, 1, 15), "check-ups.json", bens_measurements)
+BLOOD_COUNTS = _measured("Blood counts since 2024", date(2026, 3, 2), "blood-counts.json", ashas_measurements)
 VACCINATIONS = _pdf(
     "Vaccination record",
     VACCINATION,

@@ -82,8 +82,10 @@ class _Story:
         self._upload(cast.BLOOD_REPORT, to=ASHA, folder=GENERAL)
         self._upload(cast.ECG_STRIP, to=ASHA, folder=heart)
         self._upload(cast.RADIOGRAPH, to=ASHA, folder=heart)
+        self._upload(cast.BLOOD_COUNTS, to=ASHA, folder=GENERAL)
         self._upload(cast.DISCHARGE_SUMMARY, to=BEN, folder=GENERAL)
         self._upload(cast.SUGAR_REPORT, to=BEN, folder=GENERAL)
+        self._upload(cast.SUGAR_DIARY, to=BEN, folder=GENERAL)
         self._upload(cast.VACCINATIONS, to=CHIARA, folder=GENERAL)
         wait_for_chain()
 

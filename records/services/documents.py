@@ -45,6 +45,13 @@ def list_records(
 
     Raises AccessRefused for somebody who holds no grant of the patient now, VaultClosed.
     """
+    keyring, states = list_states(actor=actor, patient=patient, via=via)
+    chosen = [state for state in states if folder is None or state.latest.folder == folder]
+    return record_views(keyring, chosen, versions=versions)
+
+
+def list_states(*, actor: Actor, patient: str, via: str | None = None) -> tuple[Keyring, list[RecordState]]:
+    """The same, unopened, with the keyring that opens them. Raises AccessRefused."""
     keyring = Keyring(actor, patient)
     if keyring.own:
         rows, acts = Record.objects.filter(patient=patient), record_acts(patient=patient)
@@ -54,9 +61,7 @@ def list_records(
         rows = access.readable_by(actor, patient=patient, via=via)
         acts = record_acts(patient=patient, author=actor.address)
         _log_list(actor, patient, via or "")
-    states = states_of(rows, acts).values()
-    chosen = [state for state in states if folder is None or state.latest.folder == folder]
-    return record_views(keyring, chosen, versions=versions)
+    return keyring, list(states_of(rows, acts).values())
 
 
 def get_record(*, actor: Actor, record: str) -> RecordView:

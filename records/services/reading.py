@@ -56,11 +56,12 @@ def find_content(*, actor: Actor, record: str, version: int | None = None) -> Fo
     return FoundContent(actor, state, wanted, opened.description)
 
 
-def open_found(found: FoundContent, *, start: int = 0) -> OpenedContent:
+def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> OpenedContent:
     """The file, to be streamed from the byte `start`; looks by others are logged.
 
     A look is one line: every opening from the first byte on, and a later part unless the same person opened
-    the same version in the ten minutes before (a viewer that fetches page by page, a download resumed).
+    the same version in the ten minutes before (a viewer that fetches page by page, a download resumed). A
+    `glance`, a page that shows something of the file each time it is loaded, counts like a later part.
     `iterate` raises StoreDown when the store fails on the way; what was given out by then is verified.
     Raises StoreDown.
     """
@@ -72,7 +73,7 @@ def open_found(found: FoundContent, *, start: int = 0) -> OpenedContent:
         except CryptoError as error:
             blob.close()
             raise StoreDown(CHANGED) from error
-    _log(found, start)
+    _log(found, whole=not start and not glance)
     return OpenedContent(
         record=wanted.record,
         version=wanted.version,
@@ -106,7 +107,7 @@ def _version(state: RecordState, version: int | None) -> VersionState:
     raise NotFound("There is no such version.")
 
 
-def _log(found: FoundContent, start: int) -> None:
+def _log(found: FoundContent, *, whole: bool) -> None:
     actor, state = found.actor, found.state
     if actor.address == state.patient:
         return
@@ -119,7 +120,7 @@ def _log(found: FoundContent, start: int) -> None:
         "what": ViewLog.What.CONTENT,
     }
     since = timezone.now() - LOOK_LASTS
-    if not start or not ViewLog.objects.filter(at__gt=since, **look).exists():
+    if whole or not ViewLog.objects.filter(at__gt=since, **look).exists():
         ViewLog.objects.create(**look)
 
 

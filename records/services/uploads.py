@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -63,14 +63,18 @@ def describe_upload(
     media_type: str = "",
     size: int | None = None,
     replaces: str | None = None,
+    once: uuid.UUID | None = None,
 ) -> UploadView:
-    """Say what will be sent; its bytes follow with `receive_upload`.
+    """Say what will be sent; its bytes follow with `receive_upload`. The same `once` again: the same upload.
 
     Without `patient` it is for the actor, or for the replaced record's patient. A doctor without write
     permission names no folder: the inbox.
     Raises InvalidInput, NotFound, AccessRefused, Conflict, TooLarge, VaultClosed.
     """
     writing.require_keys(actor)
+    known = Upload.objects.filter(pk=once, author=actor.address).first() if once else None
+    if known is not None:
+        return _view(known, file_name)
     if replaces and not patient:
         patient = documents.visible_state(actor, replaces).patient
     patient = patient or actor.address
@@ -82,7 +86,7 @@ def describe_upload(
     }
     draft["file_name"], draft["media_type"] = check_file(file_name=file_name, media_type=media_type)
     _check_size(size)
-    row = Upload(author=actor.address, patient=patient, via=via, size=size)
+    row = Upload(id=once or uuid.uuid4(), author=actor.address, patient=patient, via=via, size=size)
     if replaces:
         _replace(actor, row, replaces)
     else:
@@ -90,7 +94,10 @@ def describe_upload(
         row.nonce = word(secrets.token_bytes(32))
         row.record = word(record_id(actor.address, raw(row.nonce)))
     row.sealed = seal_draft(actor, _about(row), draft)
-    row.save()
+    try:
+        row.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict("This is being saved already.") from error
     return _view(row, str(draft["file_name"]))
 
 

@@ -3,7 +3,19 @@
 from django.urls import include, path, register_converter
 
 from records.web.converters import Address, Id32, RequestId
-from records.web.views import acts, export, grants, history, home, inbox, listing, record, requests, upload
+from records.web.views import (
+    acts,
+    export,
+    grants,
+    history,
+    home,
+    inbox,
+    listing,
+    observations,
+    record,
+    requests,
+    upload,
+)
 
 register_converter(Id32, "id32")
 register_converter(Address, "address")
@@ -27,10 +39,19 @@ pages = [
     path("records/<id32:record>/drop/", record.drop_failed, name="drop-failed"),
     path("records/export/", export.export_page, name="export"),
     path("records/export/zip/", export.export_zip, name="export-zip"),
+    path(
+        "records/<id32:record>/observations/edit/", observations.observations_edit, name="observations-edit"
+    ),
+    path("records/observations/", observations.own_trends, name="observations"),
+    path("records/observations/new/", observations.observations_new, name="observations-new"),
+    path("records/observations/import/", observations.observations_import, name="observations-import"),
     path("inbox/", inbox.inbox_list, name="inbox"),
     path("inbox/<id32:record>/file/", inbox.inbox_file, name="inbox-file"),
     path("inbox/<id32:record>/refuse/", inbox.inbox_refuse, name="inbox-refuse"),
     path("patients/<address:address>/", listing.patient_records, name="patient"),
+    path(
+        "patients/<address:address>/observations/", observations.patient_trends, name="patient-observations"
+    ),
     path("patients/<address:address>/export/", export.export_page, name="patient-export"),
     path("patients/<address:address>/export/zip/", export.export_zip, name="patient-export-zip"),
     path("patients/<address:address>/give-up/", grants.give_up, name="give-up"),

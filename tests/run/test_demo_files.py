@@ -9,12 +9,17 @@ from PIL import Image
 from records.demo import cast
 from records.demo.cast import EVERYBODY, PASSWORD, File
 from records.kinds import KINDS
+from records.observations.charts import draw_chart
+from records.observations.reading import read_observations
+from records.observations.series import gather_series
+from tests.records.observations.test_series import SOURCE
 
 FILES = [value for value in vars(cast).values() if isinstance(value, File)]
 
 
-def test_there_are_files_of_three_kinds() -> None:
-    assert {file.media_type for file in FILES} == {"application/pdf", "image/png", "application/dicom"}
+def test_there_are_files_of_four_kinds() -> None:
+    types = {"application/pdf", "image/png", "application/dicom", "application/fhir+json"}
+    assert {file.media_type for file in FILES} == types
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -27,6 +32,9 @@ def test_a_file_opens_as_what_it_says_it_is(file: File) -> None:
         image = Image.open(io.BytesIO(content))
         image.load()
         assert image.width > 1000
+    elif file.media_type == "application/fhir+json":
+        series = gather_series((one, SOURCE) for one in read_observations(content, strict=True).observations)
+        assert all(draw_chart(each) for each in series)
     else:
         data = pydicom.dcmread(io.BytesIO(content))
         assert data.PatientName == "Verma^Asha"

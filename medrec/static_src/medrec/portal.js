@@ -37,4 +37,5 @@ const showDependents = () => {
   }
 };
 document.addEventListener("change", showDependents);
+document.addEventListener("htmx:load", showDependents);
 showDependents();

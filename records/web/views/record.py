@@ -1,5 +1,6 @@
 """One record: its page, its bytes, its description, its place."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -11,9 +12,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.actor import Actor
 from chain.slots import folder_scope
 from records.downloads import answer_content
-from records.errors import AccessRefused, Conflict
+from records.errors import AccessRefused, Conflict, StoreDown
 from records.models import SelectionRecord
-from records.services import consent, documents, folders, log, reading, sending
+from records.observations.reading import Reading
+from records.services import consent, documents, folders, log, observations, reading, sending
 from records.shapes import GrantView, RecordView
 from records.web.doors import PATIENT, actor_view, run_form
 from records.web.forms.documents import DescriptionForm, DescriptionViaForm, FolderChoiceForm
@@ -28,7 +30,7 @@ def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     """Everything about one record that this actor may see."""
     view = documents.get_record(actor=actor, record=record)
     own = actor.address == view.patient
-    context: dict[str, Any] = {"record": view, "own": own}
+    context: dict[str, Any] = {"record": view, "own": own, "readings": _readings(actor, view)}
     if own:
         context["readers"] = _readers(actor, view)
         history = log.access_history(actor=actor, patient=actor.address)
@@ -125,6 +127,13 @@ def drop_failed(request: HttpRequest, actor: Actor, record: str) -> HttpResponse
     sending.drop_failed(actor=actor, record=record)
     messages.success(request, "Dropped.")
     return redirect("home")
+
+
+def _readings(actor: Actor, record: RecordView) -> Reading | None:
+    """What the file says of measurements; the rest of the page stands without it when it cannot be had."""
+    with suppress(AccessRefused, StoreDown):
+        return observations.read_record(actor=actor, view=record)
+    return None
 
 
 def _readers(actor: Actor, record: RecordView) -> list[GrantView]:

@@ -1,0 +1,61 @@
+"""Dates as FHIR has them: a year, a month, a day or an instant (FHIR R4, dateTime), never made more exact."""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+_PATTERN = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
+)
+OLDEST, NEWEST = 1880, 2199
+
+
+class BadMoment(ValueError):
+    """Not a date that can be; `str()` says what one looks like."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """`text` is FHIR's own; `at` is where it begins."""
+
+    text: str
+    at: datetime
+    unit: str  # year | month | day | time
+
+    def __str__(self) -> str:
+        day = f"{self.at.day} {self.at:%b %Y}"
+        shown = {"year": f"{self.at:%Y}", "month": f"{self.at:%b %Y}", "day": day}
+        return shown.get(self.unit, f"{day}, {self.at:%H:%M}")
+
+    @property
+    def middle(self) -> datetime:
+        """The middle of the year, month or day: where a chart puts a point that is no more exact."""
+        lasts = {"year": 365, "month": calendar.monthrange(self.at.year, self.at.month)[1], "day": 1}
+        return self.at + timedelta(days=lasts.get(self.unit, 0)) / 2
+
+    @property
+    def day(self) -> date:
+        """The day on which it begins."""
+        return self.at.date()
+
+
+def parse_moment(text: str, zone: tzinfo = UTC) -> Moment:
+    """A FHIR dateTime, or one with a space and without a time zone (`zone` then). Raises BadMoment."""
+    found = _PATTERN.fullmatch(text.strip())
+    if found is None or not text.isascii():
+        raise BadMoment("A date looks like 2024, 2024-05, 2024-05-31 or 2024-05-31 08:30.")
+    year, month, day, hour, minute, second, offset = found.groups()
+    if not OLDEST <= int(year) <= NEWEST:
+        raise BadMoment(f"A year is between {OLDEST} and {NEWEST}.")
+    try:
+        start = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
+        if hour is None:
+            unit = "day" if day else "month" if month else "year"
+            return Moment(found.group(), start, unit)
+        given = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}{offset or ''}")
+    except ValueError as error:
+        raise BadMoment("There is no such date.") from error
+    at = given if given.tzinfo else given.replace(tzinfo=zone)
+    exact = found.group().replace(" ", "T")
+    return Moment(exact if offset and second else at.isoformat(), at, "time")

@@ -1,0 +1,204 @@
+"""Measurements: kept as ordinary records whose content is FHIR JSON; read back, and gathered over records.
+
+What is shown is read when it is shown: nothing of a content is kept in SQL or a cache. Whoever is not the
+patient leaves a line in the access history for each record that a page reads values of, once in ten minutes.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha256
+
+from accounts.actor import Actor
+from records import access
+from records.errors import Conflict, InvalidInput, StoreDown
+from records.kinds import MEASUREMENTS
+from records.observations.model import Observation
+from records.observations.reading import BadBundle, Reading, may_be_read, read_observations
+from records.observations.series import Series, Source, gather_series
+from records.observations.writing import MEDIA_TYPE, write_observations
+from records.services import documents, uploads
+from records.services.keyring import Keyring
+from records.services.present import record_views
+from records.services.reading import FoundContent, find_content, open_found
+from records.services.states import RecordState
+from records.shapes import RecordView
+
+RECORDS_MAX = 100  # read for one page, the newest
+OBSERVATIONS_MAX = 5000
+FILE_NAME = "measurements.json"
+DAMAGED_MAX = 3  # files in a row that do not open: then the store is down
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The series of a patient's records, and what is not in them."""
+
+    series: list[Series] = field(default_factory=list)
+    records: int = 0  # read
+    older: int = 0  # records with measurements that are beyond the limit
+    unreadable: list[RecordView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where observations go: as `uploads.describe_upload` takes it. `form` names the form that was sent."""
+
+    title: str
+    service_date: date | None
+    form: uuid.UUID
+    patient: str | None = None
+    folder: int | None = None
+    via: str = ""
+    replaces: str | None = None
+    kind: str = MEASUREMENTS
+
+
+def add_observations(*, actor: Actor, saving: Saving, observations: Iterable[Observation]) -> RecordView:
+    """Save observations as one record (or as the next version of one). The same form again has one effect.
+
+    Raises InvalidInput, NotFound, AccessRefused, Conflict, StoreDown, VaultClosed.
+    """
+    return _save(actor, saving, write_observations(observations), FILE_NAME)
+
+
+def add_bundle(*, actor: Actor, saving: Saving, data: bytes, file_name: str = FILE_NAME) -> RecordView:
+    """Save a FHIR bundle as it is, every byte. Raises InvalidInput naming entry and field, and the above."""
+    try:
+        found = read_observations(data, strict=True)
+    except BadBundle as error:
+        raise InvalidInput("bundle", str(error)) from error
+    if not found.observations:
+        raise InvalidInput("bundle", "There is no observation in this bundle.")
+    return _save(actor, saving, data, file_name)
+
+
+def read_record(*, actor: Actor, view: RecordView, version: int | None = None) -> Reading | None:
+    """What a record's file holds of observations; None where it is no such file.
+
+    Raises as `reading.find_content` and `open_found`.
+    """
+    if not view.readable or not may_be_read(view.media_type, view.size):
+        return None
+    return _read(find_content(actor=actor, record=view.record, version=version))
+
+
+def editable(*, actor: Actor, view: RecordView) -> list[Observation]:
+    """A record's observations, if the portal's form can write all that its file says.
+
+    Raises Conflict where the file came from elsewhere and says more, and as `read_record`.
+    """
+    if view.readable and may_be_read(view.media_type, view.size):
+        data = _bytes(find_content(actor=actor, record=view.record))
+        try:
+            found = read_observations(data, strict=True).observations
+        except BadBundle:
+            found = []
+        if found and write_observations(found) == data:
+            return found
+    raise Conflict("This file was not made by the form here. Send a new version of the file instead.")
+
+
+def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -> Gathered:
+    """The measurements of all records of a patient that this actor may open; none of what lies in the inbox.
+
+    Raises AccessRefused for who holds no grant now, StoreDown, VaultClosed.
+    """
+    keyring, states = documents.list_states(actor=actor, patient=patient, via=via)
+    views = {view.record: view for view in record_views(keyring, states)}
+    chosen = [state for state in _openable(keyring, states, via) if _holds(views[state.record])]
+    chosen.sort(key=lambda state: _newest(views[state.record]), reverse=True)
+    found: list[tuple[Observation, Source]] = []
+    unreadable: list[RecordView] = []
+    records = in_a_row = 0
+    for state in chosen[:RECORDS_MAX]:
+        if len(found) >= OBSERVATIONS_MAX:
+            break
+        view = views[state.record]
+        records += 1
+        try:
+            reading = _read(_found(keyring, state))
+        except StoreDown:
+            in_a_row += 1
+            if in_a_row == DAMAGED_MAX:
+                raise
+            unreadable.append(view)
+            continue
+        in_a_row = 0
+        if reading is not None:
+            source = Source(view.record, view.title, view.author_name, view.author == view.patient)
+            found += [(one, source) for one in reading.observations]
+            if reading.problems:
+                unreadable.append(view)
+    return Gathered(gather_series(found), records, len(chosen) - records, unreadable)
+
+
+def _save(actor: Actor, saving: Saving, content: bytes, file_name: str) -> RecordView:
+    described = uploads.describe_upload(
+        actor=actor,
+        patient=saving.patient,
+        title=saving.title,
+        kind=saving.kind,
+        service_date=saving.service_date,
+        folder=saving.folder,
+        via=saving.via,
+        file_name=file_name,
+        media_type=MEDIA_TYPE,
+        size=len(content),
+        replaces=saving.replaces,
+        once=_once(saving, content),
+    )
+    return uploads.receive_upload(actor=actor, upload_id=described.id, stream=[content], length=len(content))
+
+
+def _once(saving: Saving, content: bytes) -> uuid.UUID:
+    """The same form with the same words is the same upload; what was changed in between is another.
+
+    The form's number is random and kept nowhere: nobody can guess the words from this one.
+    """
+    said = repr((saving.title, saving.service_date, saving.folder, saving.via, saving.kind, saving.replaces))
+    return uuid.uuid5(saving.form, sha256(said.encode() + content).hexdigest())
+
+
+def _openable(keyring: Keyring, states: list[RecordState], via: str | None) -> list[RecordState]:
+    """Without what is closed, in the inbox, refused by the chain, or not for this actor to open."""
+    taken = [
+        found
+        for state in states
+        if not state.closed and (found := state.standing()) is not None and found.latest.folder
+    ]
+    if keyring.own:
+        return taken
+    readable = access.readable_by(keyring.actor, patient=keyring.patient, via=via)
+    allowed = set(readable.values_list("pk", flat=True))
+    return [state for state in taken if state.record in allowed]
+
+
+def _holds(view: RecordView) -> bool:
+    return view.readable and may_be_read(view.media_type, view.size)
+
+
+def _newest(view: RecordView) -> date:
+    return view.service_date or view.created_at.date()
+
+
+def _found(keyring: Keyring, state: RecordState) -> FoundContent:
+    opened = keyring.open_latest(state)
+    if opened is None:
+        raise StoreDown("This version's key still waits for the patient.")
+    return FoundContent(keyring.actor, state, state.latest, opened.description)
+
+
+def _read(found: FoundContent) -> Reading | None:
+    """None for JSON that is something else; a FHIR file that is none says so."""
+    try:
+        return read_observations(_bytes(found))
+    except BadBundle as error:
+        named = found.description.media_type.startswith(MEDIA_TYPE)
+        return Reading(problems=[str(error)]) if named else None
+
+
+def _bytes(found: FoundContent) -> bytes:
+    opened = open_found(found, glance=True)
+    return b"".join(opened.iterate(0, opened.size))

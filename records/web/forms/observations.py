@@ -1,0 +1,164 @@
+"""Entering measurements: a description, and rows of what was measured; or a FHIR bundle as text."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from records.observations.decimals import BadNumber, parse_number
+from records.observations.known import BY_KEY, BY_LOINC, MEASURES, Measure, Unit
+from records.observations.model import Amount, Observation, Part
+from records.observations.moments import BadMoment, Moment, parse_moment
+from records.web.forms.documents import Choices, DateInput
+
+OTHER = "other"
+ROWS_MAX = 100
+MEASURE_CHOICES: Choices = [
+    ("", "Choose"),
+    *((measure.key, measure.name) for measure in MEASURES),
+    (OTHER, "Something else"),
+]
+UNITS = list(dict.fromkeys(unit.shown for measure in MEASURES for unit in measure.units))
+
+
+class PlaceForm(forms.Form):
+    """Title and date, and where it goes: a folder, or through which institution."""
+
+    form = forms.UUIDField(widget=forms.HiddenInput)
+    title = forms.CharField(max_length=200, initial="Measurements")
+    service_date = forms.DateField(label="Date", widget=DateInput, help_text="When it was measured.")
+    folder = forms.ChoiceField(choices=[])
+    via = forms.ChoiceField(label="Through", choices=[])
+
+    def __init__(self, *args: Any, folders: Choices, places: Choices, **kwargs: Any) -> None:
+        """`folders`: empty when the folder is given; `places`: institutions of a doctor, else empty."""
+        super().__init__(*args, **kwargs)
+        self.fields["service_date"].initial = timezone.localdate
+        self.fields["form"].initial = uuid.uuid4
+        for name, choices in (("folder", folders), ("via", places)):
+            if choices:
+                self.fields[name].choices = choices  # type: ignore[attr-defined]
+            else:
+                del self.fields[name]
+
+
+class BundleForm(PlaceForm):
+    """A FHIR bundle as text; a chosen file is read into it by the page's script."""
+
+    bundle = forms.CharField(
+        label="FHIR bundle (JSON)",
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "form-control code"}),
+    )
+
+
+class RowForm(forms.Form):
+    """One measurement. Valid: `cleaned_data["observation"]`, its `when` None where the row names no date."""
+
+    use_required_attribute = False
+
+    measure = forms.ChoiceField(label="Measurement", choices=MEASURE_CHOICES, required=False)
+    name = forms.CharField(label="What was measured", max_length=200, required=False)
+    value = forms.CharField(
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "text", "autocomplete": "off", "placeholder": "5.4"}),
+    )
+    unit = forms.CharField(
+        max_length=40, required=False, widget=forms.TextInput(attrs={"list": "units", "autocomplete": "off"})
+    )
+    when = forms.CharField(
+        label="Other date",
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "2026-03 or 2026-03-09 08:30", "autocomplete": "off"}),
+    )
+    note = forms.CharField(max_length=500, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Make the observation; each error stands beside its field."""
+        values = super().clean() or {}
+        if self.errors or not self.has_changed():
+            return values
+        when, found = self._moment(values["when"]), None
+        measure = BY_KEY.get(values["measure"])
+        if measure is None and values["measure"] != OTHER:
+            self.add_error("measure", "Choose what was measured.")
+        elif not values["value"]:
+            self.add_error("value", "Give the value.")
+        elif measure is not None:
+            found = self._known(measure, values["value"], values["unit"])
+        elif not values["name"]:
+            self.add_error("name", "Say what was measured.")
+        else:
+            found = _other(values["name"], values["value"], values["unit"])
+        if found is not None and not self.errors:
+            values["observation"] = replace(found, when=when, note=values["note"])
+        return values
+
+    def _moment(self, text: str) -> Moment | None:
+        if not text:
+            return None
+        try:
+            return parse_moment(text, timezone.get_current_timezone())
+        except BadMoment as error:
+            self.add_error("when", str(error))
+            return None
+
+    def _known(self, measure: Measure, value: str, text: str) -> Observation | None:
+        unit = measure.unit(text)
+        if unit is None:
+            choices = " or ".join(each.shown for each in measure.units)
+            self.add_error("unit", f"{measure.name} is given in {choices}.")
+            return None
+        texts = value.split("/") if measure.parts else [value]
+        if len(texts) != max(1, len(measure.parts)):
+            self.add_error("value", "Write both values with a stroke between, like 120/80.")
+            return None
+        try:
+            amounts = [_amount(each, unit) for each in texts]
+        except BadNumber as error:
+            self.add_error("value", str(error))
+            return None
+        named = measure.parts or ((unit.loinc, measure.name),)
+        parts = [Part(code, name, amount) for (code, name), amount in zip(named, amounts, strict=True)]
+        return Observation(unit.loinc, measure.name, None, tuple(parts))
+
+    @staticmethod
+    def from_observation(one: Observation) -> dict[str, str]:
+        """Initial values: what a row says that was entered here."""
+        measure, amount = BY_LOINC.get(one.code), one.parts[0].amount
+        return {
+            "measure": measure.key if measure else OTHER,
+            "name": "" if measure else one.name,
+            "value": "/".join(part.amount.figures for part in one.parts),
+            "unit": amount.unit,
+            "when": one.when.text.replace("T", " ") if one.when else "",
+            "note": one.note,
+        }
+
+
+RowSet = forms.formset_factory(RowForm, extra=2, max_num=ROWS_MAX, absolute_max=ROWS_MAX, validate_max=True)
+
+
+def observations_of(rows: "forms.BaseFormSet[RowForm]") -> list[Observation]:
+    """What valid rows say; those left blank are no measurements."""
+    found = (form.cleaned_data.get("observation") for form in rows.forms)
+    return [one for one in found if one is not None]
+
+
+def _amount(text: str, unit: Unit) -> Amount:
+    comparator, number = parse_number(text)
+    return Amount(number, comparator, unit.shown, unit.code)
+
+
+def _other(name: str, value: str, unit: str) -> Observation:
+    """A measurement that is not in the list: a number with its unit, else words."""
+    try:
+        comparator, number = parse_number(value)
+        amount = Amount(number, comparator, unit)
+    except BadNumber:
+        amount = Amount(words=f"{value} {unit}".strip())
+    return Observation("", name, None, (Part("", name, amount),))
