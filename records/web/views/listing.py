@@ -4,19 +4,20 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from accounts.actor import Actor
 from records.errors import NotFound
 from records.services import consent, documents, folders
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
 from records.web.forms.documents import FolderNameForm
+from records.web.timeline import timeline_of
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @actor_view(PATIENT)
 def record_list(request: HttpRequest, actor: Actor, folder: int | None = None) -> HttpResponse:
-    """A patient's records, all or of one folder."""
+    """A patient's records, all or of one folder; POST: those that are looked for."""
     own = folders.list_folders(actor=actor)
     current = next((each for each in own if each.number == folder), None)
     if folder is not None and current is None:
@@ -25,8 +26,9 @@ def record_list(request: HttpRequest, actor: Actor, folder: int | None = None) -
     context = {
         "folders": own,
         "current": current,
-        "records": [record for record in found if record.folder and not record.closed],
-        "closed": [record for record in found if record.closed],
+        "timeline": timeline_of(
+            request, [record for record in found if record.folder or record.closed], folders=current is None
+        ),
     }
     return render(request, "records/list.html", context)
 
@@ -59,15 +61,14 @@ def folder_rename(request: HttpRequest, actor: Actor, folder: int) -> HttpRespon
     return done or render(request, "records/folder_form.html", context, status=status)
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @actor_view(DOCTOR)
 def patient_records(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
-    """What a doctor may read of one patient, through one institution."""
+    """What a doctor may read of one patient, through one institution; POST: what is looked for of it."""
     via = request.GET.get("via") or None
     found = documents.list_records(actor=actor, patient=address, via=via)
     mine = [each for each in consent.patients_of(actor=actor) if each.address == address]
     patient = next((each for each in mine if via in (None, each.via)), None)
     context: dict[str, Any] = {"patient": patient, "address": address, "via": via, "ways": mine}
-    context["records"] = [record for record in found if not record.closed]
-    context["closed"] = [record for record in found if record.closed]
+    context["timeline"] = timeline_of(request, found, folders=True)
     return render(request, "records/patient.html", context)

@@ -1,0 +1,87 @@
+"""The fields above a list of records: words, kind, period, author, folder."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+
+from records.kinds import KINDS
+from records.services.searching import TEXT_MAX, Filter
+from records.shapes import RecordView
+from records.web.forms.documents import Choices, DateInput
+
+
+class SearchForm(forms.Form):
+    """Choices are those that the list has, so that none of them finds nothing by itself."""
+
+    use_required_attribute = False
+
+    text = forms.CharField(
+        label="Search",
+        max_length=TEXT_MAX,
+        required=False,
+        widget=forms.TextInput(
+            attrs={
+                "type": "search",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "placeholder": "Title, file, kind, name",
+            }
+        ),
+    )
+    kind = forms.ChoiceField(choices=[], required=False)
+    author = forms.ChoiceField(label="Written by", choices=[], required=False)
+    folder = forms.TypedChoiceField(choices=[], coerce=int, empty_value=None, required=False)
+    since = forms.DateField(label="From", widget=DateInput, required=False)
+    until = forms.DateField(label="To", widget=DateInput, required=False)
+    page = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, records: Iterable[RecordView], folders: bool, **kwargs: Any) -> None:
+        """`folders`: whether to choose one; not where the page is a folder's."""
+        super().__init__(*args, **kwargs)
+        records = list(records)
+        kinds = {record.kind: KINDS.get(record.kind, record.kind) for record in records if record.kind}
+        authors = {record.author: record.author_name or "The patient" for record in records}
+        authors |= {record.via: record.via_name for record in records if record.via}
+        named = {record.folder: record.folder_name for record in records if record.folder}
+        self._offer("kind", "Any kind", kinds)
+        self._offer("author", "Anybody", authors)
+        if folders and len(named) > 1:
+            self._offer("folder", "Any folder", {str(number): name for number, name in named.items()})
+        else:
+            del self.fields["folder"]
+
+    def clean(self) -> dict[str, Any]:
+        """The period's ends in order."""
+        values = super().clean() or {}
+        since, until = values.get("since"), values.get("until")
+        if since and until and since > until:
+            self.add_error("until", "The period ends before it begins.")
+        return values
+
+    @property
+    def wanted(self) -> Filter:
+        """What is looked for, once the form is valid."""
+        data = self.cleaned_data
+        return Filter(
+            text=data["text"],
+            kind=data["kind"],
+            since=data["since"],
+            until=data["until"],
+            author=data["author"],
+            folder=data.get("folder"),
+        )
+
+    def words(self, wanted: Filter) -> list[str]:
+        """What is looked for, in words."""
+        said = [f"“{wanted.text}”"] if wanted.text else []
+        for name in ("kind", "author", "folder"):
+            value = getattr(wanted, name)
+            if value not in ("", None):
+                said.append(dict(self.fields[name].choices)[str(value)])  # type: ignore[attr-defined]
+        said += [f"from {wanted.since.day} {wanted.since:%b %Y}"] if wanted.since else []
+        return said + ([f"to {wanted.until.day} {wanted.until:%b %Y}"] if wanted.until else [])
+
+    def _offer(self, name: str, every: str, choices: dict[str, str]) -> None:
+        found: Choices = sorted(choices.items(), key=lambda item: item[1].casefold())
+        self.fields[name].choices = [("", every), *found]  # type: ignore[attr-defined]
