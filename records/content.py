@@ -54,7 +54,7 @@ def keep_blob(data: bytes) -> str:
     Inside the caller's transaction, so that whatever names the digest and the bytes are kept together.
     """
     digest = digest_of(data)
-    Blob.objects.get_or_create(digest=digest, defaults={"data": data})
+    Blob.objects.bulk_create([Blob(digest=digest, data=data)], ignore_conflicts=True)
     transaction.on_commit(nudge_blobs, robust=True)
     return digest
 

@@ -18,6 +18,8 @@ def people_named_to(actor: Actor, addresses: Iterable[str]) -> dict[str, Person]
         for address, person in people.items()
         if person.kind == Account.Kind.PATIENT and address != actor.address
     }
+    if not patients:
+        return people
     met = Grant.objects.filter(held_by(actor), patient__in=patients).values_list("patient", flat=True)
     strangers = patients - set(met)
     return {
