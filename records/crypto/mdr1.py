@@ -25,10 +25,7 @@ CHUNK_BYTES = 64 * 1024
 TAG_BYTES = 16
 SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
 CHUNKS_MAX = 2**32
-BATCH_CHUNKS = 16
-"""Chunks handled and read at a time: 1 MiB of plaintext, the memory that a file takes."""
-
-ReadAt = Callable[[int, int], bytes]
+ReadAt = Callable[[int, int], bytes | memoryview]
 """(offset, length) -> exactly that many bytes of the encrypted file."""
 
 
@@ -99,7 +96,7 @@ class Encryptor:
         return ciphertext_size(self.plaintext_size)
 
     def encrypt(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The file, about 1 MiB at a time, from plaintext in pieces of any size. Raises FileTooLong."""
+        """The file, header and chunk by chunk, from plaintext in pieces of any size. Raises FileTooLong."""
         if self._started:
             raise RuntimeError("a payload key and counter encrypt once: make another Encryptor")
         self._started = True
@@ -107,39 +104,34 @@ class Encryptor:
 
     def _encrypt(self, source: Iterable[bytes]) -> Iterator[bytes]:
         yield PREFIX + self.salt + self._commitment
-        # Two buffers for the whole file: fresh ones of 1 MiB for every batch cost more than the cipher.
-        batch = BATCH_CHUNKS * CHUNK_BYTES
-        plain, sealed = memoryview(bytearray(batch)), memoryview(bytearray(BATCH_CHUNKS * SEALED_CHUNK_BYTES))
-        filled = 0
+        held = memoryview(b"")  # at most a chunk: what comes after it shows that it is not the last
         # The plaintext is hashed beside what becomes of the ciphertext: sealing, its own hash, writing.
         with ThreadPoolExecutor(1, "mdr1-digest") as aside:
             for piece in source:
-                rest = memoryview(piece)
+                rest = memoryview(
+                    bytes(piece)
+                )  # the same bytes, or a copy of what may change below our hands
+                hashed = aside.submit(self._digest.update, rest) if len(rest) >= CHUNK_BYTES else None
+                if hashed is None:
+                    self._digest.update(rest)
+                if held and len(held) < CHUNK_BYTES:
+                    room = CHUNK_BYTES - len(held)
+                    held, rest = memoryview(b"".join((held, rest[:room]))), rest[room:]
                 while rest:
-                    # One byte more than a batch shows that none of its chunks is the last.
-                    if filled == batch:
-                        hashed = aside.submit(self._digest.update, plain)
-                        yield self._seal(plain, sealed, last=False)
-                        hashed.result()
-                        filled = 0
-                    taken = min(batch - filled, len(rest))
-                    plain[filled : filled + taken] = rest[:taken]
-                    filled, rest = filled + taken, rest[taken:]
-        self._digest.update(plain[:filled])
-        yield self._seal(plain[:filled], sealed, last=True)
+                    if held:
+                        yield self._seal(held, last=False)
+                    held, rest = rest[:CHUNK_BYTES], rest[CHUNK_BYTES:]
+                if hashed is not None:
+                    hashed.result()
+        yield self._seal(held, last=True)
 
-    def _seal(self, plain: memoryview, sealed: memoryview, *, last: bool) -> bytes:
-        self.plaintext_size += len(plain)
-        starts = range(0, max(len(plain), 1), CHUNK_BYTES)
-        if self._index + len(starts) > CHUNKS_MAX:
+    def _seal(self, plain: memoryview, *, last: bool) -> bytes:
+        if self._index == CHUNKS_MAX:
             raise FileTooLong("the file has more than 2^32 chunks")
-        for place, start in enumerate(starts):
-            chunk = plain[start : start + CHUNK_BYTES]
-            nonce = _nonce(self._index + place, last=last and place == len(starts) - 1)
-            at = place * SEALED_CHUNK_BYTES
-            self._cipher.encrypt_into(nonce, chunk, None, sealed[at : at + len(chunk) + TAG_BYTES])
-        self._index += len(starts)
-        return bytes(sealed[: len(plain) + len(starts) * TAG_BYTES])
+        sealed = self._cipher.encrypt(_nonce(self._index, last=last), plain, None)
+        self._index += 1
+        self.plaintext_size += len(plain)
+        return sealed
 
 
 class Decryptor:
@@ -154,14 +146,14 @@ class Decryptor:
         self._read_at = read_at
         self._size = size
         self._chunks = -(-(size - HEADER_BYTES) // SEALED_CHUNK_BYTES)
-        header = self._read(0, HEADER_BYTES)
+        header = bytes(self._read(0, HEADER_BYTES))
         if not header.startswith(PREFIX):
             raise FileRefused("not an MDR1 file of a known version and suite")
         self.salt = header[len(PREFIX) : len(PREFIX) + SALT_BYTES]
         self._cipher, commitment = _keys(key, self.salt, role, record_id)
         if not hmac.compare_digest(commitment, header[-32:]):
             raise WrongKey("the file was not made with this key for this record and role")
-        self._open_batch(self._chunks - 1, 1)
+        self._open_chunk(self._chunks - 1)
 
     def iterate(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The plaintext from `start` up to, not including, `end`, chunk by chunk. Raises FileRefused.
@@ -178,31 +170,22 @@ class Decryptor:
         return b"".join(self.iterate())
 
     def _iterate(self, start: int, end: int) -> Iterator[bytes]:
-        index, stop = start // CHUNK_BYTES, -(-end // CHUNK_BYTES)
-        while index < stop:
-            count = min(BATCH_CHUNKS, stop - index)
-            for place, chunk in enumerate(self._open_batch(index, count), start=index):
-                at = place * CHUNK_BYTES
-                part = chunk[max(start - at, 0) : end - at]
-                if part:
-                    yield part
-            index += count
+        for index in range(start // CHUNK_BYTES, -(-end // CHUNK_BYTES)):
+            at = index * CHUNK_BYTES
+            part = self._open_chunk(index)[max(start - at, 0) : end - at]
+            if part:
+                yield part
 
-    def _open_batch(self, index: int, count: int) -> list[bytes]:
-        """`count` chunks from `index` on, verified."""
+    def _open_chunk(self, index: int) -> bytes:
+        """One chunk, verified."""
         at = HEADER_BYTES + index * SEALED_CHUNK_BYTES
-        sealed = memoryview(self._read(at, min(count * SEALED_CHUNK_BYTES, self._size - at)))
-        chunks = []
-        for place in range(count):
-            part = sealed[place * SEALED_CHUNK_BYTES : (place + 1) * SEALED_CHUNK_BYTES]
-            nonce = _nonce(index + place, last=index + place == self._chunks - 1)
-            try:
-                chunks.append(self._cipher.decrypt(nonce, part, None))
-            except InvalidTag as error:
-                raise FileRefused(f"chunk {index + place} was changed, moved or cut") from error
-        return chunks
+        sealed = self._read(at, min(SEALED_CHUNK_BYTES, self._size - at))
+        try:
+            return self._cipher.decrypt(_nonce(index, last=index == self._chunks - 1), sealed, None)
+        except InvalidTag as error:
+            raise FileRefused(f"chunk {index} was changed, moved or cut") from error
 
-    def _read(self, offset: int, length: int) -> bytes:
+    def _read(self, offset: int, length: int) -> bytes | memoryview:
         data = self._read_at(offset, length)
         if len(data) != length:
             raise FileRefused(f"{length} bytes expected at {offset}, {len(data)} read")

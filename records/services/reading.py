@@ -69,7 +69,7 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
     with storing() as store:
         blob = store.open(Cid(raw(wanted.content), dag_pb=bool(wanted.flags & 1)))
         try:
-            file = open_file(description, raw(wanted.record), read_at=blob.read_at, size=blob.size)
+            file = open_file(description, raw(wanted.record), read_at=blob.view_at, size=blob.size)
         except CryptoError as error:
             blob.close()
             raise StoreDown(CHANGED) from error

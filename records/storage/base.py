@@ -41,18 +41,20 @@ class Blob(ABC):
 
         Raises ContentCorrupt, ContentNotFound, StoreUnavailable.
         """
+        return bytes(self.view_at(offset, length))
+
+    def view_at(self, offset: int, length: int) -> memoryview:
+        """What `read_at` gives, uncopied where it lies in one leaf."""
         if offset < 0 or length < 0:
             raise ValueError("offset and length must not be negative")
         end = min(offset + length, self.size)
         if offset >= end:
-            return b""
+            return memoryview(b"")
         first, last = offset // LEAF_SIZE, (end - 1) // LEAF_SIZE
-        if first == last:
-            return self._leaf(first)[offset - first * LEAF_SIZE : end - first * LEAF_SIZE]
         parts = [memoryview(self._leaf(index)) for index in range(first, last + 1)]
-        parts[0] = parts[0][offset - first * LEAF_SIZE :]
         parts[-1] = parts[-1][: end - last * LEAF_SIZE]
-        return b"".join(parts)
+        parts[0] = parts[0][offset - first * LEAF_SIZE :]
+        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
     def __iter__(self) -> Iterator[bytes]:
         """The whole content, in pieces of at most 1 MiB."""

@@ -24,6 +24,7 @@ from records.storage.tree import LEAF_SIZE
 logger = logging.getLogger(__name__)
 
 ABANDONED_AFTER = 24 * 3600  # seconds without a write after which a put is taken for dead
+_PIECES_MAX = 256  # in one write: systems take 1,024 (POSIX: 16 at least)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -42,10 +43,11 @@ class LocalStore:
     def put(self, stream: Iterable[bytes]) -> Stored:
         builder = CidBuilder()
         with self._incoming_file() as (descriptor, path):
-            for chunk in stream:
-                builder.update(chunk)
+            for pieces in _gathered(stream):
                 with _disk_errors():
-                    _write_all(descriptor, chunk)
+                    _write_all(descriptor, pieces)
+                for piece in pieces:
+                    builder.update(piece)
             cid = builder.finish()
             with _disk_errors():
                 self._keep(cid, descriptor, path, bytes(builder.leaves))
@@ -94,7 +96,7 @@ class LocalStore:
 
     def check(self) -> None:
         with self._incoming_file() as (descriptor, _), _disk_errors():
-            _write_all(descriptor, b"check")
+            _write_all(descriptor, [b"check"])
             os.fsync(descriptor)
 
     def _path(self, cid: Cid) -> Path:
@@ -193,7 +195,7 @@ def _write_leaves(path: Path, leaves: bytes, incoming: Path) -> None:
     """Write the list beside an object whole, by a rename."""
     descriptor, name = tempfile.mkstemp(dir=incoming)
     try:
-        _write_all(descriptor, leaves)
+        _write_all(descriptor, [leaves])
         os.fsync(descriptor)
         Path(name).replace(_leaves_path(path))
     except BaseException:
@@ -203,10 +205,25 @@ def _write_leaves(path: Path, leaves: bytes, incoming: Path) -> None:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):  # a signal or a disk about to be full
-        written += os.write(descriptor, memoryview(data)[written:])
+def _gathered(stream: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The stream's pieces, about 1 MiB at a time: small writes cost more than hashing."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in stream:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= LEAF_SIZE or len(pieces) == _PIECES_MAX:
+            yield pieces
+            pieces, size = [], 0
+    yield pieces
+
+
+def _write_all(descriptor: int, pieces: list[bytes]) -> None:
+    written = os.writev(descriptor, pieces)
+    if written < sum(map(len, pieces)):  # a signal or a disk about to be full
+        rest = memoryview(b"".join(pieces))
+        while written < len(rest):
+            written += os.write(descriptor, rest[written:])
 
 
 def _sync_folder(path: Path) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from records.crypto import mdr1
 from records.crypto.errors import FileRefused, FileTooLong
 from records.crypto.mdr1 import (
-    BATCH_CHUNKS,
     CHUNK_BYTES,
     HEADER_BYTES,
     Decryptor,
@@ -27,7 +26,7 @@ from tests.vectors import independent
 from tests.vectors.make import plaintext
 
 KEY, RECORD, SALT = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
-BATCH_BYTES = BATCH_CHUNKS * CHUNK_BYTES
+BATCH_BYTES = 16 * CHUNK_BYTES
 CONTENT = plaintext(2 * BATCH_BYTES + 12_345)
 """Longer than two batches: slices of it are test files."""
 
