@@ -238,6 +238,8 @@ CHAIN_ADMIN_KEY = env.str("CHAIN_ADMIN_KEY", "")
 
 STORE_PATH = Path(env.str("STORE_PATH", str(VAR / "store")))
 IPFS_API_URL = env.str("IPFS_API_URL", "")
+IPFS_PIN_API_URLS = env.list("IPFS_PIN_API_URLS", default=[])
+STORE_GRACE_DAYS = env.float("STORE_GRACE_DAYS", 7.0)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 5 * 1024**3)
 NONCE_MAX_BYTES = env.int("NONCE_MAX_BYTES", 64)
 

@@ -10,6 +10,6 @@ class RecordsConfig(AppConfig):
     verbose_name = "Records and consent"
 
     def ready(self) -> None:
-        """Register the handlers of chain events, the runners of errands, and the store's health check."""
-        from records import handlers, health, projection  # noqa: F401  (importing registers them)
+        """Register the handlers of chain events, the runners of errands, the health and system checks."""
+        from records import checks, handlers, health, projection  # noqa: F401  (importing registers them)
         from records.services import errands  # noqa: F401

@@ -12,11 +12,12 @@ from django.conf import settings
 from django.db import transaction
 
 from records.chain_words import word
-from records.errors import StoreDown
+from records.errors import NoRoom, StoreDown
+from records.holdings import erase_given_up, give_up, put_held
 from records.models import Blob
 from records.storage import Store, open_store
 from records.storage.cid import Cid
-from records.storage.errors import ContentNotFound, StorageError
+from records.storage.errors import ContentNotFound, StorageError, StoreFull
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ def storing() -> Iterator[Store]:
     """The store, with its failures as StoreDown."""
     try:
         yield store()
+    except StoreFull as error:
+        logger.error("file store is full: %s", error)
+        raise NoRoom from error
     except StorageError as error:
         logger.warning("file store: %s: %s", type(error).__name__, error)
         raise StoreDown from error
@@ -98,12 +102,26 @@ def settle_blobs() -> int:
     pending = Blob.objects.filter(state__in=(Blob.State.NEW, Blob.State.DELETING))
     for row in pending[:AT_ONCE]:
         if row.state == Blob.State.NEW and row.data is not None:
-            store().put([bytes(row.data)])
-            done += Blob.objects.filter(pk=row.pk, state=row.state).update(state=Blob.State.STORED)
+            done += _put_blob(row, bytes(row.data))
         else:
-            store().unpin(Cid.from_digest(row.digest))
-            done += Blob.objects.filter(pk=row.pk, state=row.state).update(state=Blob.State.DELETED)
+            done += _erase_blob(row)
     return done
+
+
+def _put_blob(row: Blob, data: bytes) -> int:
+    put_held(store(), [data])
+    put = Blob.objects.filter(pk=row.pk, state=Blob.State.NEW).update(state=Blob.State.STORED)
+    if not put:  # deleted meanwhile, perhaps before the bytes were there
+        Blob.objects.filter(pk=row.pk, state=Blob.State.DELETED).update(state=Blob.State.DELETING)
+    return put
+
+
+def _erase_blob(row: Blob) -> int:
+    with transaction.atomic():
+        give_up(row.digest)
+    if not erase_given_up(store(), row.digest):
+        return 0  # another process does it now
+    return Blob.objects.filter(pk=row.pk, state=row.state).update(state=Blob.State.DELETED)
 
 
 def nudge_blobs() -> None:

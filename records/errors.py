@@ -59,6 +59,18 @@ class StoreDown(RecordsError):
         super().__init__(message)
 
 
+class NoRoom(StoreDown):
+    """The file store is full: trying again helps only once somebody has made room."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no room for this file: the file store is full. Nothing was saved. "
+            "Those who run this portal have to make room; try again later."
+        )
+
+
 class ChainDown(RecordsError):
     """Something must be asked of the chain's state first (a recipient's key), and no node answers."""
 

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from records.content import settle_blobs
+from records.services.garbage import collect_garbage
 from records.services.sweeping import sweep_records
 from records.storage.errors import StorageError
 
@@ -17,7 +18,17 @@ def store_blobs() -> int:
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def collect() -> int:
+    """Note contents that nothing names, and erase those whose time has come."""
+    try:
+        return collect_garbage()
+    except StorageError:
+        return 0  # the store is down: the sweep tries again
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
-    """End what has run out, forget what was never used, and settle blobs."""
+    """End what has run out, forget what was never used, settle blobs, and collect garbage."""
     store_blobs()
+    collect()
     return sweep_records()

@@ -23,6 +23,7 @@ from records.models.documents import (
     Version,
 )
 from records.models.log import ViewLog
+from records.models.storage import Holding, PinNode, Replica
 
 __all__ = [
     "Blob",
@@ -34,10 +35,13 @@ __all__ = [
     "FolderState",
     "Grant",
     "GrantDraft",
+    "Holding",
     "PatientFolder",
+    "PinNode",
     "QueuedKey",
     "Record",
     "Rekey",
+    "Replica",
     "Request",
     "Selection",
     "SelectionRecord",

@@ -77,6 +77,7 @@ class Version(models.Model):
     class Meta:
         ordering = ("record_id", "version")
         constraints = (models.UniqueConstraint(fields=("record", "version"), name="version_once"),)
+        indexes = (models.Index(fields=("content",), name="version_content"),)
 
     def __str__(self) -> str:
         return f"version {self.version} of {self.record_id}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.models import Errand
@@ -11,7 +12,8 @@ from chain.reconcile import Check, Finding, Look, Repair, row_chunks
 from records.content import digest_of, read_blob, store
 from records.crypto.errors import FileRefused
 from records.crypto.mdr1 import plaintext_size
-from records.models import Blob, Version
+from records.holdings import KEPT, erase_given_up, give_up, put_held
+from records.models import Blob, Holding, Version
 from records.services.states import SEND_AGAIN
 from records.storage import Cid, LocalStore, Store
 from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError
@@ -69,7 +71,11 @@ def find_blob_differences(look: Look) -> Iterator[Finding]:
 
 
 def find_orphans(look: Look) -> Iterator[Finding]:
-    """What the store keeps and nothing here names. Only told: another portal, or an upload, may need it."""
+    """What the store keeps and nothing here names. Only told: what this portal put is erased in time, what
+    another one put is not ours."""
+    unnamed = dict(
+        Holding.objects.filter(state=KEPT).exclude(unnamed_since=None).values_list("pk", "unnamed_since")
+    )
     named = {bytes.fromhex(digest[2:]) for digest in Blob.objects.values_list("pk", flat=True).iterator()}
     for content, description in Version.objects.values_list("content", "description").iterator():
         named |= {bytes.fromhex(content[2:]), bytes.fromhex(description[2:])}
@@ -77,7 +83,11 @@ def find_orphans(look: Look) -> Iterator[Finding]:
         named |= {bytes.fromhex(fields["content"][2:]), bytes.fromhex(fields["description"][2:])}
     for cid in store().kept():
         look.tick(1)
-        if cid.digest not in named:
+        if cid.hex in unnamed:
+            since = f"{unnamed[cid.hex]:%Y-%m-%d %H:%M} UTC"
+            what = f"is named by nothing since {since}; it goes after {settings.STORE_GRACE_DAYS:g} days"
+            yield Finding(f"content {cid}", what, note=True)
+        elif cid.digest not in named:
             yield Finding(f"content {cid}", "is kept, and nothing here names it", note=True)
 
 
@@ -194,7 +204,7 @@ def _again(row: Blob) -> Repair | None:
         data = Blob.objects.filter(pk=row.pk, state=STORED).values_list("data", flat=True).first()
         if data is None or digest_of(bytes(data)) != row.digest:
             return ""
-        store().put([bytes(data)])
+        put_held(store(), [bytes(data)])
         return "put into the store again"
 
     return put
@@ -215,7 +225,9 @@ def _reloading(row: Blob) -> Repair:
 
 def _erasing(cid: Cid) -> Repair:
     def erase() -> str:
-        store().unpin(cid)
+        with transaction.atomic():
+            give_up(cid.hex)
+        erase_given_up(store(), cid.hex)
         return "erased from the store"
 
     return erase

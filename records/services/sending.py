@@ -14,6 +14,7 @@ from records import access
 from records.chain_words import address_row, raw, word
 from records.crypto.ids import record_id
 from records.errors import AccessRefused, Conflict, NotFound
+from records.holdings import hold
 from records.models import QueuedKey
 from records.services import documents, writing
 from records.services.envelopes import keep_list
@@ -81,6 +82,7 @@ def _new_again(actor: Actor, state: RecordState, failed: Act) -> None:
         raise NotFound("There is no such record.")
     signed = actor.sign(act)
     with transaction.atomic():
+        hold(fields["content"])
         if secret.listed is not None:
             keep_list(secret.listed)
         try:

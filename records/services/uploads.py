@@ -7,7 +7,6 @@ transaction keeps the description, signs and queues the act, and closes the uplo
 import secrets
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -24,12 +23,14 @@ from records.content import storing
 from records.crypto.description import Description
 from records.crypto.ids import record_id
 from records.crypto.mdr1 import Encryptor, Role, new_salt
-from records.errors import AccessRefused, Conflict, InvalidInput, NotFound, StoreDown, TooLarge
+from records.errors import AccessRefused, Conflict, InvalidInput, NotFound, TooLarge
+from records.holdings import put_held
 from records.models import Upload
 from records.services import documents, writing
 from records.services.describing import check_description, check_file
 from records.services.drafts import open_draft, seal_draft
 from records.services.folders import GENERAL, INBOX, require_folder
+from records.services.garbage import discard_content
 from records.services.keyring import Keyring
 from records.shapes import RecordView, UploadView
 from records.storage import Stored
@@ -228,7 +229,8 @@ def _encrypt(
     key = secrets.token_bytes(writing.KEY_BYTES)
     encryptor = Encryptor(key, Role.CONTENT, raw(row.record), new_salt(str(draft["nonce"]).encode()))
     with storing() as store:
-        stored = store.put(encryptor.encrypt(_counted(row, claim, stream, length)))
+        arriving = encryptor.encrypt(_counted(row, claim, stream, length))
+        stored = put_held(store, arriving, record=row.record)
     return _Received(stored, encryptor.plaintext_size, encryptor.sha256, key, encryptor.salt)
 
 
@@ -254,8 +256,7 @@ def _discard(row: Upload, received: _Received) -> None:
     """Erase bytes that came to nothing: nobody else can name them, their key was made for this attempt."""
     if Upload.objects.filter(pk=row.pk, state=Upload.State.DONE).exists():
         return
-    with suppress(StoreDown), storing() as store:
-        store.unpin(received.stored.cid)
+    discard_content(received.stored.cid.hex)
 
 
 def _describe(draft: dict[str, object], received: _Received) -> Description:

@@ -22,6 +22,7 @@ from records.crypto.envelopes import Purpose, seal_envelope
 from records.crypto.payloads import DataKeyPayload
 from records.crypto.wrap import wrap
 from records.errors import AccessRefused, Conflict, InvalidInput
+from records.holdings import hold
 from records.models import BlockedSender, Grant, QueuedKey, SelectionRecord
 from records.services.envelopes import (
     ListAbout,
@@ -202,6 +203,7 @@ def keep_version(actor: Actor, prepared: Prepared) -> Act:
     signed = actor.sign(prepared.act)
     try:
         with transaction.atomic():
+            hold(prepared.act.fields["content"])
             if prepared.description is not None:
                 keep_blob(prepared.description)
             if prepared.secret.listed is not None:

@@ -6,8 +6,19 @@ from records.storage.base import Blob, Store, Stored
 from records.storage.cid import Cid, CidBuilder
 from records.storage.ipfs import IpfsStore
 from records.storage.local import LocalStore
+from records.storage.node import address_of
 
-__all__ = ["Blob", "Cid", "CidBuilder", "IpfsStore", "LocalStore", "Store", "Stored", "open_store"]
+__all__ = [
+    "Blob",
+    "Cid",
+    "CidBuilder",
+    "IpfsStore",
+    "LocalStore",
+    "Store",
+    "Stored",
+    "address_of",
+    "open_store",
+]
 
 
 def open_store(*, path: Path, ipfs_url: str = "") -> Store:

@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -20,6 +20,9 @@ class Stored:
 
     cid: Cid
     size: int
+
+
+Before = Callable[[Stored], None]
 
 
 class Blob(ABC):
@@ -97,10 +100,12 @@ class Store(Protocol):
     Any method may raise StoreUnavailable.
     """
 
-    def put(self, stream: Iterable[bytes]) -> Stored:
+    def put(self, stream: Iterable[bytes], *, before: Before | None = None) -> Stored:
         """Keep a content and pin it; when this returns it is on disk, and before, nobody knows its CID.
 
-        What the stream itself raises passes through, and nothing is pinned. Raises StoreFull.
+        Only `before` does: it is called when the stream has ended and nothing is kept yet, so that a note of
+        what is about to be kept survives a crash. What it or the stream raises passes through, and nothing
+        is pinned. Raises StoreFull.
         """
 
     def open(self, cid: Cid) -> Blob:
@@ -111,6 +116,9 @@ class Store(Protocol):
 
     def has(self, cid: Cid) -> bool:
         """Whether this store itself holds the content."""
+
+    def keeps(self, cid: Cid) -> bool:
+        """Whether this store holds the content (of a tree, its root is looked at) and keeps it."""
 
     def kept(self) -> Iterator[Cid]:
         """Every content that this store keeps (pins), in any order; what is put meanwhile may be missing."""

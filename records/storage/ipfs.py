@@ -7,7 +7,7 @@ block, from the root of the tree down to the leaf.
 import hashlib
 from collections.abc import Generator, Iterable, Iterator
 
-from records.storage.base import Blob, Stored
+from records.storage.base import Before, Blob, Stored
 from records.storage.cid import Cid, CidBuilder
 from records.storage.errors import ContentCorrupt, ContentNotFound, InvalidCid, StorageError
 from records.storage.node import IpfsNode
@@ -33,20 +33,21 @@ class IpfsStore:
     def __init__(self, url: str) -> None:
         self._node = IpfsNode(url)
 
-    def put(self, stream: Iterable[bytes]) -> Stored:
-        source = _Source(stream)
+    def put(self, stream: Iterable[bytes], *, before: Before | None = None) -> Stored:
+        source = _Source(stream, before)
         try:
             made = self._node.add(source.pieces())
         except StorageError:
             if source.error is not None:  # the stream's own failure looks like the connection's from below
                 raise source.error from None
             raise
-        cid = source.builder.finish()
-        if made != str(cid):
+        stored = source.stored
+        if stored is None or made != str(stored.cid):
+            what = stored.cid if stored else "an unfinished stream"
             raise ContentCorrupt(
-                f"the node made {made} of what is {cid}: is it the Kubo that the tests run with?"
+                f"the node made {made} of what is {what}: is it the Kubo that the tests run with?"
             )
-        return Stored(cid, source.builder.size)
+        return stored
 
     def open(self, cid: Cid) -> Blob:
         if not cid.dag_pb:
@@ -65,6 +66,9 @@ class IpfsStore:
         except ContentNotFound:
             return False
         return True
+
+    def keeps(self, cid: Cid) -> bool:
+        return self._node.is_pinned(cid) and self.has(cid)
 
     def kept(self) -> Iterator[Cid]:
         """What the node pins, less what cannot be ours: the node may serve others too."""
@@ -173,22 +177,31 @@ class _LeafStream:
 class _Source:
     """A stream on its way to the node: its CID is computed, and its own failure remembered."""
 
-    def __init__(self, stream: Iterable[bytes]) -> None:
+    def __init__(self, stream: Iterable[bytes], before: Before | None) -> None:
         self._stream = iter(stream)
-        self.builder = CidBuilder()
+        self._before = before
+        self._builder = CidBuilder()
+        self.stored: Stored | None = None
         self.error: BaseException | None = None
 
     def pieces(self) -> Iterator[bytes]:
         while True:
             try:
                 piece = next(self._stream, None)
+                if piece is None:
+                    self._end()
+                    return
             except BaseException as error:
                 self.error = error
                 raise
-            if piece is None:
-                return
-            self.builder.update(piece)
+            self._builder.update(piece)
             yield piece
+
+    def _end(self) -> None:
+        """The node is told that the stream has ended only after this: it pins nothing yet."""
+        self.stored = Stored(self._builder.finish(), self._builder.size)
+        if self._before is not None:
+            self._before(self.stored)
 
 
 def _read_links(node: IpfsNode, cid: Cid, size: int | None = None, *, offline: bool = False) -> list[Link]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from records.storage.base import Blob, Stored
+from records.storage.base import Before, Blob, Stored
 from records.storage.cid import Cid, CidBuilder, root_of_leaves
 from records.storage.errors import ContentCorrupt, ContentNotFound, InvalidCid, StoreFull, StoreUnavailable
 from records.storage.tree import LEAF_SIZE
@@ -40,7 +40,7 @@ class LocalStore:
             self._incoming.mkdir(exist_ok=True)
             self._remove_abandoned()
 
-    def put(self, stream: Iterable[bytes]) -> Stored:
+    def put(self, stream: Iterable[bytes], *, before: Before | None = None) -> Stored:
         builder = CidBuilder()
         with self._incoming_file() as (descriptor, path):
             for pieces in _gathered(stream):
@@ -48,10 +48,12 @@ class LocalStore:
                     _write_all(descriptor, pieces)
                 for piece in pieces:
                     builder.update(piece)
-            cid = builder.finish()
+            stored = Stored(builder.finish(), builder.size)
+            if before is not None:
+                before(stored)
             with _disk_errors():
-                self._keep(cid, descriptor, path, bytes(builder.leaves))
-        return Stored(cid, builder.size)
+                self._keep(stored.cid, descriptor, path, bytes(builder.leaves))
+        return stored
 
     def open(self, cid: Cid) -> Blob:
         path = self._path(cid)
@@ -73,6 +75,9 @@ class LocalStore:
     def has(self, cid: Cid) -> bool:
         with _disk_errors():
             return self._path(cid).exists()
+
+    def keeps(self, cid: Cid) -> bool:
+        return self.has(cid)
 
     def kept(self) -> Iterator[Cid]:
         with _disk_errors():

@@ -95,6 +95,16 @@ class IpfsNode:
         answer = self._ask(lambda client, _: client.pin.ls(type="recursive", timeout=_seconds(WRITE_TIMEOUT)))
         return list(answer["Keys"])
 
+    def is_pinned(self, cid: Cid) -> bool:
+        """Whether a tree is pinned by its root."""
+        try:
+            self._ask(lambda client, limit: client.pin.ls(str(cid), type="recursive", timeout=limit))
+        except StorageError as error:
+            if "not pinned" in str(error):
+                return False
+            raise
+        return True
+
     def unpin(self, cid: Cid) -> None:
         """Unpin a tree; nothing happens when it is not pinned. Its blocks stay."""
         try:
@@ -171,6 +181,17 @@ def _parse_address(url: str) -> tuple[str, tuple[str, str] | None]:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     auth = (parts.username, parts.password or "") if parts.username else None
     return f"/{kind}/{parts.hostname}/tcp/{port}/{parts.scheme}", auth
+
+
+def address_of(url: str) -> str:
+    """A node's address to show and to keep: as `http://host:5001`, without user and password. Raises
+    ValueError."""
+    multiaddr, _ = _parse_address(url)
+    parts = multiaddr.strip("/").split("/")
+    if len(parts) == 5 and parts[2] == "tcp":
+        host = f"[{parts[1]}]" if parts[0] == "ip6" else parts[1]
+        return f"{parts[4]}://{host}:{parts[3]}"
+    return multiaddr
 
 
 @contextmanager

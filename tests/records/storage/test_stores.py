@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from records.storage import Cid, CidBuilder, IpfsStore, LocalStore, Store
+from records.storage import Cid, CidBuilder, IpfsStore, LocalStore, Store, Stored
 from records.storage.errors import ContentNotFound
 from records.storage.tree import LEAF_SIZE
 
@@ -160,3 +160,26 @@ def test_what_is_kept_is_listed_until_it_is_unpinned(store: Store) -> None:
     gone = next(cid for cid in cids if cid.dag_pb)
     store.unpin(gone)
     assert cids & set(store.kept()) == cids - {gone}
+
+
+@pytest.mark.parametrize("size", [5, 2 * MIB + 1])
+def test_what_is_about_to_be_kept_is_told_before_it_is(store: Store, size: int) -> None:
+    data = os.urandom(size)
+    told: list[tuple[Stored, bool]] = []
+    stored = store.put(pieces(data), before=lambda one: told.append((one, store.keeps(one.cid))))
+    assert told == [(stored, False)]
+    assert store.keeps(stored.cid)
+    store.unpin(stored.cid)
+    assert not store.keeps(stored.cid)
+
+
+@pytest.mark.parametrize("size", [5, 2 * MIB + 1])
+def test_nothing_is_kept_when_the_note_of_it_fails(store: Store, size: int) -> None:
+    data = os.urandom(size)
+
+    def refuse(_: Stored) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        store.put(pieces(data), before=refuse)
+    assert not store.keeps(cid_of(data))

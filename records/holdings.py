@@ -1,0 +1,95 @@
+"""The list of what this portal has put into the store: noted before it is kept, held by whoever names it.
+
+The row is where putting, naming and erasing meet. To name a content and to give it up both change the row,
+each in the transaction that it belongs to; so one of the two waits for the other, and then sees it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from records.errors import Conflict
+from records.models import Holding, Replica
+from records.storage import Cid, Store, Stored
+from records.storage.errors import StoreUnavailable
+
+KEPT, ERASING, ERASED = Holding.State.KEPT, Holding.State.ERASING, Holding.State.ERASED
+STALE_AFTER = timedelta(hours=1)  # an erasing that takes longer has died: a store answers or fails before
+
+
+def cid_of(holding: Holding) -> Cid:
+    """Where its bytes are found."""
+    return Cid.from_digest(holding.digest, dag_pb=holding.dag_pb)
+
+
+def put_held(files: Store, stream: Iterable[bytes], *, record: str = "") -> Stored:
+    """Put bytes into the store, noted first: a content of this record, else a small ciphertext.
+
+    What is being erased at this moment is refused (StoreUnavailable), and may be put again later.
+    """
+    stored = files.put(stream, before=partial(_note, record=record))
+    given_up = Holding.objects.filter(pk=stored.cid.hex).exclude(state=KEPT)
+    if given_up.update(state=ERASING, claimed_at=None):  # whoever erased it did so too early
+        raise StoreUnavailable(f"{stored.cid} was given up while it was put")
+    return stored
+
+
+def hold(digest: str) -> None:
+    """Name a content, in the caller's transaction: it is not given up any more.
+
+    Nothing is asked of what this portal has never put. Raises Conflict for what it has given up already.
+    """
+    here = Holding.objects.filter(pk=digest)
+    if not here.filter(state=KEPT).update(unnamed_since=None) and here.exists():
+        raise Conflict("The file was erased in the meantime. Send it again.")
+
+
+def give_up(digest: str) -> None:
+    """From now on these bytes are to be erased, here and on every node; in the caller's transaction."""
+    Holding.objects.get_or_create(pk=digest)
+    standing = Holding.objects.filter(pk=digest).exclude(state=ERASING)
+    standing.update(state=ERASING, unnamed_since=None, lost_since=None)
+
+
+def erase_given_up(files: Store, digest: str) -> bool:
+    """Erase the bytes from the store, if they were given up and nobody else does it now; from the further
+    nodes they go by themselves. Raises StoreUnavailable."""
+    now = timezone.now()
+    free = Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER)
+    mine = Holding.objects.filter(free, pk=digest, state=ERASING)
+    if not mine.update(claimed_at=now):
+        return False
+    holding = Holding.objects.get(pk=digest)
+    claimed = Holding.objects.filter(pk=digest, state=ERASING, claimed_at=now)
+    try:
+        files.unpin(cid_of(holding))
+    except BaseException:
+        claimed.update(claimed_at=None)
+        raise
+    with transaction.atomic():
+        done = claimed.update(state=ERASED, claimed_at=None)
+        _send_away(digest, now)
+    return bool(done)
+
+
+def _send_away(digest: str, now: datetime) -> None:
+    there = Replica.objects.filter(holding=digest).exclude(state=Replica.State.LEAVING)
+    there.update(state=Replica.State.LEAVING, since=now, due_at=now, tries=0, error="")
+
+
+def _note(stored: Stored, *, record: str) -> None:
+    digest, now = stored.cid.hex, timezone.now()
+    given = {"dag_pb": stored.cid.dag_pb, "size": stored.size, "record": record}
+    with transaction.atomic():
+        _, made = Holding.objects.get_or_create(pk=digest, defaults=given)
+        if made:
+            return
+        free = Holding.objects.filter(pk=digest).exclude(state=ERASING)
+        if not free.update(state=KEPT, put_at=now, unnamed_since=None, size=stored.size):
+            raise StoreUnavailable(f"{stored.cid} is being erased")
+        back = Replica.objects.filter(holding=digest, state=Replica.State.LEAVING)
+        back.update(state=Replica.State.WANTED, since=now, due_at=now, tries=0, error="")

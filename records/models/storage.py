@@ -1,0 +1,91 @@
+"""What this portal has put into the store, and on which further nodes it is. Private tables.
+
+A holding is written before its bytes are kept, and stays when they are erased: so nothing that was put is
+forgotten, and nothing that somebody else put on a shared node is ever taken for ours.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Holding(models.Model):
+    """A content, or a small ciphertext (`record` is empty), that this portal answers for."""
+
+    class State(models.TextChoices):
+        KEPT = "kept"
+        ERASING = "erasing"
+        ERASED = "erased"
+
+    digest = models.CharField(primary_key=True, max_length=66)
+    dag_pb = models.BooleanField(default=False)
+    size = models.PositiveBigIntegerField(null=True, help_text="Bytes of ciphertext; empty: not measured.")
+    record = models.CharField(
+        max_length=66, blank=True, default="", help_text="Whose content: no other can name it."
+    )
+    state = models.CharField(max_length=7, choices=State.choices, default=State.KEPT)
+    put_at = models.DateTimeField(default=timezone.now)
+    looked_at = models.DateTimeField(null=True, help_text="When it was last looked at whether it is named.")
+    unnamed_since = models.DateTimeField(null=True, help_text="When nothing was first seen to name it.")
+    lost_since = models.DateTimeField(null=True, help_text="The store did not have it, or had it damaged.")
+    claimed_at = models.DateTimeField(null=True, help_text="Somebody erases it now.")
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=["kept", "erasing", "erased"]), name="holding_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(unnamed_since=None) | ~Q(record=""), name="holding_unnamed_is_content"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("state", "looked_at"), name="holding_look"),
+            models.Index(fields=("unnamed_since",), condition=~Q(unnamed_since=None), name="holding_unnamed"),
+            models.Index(fields=("lost_since",), condition=~Q(lost_since=None), name="holding_lost"),
+        )
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class PinNode(models.Model):
+    """A further node, by its address without user and password, and how it answered last."""
+
+    address = models.CharField(primary_key=True, max_length=255)
+    checked_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True, default="")
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Replica(models.Model):
+    """A holding on a further node: wanted there, held there, or on its way out."""
+
+    class State(models.TextChoices):
+        WANTED = "wanted"
+        HELD = "held"
+        LEAVING = "leaving"
+
+    holding = models.ForeignKey(Holding, on_delete=models.CASCADE, related_name="replicas")
+    node = models.ForeignKey(PinNode, on_delete=models.CASCADE, related_name="replicas")
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WANTED)
+    since = models.DateTimeField(default=timezone.now, help_text="Of this state.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="In vain, since then.")
+    due_at = models.DateTimeField(default=timezone.now, help_text="When it is tried, or verified, next.")
+    error = models.CharField(max_length=200, blank=True, default="")
+    claimed_at = models.DateTimeField(null=True, help_text="Somebody copies or erases it now.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("holding", "node"), name="replica_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["wanted", "held", "leaving"]), name="replica_state_known"
+            ),
+        )
+        indexes = (models.Index(fields=("node", "state", "due_at"), name="replica_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.holding_id} on {self.node_id}"
