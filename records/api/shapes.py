@@ -7,6 +7,7 @@ from rest_framework import serializers
 from accounts.errors import BadAddress
 from accounts.services.directory import parse_address
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
+from records.services.searching import TEXT_MAX
 from records.services.terms import DAYS_MAX
 
 PERMISSIONS = [("read", "Read"), ("write", "Read, add and modify")]
@@ -281,12 +282,29 @@ class MeShape(serializers.Serializer):  # type: ignore[type-arg]
     can_sign = serializers.BooleanField()
 
 
-class ListQuery(serializers.Serializer):  # type: ignore[type-arg]
-    """Whose records, through which institution, in which folder."""
+class WhoseQuery(serializers.Serializer):  # type: ignore[type-arg]
+    """Whose records, through which institution."""
 
     patient = AddressField(required=False)
     via = serializers.CharField(required=False)
+
+
+class ListQuery(WhoseQuery):
+    """Which records of a patient, newest first. Without `limit` all of them."""
+
     folder = serializers.IntegerField(required=False, min_value=0)
+    kind = serializers.ChoiceField(choices=KIND_CHOICES, required=False)
+    since = serializers.DateField(required=False, help_text="First date of service (else of receipt).")
+    until = serializers.DateField(required=False, help_text="Last date of service (else of receipt).")
+    author = AddressField(required=False)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=1000)
+    offset = serializers.IntegerField(required=False, min_value=0, default=0)
+
+
+class SearchShape(ListQuery):
+    """The same, with words: each stands in title, file name, kind or the name of who wrote it."""
+
+    text = serializers.CharField(required=False, allow_blank=True, default="", max_length=TEXT_MAX)
 
 
 class ExportQuery(serializers.Serializer):  # type: ignore[type-arg]

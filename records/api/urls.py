@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from records.api import consent, documents
+from records.api import consent, documents, observations
 from records.api import schema as _schema  # noqa: F401  (importing registers how tokens are described)
 
 app_name = "api"
@@ -17,8 +17,11 @@ urlpatterns = [
     ),
     path("me", consent.Me.as_view(), name="me"),
     path("records", documents.Records.as_view(), name="records"),
+    path("records/search", documents.Search.as_view(), name="search"),
     path("records/<str:record>", documents.OneRecord.as_view(), name="record"),
     path("records/<str:record>/content", documents.Content.as_view(), name="content"),
+    path("records/<str:record>/observations", observations.OfRecord.as_view(), name="record-observations"),
+    path("observations", observations.OfPatient.as_view(), name="observations"),
     path("records/<str:record>/move", documents.Move.as_view(), name="move"),
     path("records/<str:record>/close", documents.Close.as_view(), name="close"),
     path("records/<str:record>/refuse", documents.Refuse.as_view(), name="refuse"),

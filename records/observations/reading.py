@@ -131,7 +131,7 @@ def _observation(resource: dict[str, Any]) -> Observation:
         parts.append(Part(part_code, part_name, part, _range(component, where)))
     if not parts:
         parts.append(Part(code, name, _absent(resource)))
-    notes = [_tidy(note.get("text", ""), NOTE_MAX) for note in resource.get("note", [])]
+    notes = [tidy(note.get("text", ""), NOTE_MAX) for note in resource.get("note", [])]
     return Observation(code, name, when, tuple(parts), "\n".join(filter(None, notes)), resource["status"])
 
 
@@ -147,7 +147,7 @@ def _check(resource: dict[str, Any]) -> None:
             "."
         )
         words = first["msg"].removeprefix("Value error, ")
-        raise BadBundle(_tidy(f"{place or 'Observation'}: {words}", TEXT_MAX)) from error
+        raise BadBundle(tidy(f"{place or 'Observation'}: {words}", TEXT_MAX)) from error
     except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
         raise BadBundle("Observation: it cannot be read.") from error
 
@@ -162,10 +162,10 @@ def _concept(concept: dict[str, Any], where: str) -> tuple[str, str]:
         code = f"{first.get('system', '')}|{code}"
     known = BY_LOINC.get(code)
     name = concept.get("text") or first.get("display") or (known.name if known else first.get("code"))
-    name = _tidy(str(name or ""), TEXT_MAX)
+    name = tidy(str(name or ""), TEXT_MAX)
     if not name:
         raise BadBundle(f"{where}: it says neither text nor code.")
-    return _tidy(code, TEXT_MAX), name
+    return tidy(code, TEXT_MAX), name
 
 
 def _when(resource: dict[str, Any]) -> Moment | None:
@@ -196,7 +196,7 @@ def _amount(fields: dict[str, Any], where: str) -> Amount | None:
         return Amount(words=_concept(fields["valueCodeableConcept"], f"{where}valueCodeableConcept")[1])
     for name in ("valueString", "valueTime", "valueDateTime"):
         if name in fields:
-            return Amount(words=_tidy(str(fields[name]), TEXT_MAX))
+            return Amount(words=tidy(str(fields[name]), TEXT_MAX))
     if "valueRange" in fields:
         return Amount(words=_ends(fields["valueRange"], "low", "high", " to ", f"{where}valueRange"))
     if "valueRatio" in fields:
@@ -204,7 +204,7 @@ def _amount(fields: dict[str, Any], where: str) -> Amount | None:
         return Amount(words=ratio)
     if "valuePeriod" in fields:
         period = fields["valuePeriod"]
-        return Amount(words=_tidy(f"{period.get('start', '')} to {period.get('end', '')}", TEXT_MAX))
+        return Amount(words=tidy(f"{period.get('start', '')} to {period.get('end', '')}", TEXT_MAX))
     return Amount(words="a curve, not shown") if "valueSampledData" in fields else None
 
 
@@ -223,7 +223,7 @@ def _quantity(quantity: dict[str, Any], where: str) -> Amount:
     code = str(quantity.get("code", "")) if quantity.get("system") == UCUM else ""
     unit = str(quantity.get("unit") or quantity.get("code") or "")
     number = _number(quantity["value"], f"{where}.value")
-    return Amount(number, comparator, _tidy(unit, 60), _tidy(code, 60))
+    return Amount(number, comparator, tidy(unit, 60), tidy(code, 60))
 
 
 def _number(value: Any, where: str) -> Decimal:
@@ -252,14 +252,14 @@ def _range(fields: dict[str, Any], where: str) -> Range | None:
     low, high = (None if end is None else _number(end, f"{place}") for end in ends)
     unit = (fields.get("valueQuantity") or {}).get("unit")
     units = {(one.get(name) or {}).get("unit", unit) for name in ("low", "high") if one.get(name)}
-    words = _tidy(str(one.get("text", "")), TEXT_MAX)
+    words = tidy(str(one.get("text", "")), TEXT_MAX)
     if units - {unit}:  # in another unit than the value: not to be compared
         words = words or f"{_ends(one, 'low', 'high', ' to ', place)}"
         low = high = None
     return Range(low, high, words) if low is not None or high is not None or words else None
 
 
-def _tidy(text: Any, most: int) -> str:
+def tidy(text: Any, most: int = TEXT_MAX) -> str:
     """One that can be shown: no lone surrogates or control characters, not endless."""
     text = str(text).encode("utf-8", "replace").decode()
     text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text).strip()

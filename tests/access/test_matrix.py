@@ -3,9 +3,11 @@
 The world is made once per test of a standing; each standing is asked all questions.
 """
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -16,7 +18,9 @@ from accounts.services import admissions, affiliations, signup, tokens
 from records import access
 from records.errors import AccessRefused, RecordsError
 from records.models import Grant, Record
-from records.services import documents, reading, revocations, uploads
+from records.observations.model import Amount, Observation, Part
+from records.services import documents, observations, reading, revocations, uploads
+from records.services.observations import Saving
 from tests.chain_node import ChainNode
 from tests.people import make_patient
 from tests.records.conftest import FILE, LABORATORY, Clinic, grant, make_clinic, upload
@@ -34,6 +38,7 @@ class World:
     patient: Actor
     clinic: Clinic
     record: str
+    measured: str
     via: str
 
     def give(self, *, permissions: str = "read") -> None:
@@ -151,8 +156,10 @@ STANDINGS: list[tuple[Callable[[World], Actor], bool, bool]] = [
 def world(chain: ChainNode, patient: Actor, clinic: Clinic) -> World:
     """The record, confirmed; nothing granted."""
     record = upload(patient).record
+    saving = Saving("Weight", None, uuid.uuid4(), folder=1)
+    measured = observations.add_observations(actor=patient, saving=saving, observations=[weighed("70.25")])
     chain.settle()
-    return World(chain, patient, clinic, record, clinic.via)
+    return World(chain, patient, clinic, record, measured.record, clinic.via)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +175,7 @@ def test_every_standing_at_every_door(
     assert _works(lambda: _describe(world, actor)) is writes
     assert _works(lambda: _mend(world, actor)) is writes
     _api_answers(world, actor, reads=reads, writes=writes)
+    _measurements_answer(world, actor, reads=reads, writes=writes)
 
 
 def _module_answers(world: World, actor: Actor, *, reads: bool, writes: bool) -> None:
@@ -198,6 +206,32 @@ def _api_answers(world: World, actor: Actor, *, reads: bool, writes: bool) -> No
     )
     assert (mended.status_code == 200) is writes
     assert writes or mended.status_code in (403, 404)
+
+
+def _measurements_answer(world: World, actor: Actor, *, reads: bool, writes: bool) -> None:
+    """Trends, a record's table, mending: they ask as reading and writing do, and give no value otherwise."""
+    _, secret = tokens.make_token(actor=actor, name="measured", scope="act", days=1)
+    client, auth = Client(), {"authorization": f"Bearer {secret}"}
+    for path in (f"observations?patient={world.patient.address}", f"records/{world.measured}/observations"):
+        answer = client.get(f"/api/v1/{path}", headers=auth)
+        assert (answer.status_code == 200) is reads
+        assert (b"70.25" in answer.content) is reads
+    saving = Saving(
+        "Mended", None, uuid.uuid4(), patient=world.patient.address, via=world.via, replaces=world.measured
+    )
+    assert _works(lambda: _save(actor, saving)) is writes
+    asked = {"patient": world.patient.address}
+    found = client.post("/api/v1/records/search", asked, headers=auth, content_type="application/json")
+    assert (found.status_code == 200) is reads
+
+
+def _save(actor: Actor, saving: Saving) -> None:
+    observations.add_observations(actor=actor, saving=saving, observations=[weighed("71")])
+
+
+def weighed(value: str) -> Observation:
+    part = Part("29463-7", "Body weight", Amount(Decimal(value), unit="kg", unit_code="kg"))
+    return Observation(part.code, part.name, None, (part,))
 
 
 def _describe(world: World, actor: Actor) -> None:

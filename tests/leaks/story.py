@@ -1,7 +1,9 @@
 """The story, told with marked words in every place that is medical: what a thief would look for."""
 
 import base64
+import json
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -78,6 +80,7 @@ class MarkedStory:
     def tell(self) -> None:
         """Folders, records, a request, grants, reading, mending, a refusal, the inbox, a revoke."""
         self.fill_folders()
+        self.measure_and_search()
         self.ask_and_grant()
         self.read_by_pages()
         self.modify()
@@ -97,6 +100,28 @@ class MarkedStory:
             **self.description("record"),
         )
         patient.wait_for_state(f"records/{self.record}", "confirmed")
+
+    def measure_and_search(self) -> None:
+        """Measurements by the page, a row that is refused, a FHIR file; and words to search for."""
+        say, visitor = self.marked.say, self.visitor
+        sent = {
+            "form": str(uuid.uuid4()),
+            "title": say("title of values"),
+            "service_date": DAY,
+            "folder": "1",
+        }
+        rows = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "0", "form-0-measure": "other"}
+        for name in ("name", "value", "unit", "note"):
+            rows[f"form-0-{name}"] = say(f"{name} of a measurement")
+        refused = visitor.post("/records/observations/new/", **sent, **rows, **{"form-0-when": say("moment")})
+        assert refused.status == 400, refused.text
+        saved = visitor.post("/records/observations/new/", **sent, **rows)
+        assert rows["form-0-value"] in saved.text
+        wrong = {"resourceType": "Observation", "code": {"text": say("name in a refused file")}}
+        visitor.post("/records/observations/import/", **sent, bundle=json.dumps(wrong))
+        found = visitor.post("/records/", text=say("search"), kind=KIND)
+        assert "Nothing found" in found.text
+        visitor.go("/records/observations/")
 
     def ask_and_grant(self) -> None:
         """A request with a note; granted by folder to write, and by selection to read."""

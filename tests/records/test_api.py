@@ -13,6 +13,7 @@ from accounts.actor import Actor
 from accounts.services import tokens
 from tests.chain_node import ChainNode
 from tests.records.conftest import FILE, LABORATORY, Clinic, grant
+from tests.records.observations.test_reading import bundle, weight
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +108,61 @@ def test_refusals_have_one_shape(chain: ChainNode, patient: Actor) -> None:
     assert ada.get("records/0x12").status_code == 404
     assert ada.put("uploads/8d4e9a5e-0000-4000-8000-000000000000/content", FILE).status_code == 404
     assert Client().get("/api/v1/me").status_code == 401
+
+
+def test_a_list_is_narrowed_and_paged(chain: ChainNode, patient: Actor) -> None:
+    ada = Api(patient)
+    for day in ("2024-05-01", "2025-05-01", "2026-03-01"):
+        ada.send(title=f"Report of {day}", service_date=day)
+    ada.send(title="Röntgen", kind="18748-4", service_date="2026-03-01")
+    chain.settle()
+
+    def titles(query: str) -> list[str]:
+        answer = ada.get(f"records?{query}")
+        assert answer.status_code == 200, answer.content
+        return [row["title"] for row in answer.json()]
+
+    assert len(titles("")) == 4
+    assert titles("kind=18748-4") == ["Röntgen"]
+    assert titles("since=2025-01-01&until=2025-12-31") == ["Report of 2025-05-01"]
+    assert len(titles(f"author={patient.address}")) == 4
+    assert titles("folder=7") == []
+    paged = ada.get("records?limit=2&offset=1")
+    assert (len(paged.json()), paged["X-Total-Count"]) == (2, "4")
+    assert [row["title"] for row in paged.json()] == titles("")[1:3]
+    assert ada.get("records?offset=9").json() == []
+    for wrong in ("limit=0", "limit=x", "offset=-1", "since=soon", "kind=nonsense", "author=0x1"):
+        assert ada.get(f"records?{wrong}").status_code == 400, wrong
+
+
+def test_words_are_searched_for_in_a_body(patient: Actor) -> None:
+    ada = Api(patient)
+    ada.send(title="Röntgen thorax")
+    ada.send(title="Blood report")
+    found = ada.post("records/search", text="RONTGEN", limit=5)
+    assert [row["title"] for row in found.json()] == ["Röntgen thorax"]
+    assert found["X-Total-Count"] == "1"
+    assert ada.get("records/search").status_code == 405
+    assert ada.post("records/search", text="x" * 201).status_code == 400
+    assert len(Api(patient, scope="read").post("records/search").json()) == 2
+
+
+def test_measurements_come_digit_for_digit(chain: ChainNode, patient: Actor) -> None:
+    ada = Api(patient)
+    data = bundle(weight(), {"resourceType": "Patient"}).replace(b'"value": 70', b'"value": 70.50')
+    record = ada.send(data, title="Weights", file_name="weights.json", media_type="application/fhir+json")
+    chain.settle()
+    body = ada.get(f"records/{record}/observations").json()
+    (value,) = body["values"]
+    assert (value["value"], value["unit"], value["code"], value["when"]) == (
+        "70.50",
+        "kg",
+        "29463-7",
+        "2026-03-01",
+    )
+    assert body["not_shown"] == 1
+    assert ada.get("observations").json()["values"] == [value]
+    assert ada.get(f"records/{ada.send()}/observations").status_code == 404
 
 
 def test_a_version_that_is_no_number_is_refused(patient: Actor) -> None:

@@ -11,6 +11,7 @@ from records.observations.decimals import BadNumber, parse_number
 from records.observations.known import BY_KEY, BY_LOINC, MEASURES, Measure, Unit
 from records.observations.model import Amount, Observation, Part
 from records.observations.moments import BadMoment, Moment, parse_moment
+from records.observations.reading import NOTE_MAX, tidy
 from records.web.forms.documents import Choices, DateInput
 
 OTHER = "other"
@@ -93,9 +94,9 @@ class RowForm(forms.Form):
         elif not values["name"]:
             self.add_error("name", "Say what was measured.")
         else:
-            found = _other(values["name"], values["value"], values["unit"])
+            found = _other(*(tidy(values[name]) for name in ("name", "value", "unit")))
         if found is not None and not self.errors:
-            values["observation"] = replace(found, when=when, note=values["note"])
+            values["observation"] = replace(found, when=when, note=tidy(values["note"], NOTE_MAX))
         return values
 
     def _moment(self, text: str) -> Moment | None:

@@ -1,0 +1,189 @@
+"""Entering measurements by the pages: rows, mending, FHIR files, the trends; and what is refused."""
+
+import json
+import re
+import uuid
+
+import pytest
+from django.contrib.sessions.models import Session
+
+from accounts.vault_session import COOKIE
+from chain.models import Act
+from tests.chain_node import ChainNode
+from tests.records.observations.test_reading import bundle, weight
+from tests.records.web.conftest import Clinic, Visitor
+
+pytestmark = pytest.mark.django_db
+
+NEW, IMPORT, TRENDS = "/records/observations/new/", "/records/observations/import/", "/records/observations/"
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+def rows(*given: dict[str, str], **more: str) -> dict[str, str]:
+    """The form, with these rows."""
+    sent = {"form": str(uuid.uuid4()), "title": "At home", "service_date": "2026-03-01", "folder": "1"}
+    sent |= {"form-TOTAL_FORMS": str(len(given)), "form-INITIAL_FORMS": "0"}
+    for number, row in enumerate(given):
+        sent |= {f"form-{number}-{name}": value for name, value in row.items()}
+    return sent | more
+
+
+PRESSURE = {"measure": "blood-pressure", "value": "120/80"}
+SUGAR = {"measure": "glucose", "value": "5.40", "unit": "mmol/L", "when": "2026-02", "note": "fasting"}
+
+
+def saved(visitor: Visitor, path: str, values: dict[str, str]) -> str:
+    """The page of the record that was made."""
+    answer = visitor.client.post(path, values)
+    assert answer.status_code == 302, re.findall(r"field-error[^<]*<?[^<]*", answer.content.decode())
+    return str(answer["Location"])
+
+
+def test_rows_are_saved_shown_and_drawn(chain: ChainNode, patient: Visitor) -> None:
+    page = saved(patient, NEW, rows(PRESSURE, SUGAR, {}))
+    shown = patient.client.get(page).content.decode()
+    for words in ("Blood pressure", "120/80", "mmHg", "1 Mar 2026", "5.40", "mmol/L", "Feb 2026", "fasting"):
+        assert words in shown
+    chain.settle()
+    assert "A chart needs two exact values" in patient.client.get(TRENDS).content.decode()
+    saved(patient, NEW, rows({**SUGAR, "value": "5.9", "when": "2026-03-04 08:30"}))
+    chain.settle()
+    trends = patient.client.get(TRENDS).content.decode()
+    assert trends.count("<svg") == 1
+    assert "5.9 mmol/L, 4 Mar 2026, 08:30" in trends
+    assert "style=" not in trends.split("<main")[1]
+
+
+def test_the_same_form_sent_twice_is_one_record(patient: Visitor) -> None:
+    values = rows(PRESSURE)
+    assert saved(patient, NEW, values) == saved(patient, NEW, values)
+    assert Act.objects.filter(kind="NewRecord").count() == 1
+
+
+def test_a_row_is_added_and_removed_without_a_script_and_nothing_is_saved(patient: Visitor) -> None:
+    added = patient.client.post(NEW, rows(PRESSURE, SUGAR, add="1", title="My week")).content.decode()
+    assert added.count("<fieldset") == 3
+    assert 'value="120/80"' in added
+    assert 'value="My week"' in added
+    removed = patient.client.post(NEW, rows(PRESSURE, SUGAR, remove="0")).content.decode()
+    assert removed.count("<fieldset") == 1
+    assert 'value="120/80"' not in removed
+    assert 'value="5.40"' in removed
+    assert not Act.objects.filter(kind="NewRecord").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"measure": "glucose", "value": "5.4"}, "Glucose is given in mg/dL or mmol/L."),
+        ({"measure": "glucose", "value": "5,4", "unit": "mmol/L"}, "not a comma"),
+        ({"measure": "weight", "value": "1e400", "unit": "kg"}, "Write a number like"),
+        ({"measure": "weight", "value": "NaN", "unit": "kg"}, "Write a number like"),
+        ({"measure": "weight", "value": "9" * 40, "unit": "kg"}, "at most 18 digits"),
+        ({"measure": "blood-pressure", "value": "120"}, "like 120/80"),
+        ({"measure": "heart-rate", "value": ""}, "Give the value."),
+        ({"value": "3"}, "Choose what was measured."),
+        ({"measure": "other", "value": "3"}, "Say what was measured."),
+        ({**PRESSURE, "when": "yesterday"}, "A date looks like 2024"),
+        ({**PRESSURE, "when": "2026-02-30"}, "There is no such date."),
+        ({"measure": "nonsense", "value": "3"}, "not one of the available choices"),
+        ({}, "Enter at least one measurement."),
+    ],
+)
+def test_a_wrong_row_says_what_is_wrong_and_saves_nothing(
+    patient: Visitor, row: dict[str, str], words: str
+) -> None:
+    answer = patient.client.post(NEW, rows(row))
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+    assert not Act.objects.filter(kind="NewRecord").exists()
+
+
+def test_more_rows_than_there_may_be_are_refused(patient: Visitor) -> None:
+    answer = patient.client.post(NEW, rows(PRESSURE, **{"form-TOTAL_FORMS": "100000"}))
+    assert answer.status_code == 400
+
+
+def test_values_are_mended_as_the_next_version(chain: ChainNode, patient: Visitor) -> None:
+    page = saved(patient, NEW, rows(PRESSURE, SUGAR))
+    chain.settle()
+    form = patient.client.get(f"{page}observations/edit/").content.decode()
+    assert 'value="120/80"' in form
+    assert 'value="5.40"' in form
+    saved(patient, f"{page}observations/edit/", rows({**PRESSURE, "value": "125/82"}))
+    chain.settle()
+    shown = patient.client.get(page).content.decode()
+    assert "125/82" in shown
+    assert "120/80" not in shown
+    assert shown.count("version ") >= 2
+
+
+def test_hostile_words_are_only_words(chain: ChainNode, patient: Visitor) -> None:
+    other = {
+        "measure": "other",
+        "name": HOSTILE,
+        "value": HOSTILE,
+        "unit": "'\"><img src=x>",
+        "note": HOSTILE,
+    }
+    numbers = [{**other, "value": value, "when": when} for value, when in (("1", "2025"), ("2", "2026"))]
+    page = saved(patient, NEW, rows(other, *numbers, title=HOSTILE.strip("\u202e")))
+    chain.settle()
+    for path in (page, TRENDS, f"{page}observations/edit/", "/records/"):
+        assert patient.client.get(path).status_code == 200
+        shown = patient.client.get(path).content.decode()
+        assert "<script>alert" not in shown
+        assert "<img" not in shown.split("<main")[1]
+    assert "<svg" in patient.client.get(TRENDS).content.decode()
+
+
+def test_a_bundle_is_taken_and_a_wrong_one_names_entry_and_field(patient: Visitor) -> None:
+    values = rows() | {"bundle": bundle(weight(), {"resourceType": "Patient"}).decode()}
+    shown = patient.client.get(saved(patient, IMPORT, values)).content.decode()
+    assert "Body weight" in shown
+    assert "1 other entry of this file" in shown
+    values |= {"form": str(uuid.uuid4()), "bundle": bundle(weight(effectiveDateTime="soon")).decode()}
+    refused = patient.client.post(IMPORT, values)
+    assert refused.status_code == 400
+    assert "Entry 1, effectiveDateTime" in refused.content.decode()
+    assert Act.objects.filter(kind="NewRecord").count() == 1
+
+
+def test_a_doctor_adds_within_the_grant_else_into_the_inbox(
+    chain: ChainNode, patient: Visitor, clinic: Clinic
+) -> None:
+    doctor, via = clinic.doctor, clinic.institution.address
+    path = f"{NEW}?patient={patient.address}&via={via}"
+    assert "go into the inbox" in doctor.client.get(path).content.decode()
+    saved(doctor, path, rows(PRESSURE, folder="0", via=via))
+    chain.settle()
+    assert "At home" in patient.client.get("/inbox/").content.decode()
+    assert "No measurements yet" in patient.client.get(TRENDS).content.decode()
+    refused = doctor.client.post(path, rows(PRESSURE, folder="1", via=via))
+    assert refused.status_code == 400
+    trends = doctor.client.get(f"/patients/{patient.address}/observations/?via={via}")
+    assert trends.status_code == 403
+    assert b"120/80" not in trends.content
+
+
+def test_strangers_and_closed_vaults_see_nothing(
+    chain: ChainNode, patient: Visitor, stranger: Visitor
+) -> None:
+    page = saved(patient, NEW, rows(PRESSURE))
+    chain.settle()
+    assert stranger.client.get(page).status_code == 404
+    assert stranger.client.get(f"{page}observations/edit/").status_code == 404
+    assert stranger.client.post(f"{page}observations/edit/", rows(PRESSURE)).status_code == 404
+    assert stranger.client.get(f"/patients/{patient.address}/observations/").status_code == 403
+    assert b"120/80" not in stranger.client.get(TRENDS).content
+    del patient.client.cookies[COOKIE]
+    for path in (TRENDS, NEW, IMPORT, f"{page}observations/edit/"):
+        assert patient.client.get(path).status_code == 302
+
+
+def test_no_value_is_in_a_session(patient: Visitor) -> None:
+    saved(patient, NEW, rows({"measure": "other", "name": "Zebrafish count", "value": "77.123"}))
+    patient.client.post("/records/", {"text": "Zebrafish"})
+    kept = json.dumps([session.get_decoded() for session in Session.objects.all()])
+    assert "Zebrafish" not in kept
+    assert "77.123" not in kept
