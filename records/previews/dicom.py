@@ -1,0 +1,186 @@
+"""DICOM (PS3.3, PS3.5, PS3.10) by pydicom: a frame as PNG, and what the file says. For the decoder's process.
+
+A frame is read and decoded alone. Grey values go through the modality's table or rescaling (C.11.1), then
+through a window or the file's own table (C.11.2), to 8 bits; palettes and YBR become RGB.
+"""
+
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+from pydicom import config, dcmread
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from records.previews.dicom_tags import tag_rows
+from records.previews.dicom_window import Window, presets, to_8_bits, whole
+from records.previews.errors import CannotShow, NoSuchFrame
+from records.previews.pictures import DAMAGED, FRAMES_MAX, TOO_LARGE, as_png
+
+FRAME_BYTES_MAX = 128 * 1024 * 1024
+TABLE_ENTRIES_MAX = 2**17
+SQUARE = 0.01
+"""How far from square a pixel may be before the picture is stretched."""
+
+config.settings.reading_validation_mode = config.IGNORE
+
+Array = np.ndarray[Any, Any]
+
+
+def describe(file: BinaryIO) -> dict[str, Any]:
+    """What the page shows around a picture; with `error` where there is none. Raises CannotShow.
+
+    `window` is (centre, width) to begin with, None for colours and where the file has a table of its own;
+    `low` and `high` bound the values of the first frame.
+    """
+    header = _header(file)
+    found: dict[str, Any] = {
+        "tags": tag_rows(header),
+        "frames": 0,
+        "window": None,
+        "presets": [],
+        "error": "",
+    }
+    if "Rows" not in header or "Columns" not in header:
+        return found | {"error": "This DICOM file holds no picture."}
+    try:
+        frames = _frames(header)
+        values, settings = _pixels(file, header, 0), _settings(header, 0)
+    except CannotShow as error:
+        return found | {"error": str(error)}
+    except MemoryError:
+        return found | {"error": TOO_LARGE}
+    except Exception:  # every codec raises its own; the tags are shown all the same
+        return found | {"error": DAMAGED}
+    found |= {"frames": frames, "width": int(header.Columns), "height": int(header.Rows)}
+    if not _is_grey(header):
+        return found
+    low, high = _bounds(values, settings)
+    named = presets(settings)
+    table = bool(settings.get("VOILUTSequence")) and not named
+    return found | {
+        "presets": [(name, one.centre, one.width) for name, one in named],
+        "window": None if table else [*(named[0][1] if named else whole(low, high))],
+        "low": low,
+        "high": high,
+    }
+
+
+def render(file: BinaryIO, frame: int, window: tuple[float, float] | None) -> bytes:
+    """A frame, from 0, as PNG; with the file's own window or table where none is given.
+
+    Raises CannotShow, NoSuchFrame.
+    """
+    header = _header(file)
+    if not 0 <= frame < _frames(header):
+        raise NoSuchFrame("There is no such frame.")
+    stored = _pixels(file, header, frame)
+    if _is_grey(header):
+        shades = _shades(stored, _settings(header, frame), window)
+    else:
+        shades = _colours(stored, header)
+    return as_png(_stretched(Image.fromarray(shades), header))
+
+
+def _header(file: BinaryIO) -> Dataset:
+    file.seek(0)
+    try:
+        return dcmread(file, stop_before_pixels=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # pydicom raises what the broken part happens to raise
+        raise CannotShow("This DICOM file is damaged. Save the file to look at it.") from error
+
+
+def _frames(header: Dataset) -> int:
+    """How many frames there are, or are shown. Raises CannotShow before anything large is decoded."""
+    samples, bits = int(header.get("SamplesPerPixel") or 1), int(header.get("BitsAllocated") or 8)
+    if int(header.Rows) * int(header.Columns) * samples * max(bits // 8, 1) > FRAME_BYTES_MAX:
+        raise CannotShow(TOO_LARGE)
+    return min(max(int(header.get("NumberOfFrames") or 1), 1), FRAMES_MAX)
+
+
+def _pixels(file: BinaryIO, header: Dataset, frame: int) -> Array:
+    """Stored values, (rows, columns) or (rows, columns, 3); YBR is RGB by then."""
+    if header.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
+        file.seek(0)
+        return pixel_array(dcmread(file), index=frame)
+    return pixel_array(file, index=frame)
+
+
+def _is_grey(header: Dataset) -> bool:
+    return str(header.get("PhotometricInterpretation", "")) in ("MONOCHROME1", "MONOCHROME2")
+
+
+def _settings(header: Dataset, frame: int) -> Dataset:
+    """The header; what an enhanced file says for all frames, or this one, stands where a plain one has it."""
+    settings = Dataset(header)
+    settings.file_meta = header.file_meta
+    settings.set_original_encoding(*header.original_encoding)
+    groups = list(header.get("SharedFunctionalGroupsSequence") or [])[:1]
+    groups += list(header.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
+    for group in groups:
+        for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+            for item in list(group.get(name) or [])[:1]:
+                settings.update(item)
+    return settings
+
+
+def _shades(stored: Array, settings: Dataset, window: tuple[float, float] | None) -> Array:
+    """8-bit grey. Where the values are few, a table of their shades is made once and looked up."""
+    if stored.dtype.kind in "iu":
+        low, high = int(stored.min()), int(stored.max())
+        if high - low < min(TABLE_ENTRIES_MAX, stored.size):
+            shades = _shade(np.arange(low, high + 1, dtype=np.int32), settings, window)
+            return shades[stored.astype(np.int32, copy=False) - low]
+    return _shade(stored, settings, window)
+
+
+def _shade(stored: Array, settings: Dataset, window: tuple[float, float] | None) -> Array:
+    values = apply_modality_lut(stored, settings)
+    named = presets(settings)
+    shades: Array
+    if window is None and not named and settings.get("VOILUTSequence"):
+        table = apply_voi(values.astype(np.int32), settings)
+        bits = int(settings.VOILUTSequence[0].LUTDescriptor[2])
+        shades = (table.astype(np.float32) * (255 / (2**bits - 1))).clip(0, 255).astype(np.uint8)
+    else:
+        full = whole(float(values.min()), float(values.max()))
+        chosen = Window(*window) if window else named[0][1] if named else full
+        shades = to_8_bits(values, chosen, str(settings.get("VOILUTFunction") or "LINEAR"))
+    inverse = settings.PhotometricInterpretation == "MONOCHROME1"
+    if inverse or settings.get("PresentationLUTShape") == "INVERSE":
+        np.invert(shades, out=shades)
+    return shades
+
+
+def _bounds(stored: Array, settings: Dataset) -> tuple[float, float]:
+    """The least and the greatest value, padding left out."""
+    padding = settings.get("PixelPaddingValue")
+    within = stored[stored != padding] if isinstance(padding, int) else stored
+    ends = (within if within.size else stored).min(), (within if within.size else stored).max()
+    both = apply_modality_lut(np.asarray(ends), settings)
+    return float(both.min()), float(both.max())
+
+
+def _colours(stored: Array, header: Dataset) -> Array:
+    """8-bit RGB."""
+    if header.PhotometricInterpretation == "PALETTE COLOR":
+        stored = apply_color_lut(stored, header)
+        return (stored >> 8).astype(np.uint8) if stored.dtype == np.uint16 else stored
+    spare = int(header.get("BitsStored") or 8) - 8
+    return (stored >> spare).astype(np.uint8) if spare > 0 else stored.astype(np.uint8)
+
+
+def _stretched(image: Image.Image, header: Dataset) -> Image.Image:
+    """With pixels as high as they are wide: what is round is shown round."""
+    spacing = header.get("PixelAspectRatio") or header.get("PixelSpacing") or header.get("ImagerPixelSpacing")
+    try:
+        ratio = float(spacing[0]) / float(spacing[1])
+    except (TypeError, ValueError, ZeroDivisionError, IndexError):
+        return image
+    if abs(ratio - 1) < SQUARE or not 0.1 < ratio < 10:
+        return image
+    return image.resize((image.width, max(round(image.height * ratio), 1)))

@@ -1,0 +1,83 @@
+"""Pictures by Pillow: how large one is, and a page of a TIFF as PNG. Runs in the decoder's process."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+from PIL.Image import DecompressionBombError, DecompressionBombWarning
+
+from records.previews.errors import CannotShow, NoSuchFrame
+
+PIXELS_MAX = 80_000_000
+"""Pixels of one picture: 4 bytes each in a browser."""
+SIDE_MAX = 4096
+"""The longest side of a PNG made here; larger pictures are shown smaller."""
+FRAMES_MAX = 10_000
+TOO_LARGE = "This picture has too many pixels to be shown here. Save the file to look at it."
+DAMAGED = "This picture is damaged, or of a kind that cannot be shown here. Save the file to look at it."
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF")
+
+Image.MAX_IMAGE_PIXELS = PIXELS_MAX
+
+
+def measure(file: BinaryIO) -> dict[str, object]:
+    """Width, height and frames. Raises CannotShow."""
+    with _opened(file) as image:
+        frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        return {"width": image.width, "height": image.height, "frames": min(frames, FRAMES_MAX)}
+
+
+def page_of_tiff(file: BinaryIO, frame: int) -> bytes:
+    """One page, from 0, as PNG. Raises CannotShow, NoSuchFrame."""
+    with _opened(file) as image:
+        try:
+            image.seek(frame)
+        except EOFError as error:
+            raise NoSuchFrame("There is no such page.") from error
+        _check(image)
+        return as_png(image if image.mode in ("1", "L", "RGB") else _flattened(image))
+
+
+def as_png(image: Image.Image) -> bytes:
+    """PNG, quickly made, no side longer than SIDE_MAX."""
+    if max(image.size) > SIDE_MAX:
+        image = image.convert("L") if image.mode == "1" else image
+        image.thumbnail((SIDE_MAX, SIDE_MAX))
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """The picture, its size checked before a pixel is decoded; whatever goes wrong becomes words."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as image:
+                _check(image)
+                yield image
+    except (DecompressionBombError, DecompressionBombWarning) as error:
+        raise CannotShow(TOO_LARGE) from error
+    except UnidentifiedImageError as error:
+        raise CannotShow(DAMAGED) from error
+
+
+def _check(image: Image.Image) -> None:
+    if image.width * image.height > PIXELS_MAX:
+        raise CannotShow(TOO_LARGE)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """8 bits a channel; 16-bit grey keeps its upper byte, what is transparent is white."""
+    if image.mode.startswith("I;16"):
+        return image.point(lambda value: value / 256).convert("L")
+    if "A" in image.mode or "transparency" in image.info:
+        over = image.convert("RGBA")
+        white = Image.new("RGBA", over.size, "white")
+        white.alpha_composite(over)
+        return white.convert("RGB")
+    return image.convert("RGB")
