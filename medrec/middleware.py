@@ -15,6 +15,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "img-src 'self' data:",
         "font-src 'self'",
         "connect-src 'self'",
+        "frame-src 'self'",  # the reader of PDFs: the one page that lets itself be framed
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",

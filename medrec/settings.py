@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "medrec.apps.StaticFilesConfig",  # django.contrib.staticfiles, without what no page uses
     "django.forms",
     "django_htmx",
     "allauth",
@@ -128,12 +128,19 @@ STATICFILES_DIRS = [
     ("vendor/bootstrap", BASE_DIR / "node_modules/bootstrap/dist"),
     ("vendor/bootstrap-icons", BASE_DIR / "node_modules/bootstrap-icons/font"),
     ("vendor/htmx", BASE_DIR / "node_modules/htmx.org/dist"),
+    *(
+        (f"vendor/pdfjs/{part}", BASE_DIR / "node_modules/pdfjs-dist" / part)
+        for part in ("build", "web", "cmaps", "standard_fonts", "wasm", "iccs")
+    ),
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Under their plain names too: pdf.js finds its modules, fonts and tables beside each other, by name.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = False
+# Packed already, or small.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("png", "gif", "woff", "woff2", "bcmap", "pfb", "icc", "map", "svg")
 
 # File bytes come as the raw body of a PUT; a multipart file is refused: plaintext never touches a disk.
 FILE_UPLOAD_HANDLERS = ["medrec.uploads.RefuseFiles"]

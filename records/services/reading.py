@@ -65,6 +65,13 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
     `iterate` raises StoreDown when the store fails on the way; what was given out by then is verified.
     Raises StoreDown.
     """
+    opened = open_unlogged(found)
+    log_look(found, begins=not start and not glance)
+    return opened
+
+
+def open_unlogged(found: FoundContent) -> OpenedContent:
+    """The file; who calls this logs the look before a byte of it is shown. Raises StoreDown."""
     description, wanted = found.description, found.version
     with storing() as store:
         blob = store.open(Cid(raw(wanted.content), dag_pb=bool(wanted.flags & 1)))
@@ -73,7 +80,6 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
         except CryptoError as error:
             blob.close()
             raise StoreDown(CHANGED) from error
-    _log(found, whole=not start and not glance)
     return OpenedContent(
         record=wanted.record,
         version=wanted.version,
@@ -82,6 +88,24 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
         size=description.size,
         iterate=partial(_iterate, file),
     )
+
+
+def log_look(found: FoundContent, *, begins: bool) -> None:
+    """A line in the patient's access history: for a look that begins, or a part where none began lately."""
+    actor, state = found.actor, found.state
+    if actor.address == state.patient:
+        return
+    look = {
+        "patient": state.patient,
+        "record": state.record,
+        "version": found.version.version,
+        "viewer": actor.address,
+        "via": _via(actor, state),
+        "what": ViewLog.What.CONTENT,
+    }
+    since = timezone.now() - LOOK_LASTS
+    if begins or not ViewLog.objects.filter(at__gt=since, **look).exists():
+        ViewLog.objects.create(**look)
 
 
 def open_content(*, actor: Actor, record: str, version: int | None = None) -> OpenedContent:
@@ -105,23 +129,6 @@ def _version(state: RecordState, version: int | None) -> VersionState:
         if one.version == version:
             return one
     raise NotFound("There is no such version.")
-
-
-def _log(found: FoundContent, *, whole: bool) -> None:
-    actor, state = found.actor, found.state
-    if actor.address == state.patient:
-        return
-    look = {
-        "patient": state.patient,
-        "record": state.record,
-        "version": found.version.version,
-        "viewer": actor.address,
-        "via": _via(actor, state),
-        "what": ViewLog.What.CONTENT,
-    }
-    since = timezone.now() - LOOK_LASTS
-    if whole or not ViewLog.objects.filter(at__gt=since, **look).exists():
-        ViewLog.objects.create(**look)
 
 
 def _via(actor: Actor, state: RecordState) -> str:

@@ -19,7 +19,7 @@ from records import access
 from records.errors import AccessRefused, RecordsError
 from records.models import Grant, Record
 from records.observations.model import Amount, Observation, Part
-from records.services import documents, observations, reading, revocations, uploads
+from records.services import documents, observations, previews, reading, revocations, uploads
 from records.services.observations import Saving
 from tests.chain_node import ChainNode
 from tests.people import make_patient
@@ -171,6 +171,7 @@ def test_every_standing_at_every_door(
     actor = standing(world)
     _module_answers(world, actor, reads=reads, writes=writes)
     assert _works(lambda: reading.open_content(actor=actor, record=world.record)) is reads
+    assert _works(lambda: _look(world, actor)) is reads
     assert _works(lambda: documents.get_record(actor=actor, record=world.record)) is reads
     assert _works(lambda: _describe(world, actor)) is writes
     assert _works(lambda: _mend(world, actor)) is writes
@@ -232,6 +233,11 @@ def _save(actor: Actor, saving: Saving) -> None:
 def weighed(value: str) -> Observation:
     part = Part("29463-7", "Body weight", Amount(Decimal(value), unit="kg", unit_code="kg"))
     return Observation(part.code, part.name, None, (part,))
+
+
+def _look(world: World, actor: Actor) -> None:
+    previews.begin_preview(actor=actor, record=world.record, version=1)
+    previews.continue_preview(actor=actor, record=world.record, version=1)
 
 
 def _describe(world: World, actor: Actor) -> None:

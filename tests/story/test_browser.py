@@ -203,7 +203,7 @@ def test_6_the_doctor_reads_and_the_patient_sees_the_view(story: Story) -> None:
     doctor.follow(patient.name)
     doctor.follow("Blood report, spring")
     assert doctor.page.url == story.record
-    opened = doctor.open_file(doctor.main.get_by_role("link", name="Open the file"))
+    opened = doctor.open_file(doctor.main.get_by_role("link", name="Save the file"))
     assert opened == ("blood.pdf", BLOOD)
     patient.go("/history/")
     patient.sees(re.compile(f"{doctor.name}.*opened"), "Blood report, spring")
@@ -268,7 +268,7 @@ def test_7_without_any_grant_a_record_lands_in_the_inbox(story: Story) -> None:
     newcomer.sees("Refused. It is kept under closed records.", "Nothing waits here.")
     newcomer.go("/records/folders/1/")
     newcomer.follow("A letter to file")
-    assert newcomer.open_file(newcomer.main.get_by_role("link", name="Open the file"))[1] == LETTER
+    assert newcomer.open_file(newcomer.main.get_by_role("link", name="Save the file"))[1] == LETTER
     filed = newcomer.page.url
     wait_for(lambda: doctor.go(filed).status == 404, "the filing, which ends the author's own view")
 
@@ -311,7 +311,7 @@ def test_8_those_who_keep_access_read_on_after_the_folder_has_moved(story: Story
     doctor.sees_no("After it")
     for path, content in ((later, LATER), (story.record, BLOOD_2)):
         other.go(path)
-        assert other.open_file(other.main.get_by_role("link", name="Open the file"))[1] == content
+        assert other.open_file(other.main.get_by_role("link", name="Save the file"))[1] == content
 
 
 def test_9_after_kill_9_of_everything_all_is_there_and_what_waited_is_confirmed(story: Story) -> None:
@@ -325,7 +325,7 @@ def test_9_after_kill_9_of_everything_all_is_there_and_what_waited_is_confirmed(
     patient.go(waiting)
     patient.sees("Before the crash", re.compile(r"Block \d+"))
     patient.sees_confirmed()
-    assert patient.open_file(patient.main.get_by_role("link", name="Open the file"))[1] == LATE
+    assert patient.open_file(patient.main.get_by_role("link", name="Save the file"))[1] == LATE
     patient.go("/records/folders/1/")
     for title in ("Before the crash", "After it", "Letter of March", "Blood report, mended"):
         assert patient.main.get_by_role("link", name=title).count() == 1

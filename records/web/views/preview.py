@@ -1,0 +1,117 @@
+"""Looking at a version's file: the page, and the bytes that it fetches. Each asks for access anew."""
+
+import math
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET
+
+from accounts.actor import Actor
+from records.downloads import answer_frame, answer_preview, shielded
+from records.errors import RecordsError
+from records.previews.errors import CannotShow, NoSuchFrame, TooBusy
+from records.previews.kinds import Kind
+from records.services import documents, previews
+from records.web.doors import actor_view, status_of
+
+PAGES = {kind: f"records/view/{kind.value}.html" for kind in Kind}
+REFUSALS = {NoSuchFrame: HTTPStatus.NOT_FOUND, TooBusy: HTTPStatus.SERVICE_UNAVAILABLE}
+
+
+@require_GET
+@actor_view()
+def view(request: HttpRequest, actor: Actor, record: str, version: int) -> HttpResponse:
+    """The file as it looks, or why it is not shown; the patient's history gets one line."""
+    preview = previews.begin_preview(actor=actor, record=record, version=version)
+    shown = documents.get_record(actor=actor, record=record)
+    context: dict[str, Any] = {
+        "record": shown,
+        "version": next((one for one in shown.versions if one.version == version), None),
+        "number": version,
+        "file": preview.opened,
+        "latest": shown.version == version,
+        "own": actor.address == shown.patient,
+    }
+    if preview.look is None:
+        context["error"] = previews.NOT_SHOWN if preview.opened.size else previews.EMPTY
+        return render(request, "records/view/nothing.html", context)
+    try:
+        context |= _shown(preview, preview.look.kind)
+    except CannotShow as error:
+        return render(request, "records/view/nothing.html", context | {"error": str(error)})
+    return render(request, PAGES[preview.look.kind], context)
+
+
+@require_GET
+@actor_view()
+def view_file(request: HttpRequest, actor: Actor, record: str, version: int) -> HttpResponseBase:
+    """The bytes of a picture or a PDF, for the page."""
+    preview = previews.continue_preview(actor=actor, record=record, version=version)
+    return answer_preview(request, preview)
+
+
+@require_GET
+@actor_view()
+def view_frame(request: HttpRequest, actor: Actor, record: str, version: int, frame: int) -> HttpResponse:
+    """A frame, from 0, as PNG, in the window of `centre` and `width` if given; a refusal is a line."""
+    try:
+        preview = previews.continue_preview(actor=actor, record=record, version=version)
+        return answer_frame(previews.frame_of(preview, frame, _window(request)))
+    except CannotShow as error:
+        return _line(str(error), REFUSALS.get(type(error), HTTPStatus.UNPROCESSABLE_ENTITY))
+    except RecordsError as error:
+        return _line(str(error), status_of(error))
+
+
+@require_GET
+@xframe_options_sameorigin
+def pdf_reader(request: HttpRequest) -> HttpResponse:
+    """The reader of PDFs, in a frame of an origin of its own: no cookie, no record's address, no other page.
+
+    The same for everybody. What it shows it gets from the page around it, piece by piece; all it may fetch is
+    the portal's static files.
+    """
+    answer = render(request, "records/view/reader.html")
+    ours = request.build_absolute_uri(settings.STATIC_URL)
+    answer["Content-Security-Policy"] = "; ".join(
+        [
+            "sandbox allow-scripts",
+            "default-src 'none'",
+            f"script-src {ours} 'wasm-unsafe-eval'",
+            "worker-src blob:",
+            f"style-src {ours}",
+            f"img-src {ours} data: blob:",
+            f"font-src {ours} data:",
+            f"connect-src {ours}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'self'",
+        ]
+    )
+    return answer
+
+
+def _shown(preview: previews.Preview, kind: Kind) -> dict[str, Any]:
+    """What the page of this kind shows. Raises CannotShow."""
+    if kind is Kind.TEXT:
+        return {"text": previews.text_of(preview)}
+    if kind is Kind.PDF:
+        return {}
+    return {"picture": previews.picture_of(preview)}
+
+
+def _window(request: HttpRequest) -> tuple[float, float] | None:
+    """The window that is asked for; None where none is, or none that is one."""
+    try:
+        centre, width = float(request.GET["centre"]), float(request.GET["width"])
+    except (KeyError, ValueError):
+        return None
+    return (centre, width) if math.isfinite(centre) and math.isfinite(width) and width > 0 else None
+
+
+def _line(words: str, status: int) -> HttpResponse:
+    return shielded(HttpResponse(words, status=status, content_type="text/plain; charset=utf-8"))
