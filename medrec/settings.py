@@ -10,6 +10,7 @@ from pathlib import Path
 import environ
 
 from chain.secret_files import write_once
+from records.media_types import DEFAULT_TYPES
 
 env = environ.Env()
 
@@ -248,6 +249,12 @@ IPFS_API_URL = env.str("IPFS_API_URL", "")
 IPFS_PIN_API_URLS = env.list("IPFS_PIN_API_URLS", default=[])
 STORE_GRACE_DAYS = env.float("STORE_GRACE_DAYS", 7.0)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 5 * 1024**3)
+UPLOAD_PART_BYTES = env.int("UPLOAD_PART_BYTES", 8 * 1024**2)
+UPLOAD_STAGING_PATH = Path(env.str("UPLOAD_STAGING_PATH", str(VAR / "staging")))
+UPLOAD_UNFINISHED_MAX_BYTES = env.int("UPLOAD_UNFINISHED_MAX_BYTES", 2 * UPLOAD_MAX_BYTES)
+UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=DEFAULT_TYPES)
+CLAMD_URL = env.str("CLAMD_URL", "")
+CLAMD_TIMEOUT = env.float("CLAMD_TIMEOUT", 60.0)
 NONCE_MAX_BYTES = env.int("NONCE_MAX_BYTES", 64)
 
 # --- Celery -------------------------------------------------------------------------------------------------

@@ -11,5 +11,6 @@ class RecordsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the handlers of chain events, the runners of errands, the health and system checks."""
-        from records import checks, handlers, health, projection  # noqa: F401  (importing registers them)
+        # Importing registers them.
+        from records import checks, handlers, health, projection, upload_checks  # noqa: F401
         from records.services import errands  # noqa: F401

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,7 @@ from records.models import Blob
 from records.storage import Store, open_store
 from records.storage.cid import Cid
 from records.storage.errors import ContentNotFound, StorageError, StoreFull
+from records.storage.staging import Staging
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,33 @@ def storing() -> Iterator[Store]:
     except StorageError as error:
         logger.warning("file store: %s: %s", type(error).__name__, error)
         raise StoreDown from error
+
+
+def staging() -> Staging:
+    """Where the parts of unfinished uploads wait, encrypted: a folder that all web processes share."""
+    return Staging(settings.UPLOAD_STAGING_PATH)
+
+
+@contextmanager
+def staging_errors() -> Iterator[None]:
+    """Failures of that folder as StoreDown: the parts before stay."""
+    try:
+        yield
+    except StoreFull as error:
+        logger.error("staging is full: %s", error)
+        raise NoRoom("There is no room for this part now. What was sent before is kept.") from error
+    except StorageError as error:
+        logger.warning("staging: %s: %s", type(error).__name__, error)
+        raise StoreDown("This part could not be kept. What was sent before is; try again.") from error
+
+
+def remove_staged(name: uuid.UUID | None) -> None:
+    """Erase a staged file, if there is one; what fails here the sweep does."""
+    if name is not None:
+        try:
+            staging().remove(name)
+        except StorageError as error:
+            logger.warning("staging: %s: %s", type(error).__name__, error)
 
 
 def digest_of(data: bytes) -> str:

@@ -42,10 +42,32 @@ class Conflict(RecordsError):
     status = 409
 
 
+class StartOver(Conflict):
+    """What an upload had so far cannot be gone on with; it was let go of, and begins with its first part."""
+
+
 class TooLarge(RecordsError):
     """A file over the limit."""
 
     status = 413
+
+
+class WrongType(RecordsError):
+    """A kind of file that is not taken, or one whose name says something else than its content."""
+
+    status = 415
+
+
+class Infected(RecordsError):
+    """The malware scanner found something; nothing was kept."""
+
+    status = 422
+
+
+class ScannerDown(RecordsError):
+    """The malware scanner does not answer, or takes no file of this size; nothing was accepted."""
+
+    status = 503
 
 
 class StoreDown(RecordsError):
@@ -64,11 +86,12 @@ class NoRoom(StoreDown):
 
     status = 507
 
-    def __init__(self) -> None:
-        super().__init__(
-            "There is no room for this file: the file store is full. Nothing was saved. "
-            "Those who run this portal have to make room; try again later."
-        )
+    def __init__(
+        self,
+        message: str = "There is no room for this file: the file store is full. Nothing was saved. "
+        "Those who run this portal have to make room; try again later.",
+    ) -> None:
+        super().__init__(message)
 
 
 class ChainDown(RecordsError):

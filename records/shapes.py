@@ -238,14 +238,30 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class UploadView:
-    """A described upload: where its bytes go."""
+    """A described upload: where its bytes go, whole or in parts.
+
+    `part_bytes` is the size of each part but the last; `parts` how many there are (0: no size was described);
+    `next_part` the one that comes next; `digest` (hex) that of the parts so far; see docs/FORMAT.md.
+    """
 
     id: str
     record: str
+    patient: str
     state: str
+    title: str
     file_name: str
     size: int | None
     max_bytes: int
+    part_bytes: int
+    parts: int
+    next_part: int
+    digest: str
+    kept_until: datetime
+
+    @property
+    def percent(self) -> int:
+        """How much of it is here."""
+        return self.next_part * 100 // self.parts if self.parts else 0
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from records.api.shapes import (
     ActShape,
     DescriptionShape,
     ExportQuery,
+    FinishShape,
     FolderShape,
     ListQuery,
     MoveShape,
@@ -25,7 +26,7 @@ from records.api.shapes import (
     VersionQuery,
 )
 from records.downloads import answer_content, answer_export
-from records.services import documents, export, folders, inbox, reading, uploads
+from records.services import documents, export, folders, inbox, reading, upload_parts, uploads
 from records.services.searching import Filter, choose_records
 
 TOTAL = [
@@ -188,6 +189,11 @@ class Uploads(ActorView):
         view = uploads.describe_upload(actor=self.actor, **checked(UploadShape, request.data))
         return Response(UploadAnswer(view).data, status=201)
 
+    @extend_schema(operation_id="list_unfinished_uploads", responses=UploadAnswer(many=True))
+    def get(self, request: Request) -> Response:
+        """Those begun in parts that can be gone on with."""
+        return Response(UploadAnswer(uploads.list_unfinished(actor=self.actor), many=True).data)
+
 
 class OneUpload(ActorView):
     """The state of an upload."""
@@ -196,6 +202,39 @@ class OneUpload(ActorView):
     def get(self, request: Request, upload: str) -> Response:
         """described, receiving or done."""
         return Response(UploadAnswer(uploads.get_upload(actor=self.actor, upload_id=upload)).data)
+
+    @extend_schema(operation_id="discard_upload", request=None, responses={204: None})
+    def delete(self, request: Request, upload: str) -> Response:
+        """Forget it, and its parts."""
+        uploads.discard_upload(actor=self.actor, upload_id=upload)
+        return Response(status=204)
+
+
+class UploadPart(ActorView):
+    """A part of an upload, for big files over bad lines."""
+
+    @extend_schema(
+        operation_id="send_part",
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses=UploadAnswer,
+    )
+    def put(self, request: Request, upload: str, part: int) -> Response:
+        """The part that comes next (`next_part`, from 0), as the raw body. Sent again, it has one effect."""
+        view = upload_parts.receive_part(
+            actor=self.actor, upload_id=upload, part=part, stream=body_of(request)
+        )
+        return Response(UploadAnswer(view).data)
+
+
+class FinishUpload(ActorView):
+    """The end of an upload in parts."""
+
+    @extend_schema(operation_id="finish_upload", request=FinishShape, responses={201: RecordShape})
+    def post(self, request: Request, upload: str) -> Response:
+        """All parts are sent: the record. Asked again, the same answer."""
+        digest = checked(FinishShape, request.data)["digest"]
+        view = upload_parts.finish_upload(actor=self.actor, upload_id=upload, digest=digest)
+        return Response(RecordShape(view).data, status=201)
 
 
 class UploadContent(ActorView):

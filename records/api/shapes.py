@@ -106,6 +106,19 @@ class UploadAnswer(serializers.Serializer):  # type: ignore[type-arg]
     state = serializers.CharField()
     size = serializers.IntegerField(allow_null=True)
     max_bytes = serializers.IntegerField()
+    part_bytes = serializers.IntegerField(help_text="Bytes of each part but the last.")
+    parts = serializers.IntegerField(help_text="How many parts; 0 when no size was described.")
+    next_part = serializers.IntegerField(help_text="The part (from 0) that comes next.")
+    digest = serializers.CharField(
+        help_text="Of the parts so far, hex: 32 zero bytes; with each part, SHA-256(before || SHA-256(part))."
+    )
+    kept_until = serializers.DateTimeField(help_text="When an unfinished upload is forgotten.")
+
+
+class FinishShape(serializers.Serializer):  # type: ignore[type-arg]
+    """All parts are sent."""
+
+    digest = serializers.CharField(max_length=100, help_text="Of all parts of the sender's file, as above.")
 
 
 class FolderShape(serializers.Serializer):  # type: ignore[type-arg]

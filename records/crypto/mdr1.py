@@ -63,14 +63,15 @@ def plaintext_size(size: int) -> int:
     return plain
 
 
-def _keys(key: bytes, salt: bytes, role: Role, record_id: bytes) -> tuple[AESGCM, bytes]:
-    """(cipher of the payload key, commitment)."""
+def file_keys(key: bytes, salt: bytes, role: Role, record_id: bytes) -> tuple[AESGCM, bytes]:
+    """(cipher of the payload key, commitment): for this module and `parts`."""
     info = PREFIX + bytes((Role(role),)) + require_length("record id", record_id, 32)
     both = derive(require_length("key", key, 32), info, length=64, salt=require_length("salt", salt, 32))
     return AESGCM(both[:32]), both[32:]
 
 
-def _nonce(index: int, *, last: bool) -> bytes:
+def chunk_nonce(index: int, *, last: bool) -> bytes:
+    """11-byte counter and last-chunk flag: for this module and `parts`."""
     return index.to_bytes(11, "big") + bytes((last,))
 
 
@@ -78,7 +79,7 @@ class Encryptor:
     """Encrypts one file, once; knows size and digest of the plaintext when `encrypt` has come to its end."""
 
     def __init__(self, key: bytes, role: Role, record_id: bytes, salt: bytes) -> None:
-        self._cipher, self._commitment = _keys(key, salt, role, record_id)
+        self._cipher, self._commitment = file_keys(key, salt, role, record_id)
         self.salt = salt
         self.plaintext_size = 0
         self._digest = hashlib.sha256()
@@ -128,7 +129,7 @@ class Encryptor:
     def _seal(self, plain: memoryview, *, last: bool) -> bytes:
         if self._index == CHUNKS_MAX:
             raise FileTooLong("the file has more than 2^32 chunks")
-        sealed = self._cipher.encrypt(_nonce(self._index, last=last), plain, None)
+        sealed = self._cipher.encrypt(chunk_nonce(self._index, last=last), plain, None)
         self._index += 1
         self.plaintext_size += len(plain)
         return sealed
@@ -150,7 +151,7 @@ class Decryptor:
         if not header.startswith(PREFIX):
             raise FileRefused("not an MDR1 file of a known version and suite")
         self.salt = header[len(PREFIX) : len(PREFIX) + SALT_BYTES]
-        self._cipher, commitment = _keys(key, self.salt, role, record_id)
+        self._cipher, commitment = file_keys(key, self.salt, role, record_id)
         if not hmac.compare_digest(commitment, header[-32:]):
             raise WrongKey("the file was not made with this key for this record and role")
         self._open_chunk(self._chunks - 1)
@@ -165,6 +166,13 @@ class Decryptor:
             raise ValueError(f"range {start}..{end} of {self.plaintext_size} bytes")
         return self._iterate(start, end)
 
+    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
+        """The whole file from its header on: (its bytes, the plaintext in them). Raises FileRefused."""
+        yield bytes(self._read(0, HEADER_BYTES)), b""
+        for index in range(self._chunks):
+            sealed = self._sealed_chunk(index)
+            yield bytes(sealed), self._open_sealed(index, sealed)
+
     def read(self) -> bytes:
         """The whole plaintext: for small files."""
         return b"".join(self.iterate())
@@ -178,10 +186,15 @@ class Decryptor:
 
     def _open_chunk(self, index: int) -> bytes:
         """One chunk, verified."""
+        return self._open_sealed(index, self._sealed_chunk(index))
+
+    def _sealed_chunk(self, index: int) -> bytes | memoryview:
         at = HEADER_BYTES + index * SEALED_CHUNK_BYTES
-        sealed = self._read(at, min(SEALED_CHUNK_BYTES, self._size - at))
+        return self._read(at, min(SEALED_CHUNK_BYTES, self._size - at))
+
+    def _open_sealed(self, index: int, sealed: bytes | memoryview) -> bytes:
         try:
-            return self._cipher.decrypt(_nonce(index, last=index == self._chunks - 1), sealed, None)
+            return self._cipher.decrypt(chunk_nonce(index, last=index == self._chunks - 1), sealed, None)
         except InvalidTag as error:
             raise FileRefused(f"chunk {index} was changed, moved or cut") from error
 

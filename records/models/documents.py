@@ -7,7 +7,7 @@ by the chain's own ids, and can be dropped: it comes back the same.
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 # --- projection --------------------------------------------------------------------------------------------
@@ -143,14 +143,32 @@ class Upload(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     act = models.CharField(max_length=66, blank=True, default="", help_text="Digest of the act.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # By parts: how many were begun (and so may be encrypted) and how many are on disk; the same, or one more.
+    parts_begun = models.PositiveIntegerField(default=0)
+    parts_done = models.PositiveIntegerField(default=0)
+    part_bytes = models.PositiveIntegerField(default=0, help_text="Size of each part but the last.")
+    part_mac = models.BinaryField(
+        default=bytes, help_text="Of the part begun last: it is taken again only so."
+    )
+    sealed_parts = models.BinaryField(
+        default=bytes, help_text="Content key, salt, digest; sealed to the author."
+    )
+    staged = models.UUIDField(null=True, blank=True, unique=True, help_text="Name of the file in staging.")
 
     class Meta:
         constraints = (
             models.CheckConstraint(
                 condition=Q(state__in=["described", "receiving", "done"]), name="upload_state_known"
             ),
+            models.CheckConstraint(
+                condition=Q(parts_begun=F("parts_done")) | Q(parts_begun=F("parts_done") + 1),
+                name="upload_one_part_begun",
+            ),
         )
-        indexes = (models.Index(fields=("state", "created_at"), name="upload_state"),)
+        indexes = (
+            models.Index(fields=("state", "created_at"), name="upload_state"),
+            models.Index(fields=("author", "state"), name="upload_author"),
+        )
 
     def __str__(self) -> str:
         return f"upload {self.id}"

@@ -1,18 +1,24 @@
 """What nobody asks for and must happen all the same: ending grants that ran out, forgetting old drafts."""
 
+import logging
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from chain.models import Act
 from records.access import narrow
+from records.content import remove_staged, staging
 from records.crypto.envelopes import Purpose
 from records.models import Envelope, Grant, GrantDraft, Upload
 from records.services.revocations import end_grant
+from records.services.upload_rows import KEPT, STALE_AFTER
+from records.storage.errors import StorageError
+
+logger = logging.getLogger(__name__)
 
 DRAFT_KEPT = timedelta(days=1)
-UPLOAD_KEPT = timedelta(days=7)
 SHARING = (Purpose.FOLDER, Purpose.RECORD, Purpose.SELECTION)
 
 
@@ -20,13 +26,27 @@ def sweep_records() -> int:
     """One round; returns how many grants it has found ended."""
     now = timezone.now()
     GrantDraft.objects.filter(created_at__lt=now - DRAFT_KEPT).delete()
-    described = Upload.objects.filter(state=Upload.State.DESCRIBED, created_at__lt=now - UPLOAD_KEPT)
-    described.delete()
+    _forget_uploads()
     ended = _sealed_to() - _standing()
     for patient, scope, grantee in ended:
         with transaction.atomic():
             end_grant(patient=patient, grantee=grantee, scope=scope)
     return len(ended)
+
+
+def _forget_uploads() -> None:
+    """Uploads that nobody finished; and what no upload in SQL names in staging."""
+    now = timezone.now()
+    alive = Q(state=Upload.State.DONE) | Q(claimed_at__gt=now - STALE_AFTER)
+    Upload.objects.filter(created_at__lt=now - KEPT).exclude(alive).delete()
+    try:
+        found = staging().names()  # read first: a name is committed before its file is made
+    except StorageError as error:
+        logger.warning("staging: %s: %s", type(error).__name__, error)
+        return
+    named = set(Upload.objects.filter(staged__isnull=False).values_list("staged", flat=True))
+    for name in set(found) - named:
+        remove_staged(name)
 
 
 def _sealed_to() -> set[tuple[str, str, str]]:

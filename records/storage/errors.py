@@ -23,3 +23,7 @@ class ContentCorrupt(StorageError):
 
 class InvalidCid(ValueError):
     """The text is no CID of the profile that MedRec uses."""
+
+
+class StagedMissing(Exception):
+    """Parts that were staged are not there any more: another machine's folder, or somebody removed them."""

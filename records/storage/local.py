@@ -35,7 +35,7 @@ class LocalStore:
         """Open the folder, and remove what puts that died long ago left behind. Raises StoreUnavailable."""
         self._objects = root / "objects"
         self._incoming = root / "incoming"
-        with _disk_errors():
+        with disk_errors():
             self._objects.mkdir(parents=True, exist_ok=True)
             self._incoming.mkdir(exist_ok=True)
             self._remove_abandoned()
@@ -44,23 +44,23 @@ class LocalStore:
         builder = CidBuilder()
         with self._incoming_file() as (descriptor, path):
             for pieces in _gathered(stream):
-                with _disk_errors():
+                with disk_errors():
                     _write_all(descriptor, pieces)
                 for piece in pieces:
                     builder.update(piece)
             stored = Stored(builder.finish(), builder.size)
             if before is not None:
                 before(stored)
-            with _disk_errors():
+            with disk_errors():
                 self._keep(stored.cid, descriptor, path, bytes(builder.leaves))
         return stored
 
     def open(self, cid: Cid) -> Blob:
         path = self._path(cid)
-        with _disk_errors(cid):
+        with disk_errors(cid):
             descriptor = os.open(path, os.O_RDONLY)
         try:
-            with _disk_errors():
+            with disk_errors():
                 size = os.fstat(descriptor).st_size
                 leaves = _checked_leaves(cid, size, path, self._incoming) if cid.dag_pb else cid.digest
             return LocalBlob(cid, size, descriptor, leaves)
@@ -69,18 +69,18 @@ class LocalStore:
             raise
 
     def stat(self, cid: Cid) -> int:
-        with _disk_errors(cid):
+        with disk_errors(cid):
             return self._path(cid).stat().st_size
 
     def has(self, cid: Cid) -> bool:
-        with _disk_errors():
+        with disk_errors():
             return self._path(cid).exists()
 
     def keeps(self, cid: Cid) -> bool:
         return self.has(cid)
 
     def kept(self) -> Iterator[Cid]:
-        with _disk_errors():
+        with disk_errors():
             for path in self._objects.glob("*/*"):
                 try:
                     yield Cid.parse(path.name)
@@ -93,14 +93,14 @@ class LocalStore:
 
     def unpin(self, cid: Cid) -> None:
         path = self._path(cid)
-        with _disk_errors():
+        with disk_errors():
             path.unlink(missing_ok=True)
             _leaves_path(path).unlink(missing_ok=True)
             if path.parent.exists():
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
 
     def check(self) -> None:
-        with self._incoming_file() as (descriptor, _), _disk_errors():
+        with self._incoming_file() as (descriptor, _), disk_errors():
             _write_all(descriptor, [b"check"])
             os.fsync(descriptor)
 
@@ -110,7 +110,7 @@ class LocalStore:
     @contextmanager
     def _incoming_file(self) -> Iterator[tuple[int, Path]]:
         """A new file to write into; it is gone afterwards, unless it was renamed."""
-        with _disk_errors():
+        with disk_errors():
             descriptor, name = tempfile.mkstemp(dir=self._incoming)
         try:
             yield descriptor, Path(name)
@@ -124,11 +124,11 @@ class LocalStore:
         target = self._path(cid)
         if not target.parent.exists():
             target.parent.mkdir(exist_ok=True)
-            _sync_folder(self._objects)
+            sync_folder(self._objects)
         if cid.dag_pb:
             _write_leaves(target, leaves, self._incoming)
         path.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def _remove_abandoned(self) -> None:
         for path in self._incoming.iterdir():
@@ -149,7 +149,7 @@ class LocalBlob(Blob):
         self._leaves = leaves
 
     def _fetch(self, index: int) -> bytes:
-        with _disk_errors():
+        with disk_errors():
             return os.pread(self._file.fileno(), LEAF_SIZE, index * LEAF_SIZE)
 
     def _digest(self, index: int) -> bytes:
@@ -231,7 +231,8 @@ def _write_all(descriptor: int, pieces: list[bytes]) -> None:
             written += os.write(descriptor, rest[written:])
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Have a folder's new names on disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -240,7 +241,7 @@ def _sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def _disk_errors(cid: Cid | None = None) -> Iterator[None]:
+def disk_errors(cid: Cid | None = None) -> Iterator[None]:
     """Turn the system's errors into the store's. With a CID, a missing file means that the content is."""
     try:
         yield

@@ -16,6 +16,7 @@ from records.web.views import (
     record,
     requests,
     upload,
+    upload_parts,
 )
 
 register_converter(Id32, "id32")
@@ -30,6 +31,11 @@ pages = [
     path("records/upload/", upload.upload, name="upload"),
     path("records/leave/", upload.leave_record, name="leave-record"),
     path("records/upload/<uuid:upload>/bytes/", upload.upload_bytes, name="upload-bytes"),
+    path("records/upload/<uuid:upload>/", upload_parts.unfinished, name="upload-unfinished"),
+    path("records/upload/<uuid:upload>/status/", upload_parts.upload_status, name="upload-status"),
+    path("records/upload/<uuid:upload>/parts/<int:part>/", upload_parts.upload_part, name="upload-part"),
+    path("records/upload/<uuid:upload>/finish/", upload_parts.upload_finish, name="upload-finish"),
+    path("records/upload/<uuid:upload>/discard/", upload_parts.upload_discard, name="upload-discard"),
     path("records/<id32:record>/", record.detail, name="detail"),
     path("records/<id32:record>/versions/new/", upload.new_version, name="new-version"),
     path("records/<id32:record>/versions/<int:version>/file/", record.download, name="download"),

@@ -103,7 +103,7 @@ def upload(
         folder=folder,
         via=via,
         nonce="my own words",
-        file_name="report.pdf",
+        file_name="report.pdf" if data.startswith(b"%PDF") else "report.dat",
         media_type="application/pdf",
         size=len(data),
         replaces=replaces,

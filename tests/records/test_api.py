@@ -83,7 +83,7 @@ def test_the_story(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
     opened = dana.get(f"records/{record}/content")
     assert b"".join(opened.streaming_content) == FILE
     assert opened["Content-Disposition"] == 'attachment; filename="report.pdf"'
-    dana.send(b"x-ray" * 999, patient=patient.address, via=clinic.via, folder=1, title="X-ray")
+    dana.send(b"%PDF-" + b"x-ray" * 999, patient=patient.address, via=clinic.via, folder=1, title="X-ray")
     chain.settle()
     assert {row["title"] for row in ada.get("records").json()} == {"Blood report", "X-ray"}
     assert "viewed" in {line["what"] for line in ada.get("history").json()}
@@ -196,7 +196,7 @@ def test_a_new_version_needs_no_patient_named(chain: ChainNode, patient: Actor, 
     record = ada.send()
     grant(patient, clinic.doctor.address, clinic.via, permissions="write")
     chain.settle()
-    assert dana.send(b"second" * 99, replaces=record, via=clinic.via) == record
+    assert dana.send(b"%PDF-" + b"second" * 99, replaces=record, via=clinic.via) == record
     chain.settle()
     assert {version["number"] for version in ada.get(f"records/{record}").json()["versions"]} == {1, 2}
 

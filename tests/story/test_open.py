@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 SCRIPT = ROOT / "records" / "crypto" / "medrec_open.py"
 LABORATORY, NOTE = "11502-2", "11488-4"
 SCAN = os.urandom(3 * 1024 * 1024 + 77)  # more than one block on IPFS
-BLOOD, BLOOD_2, LETTER = b"haemoglobin 11.1 g/dl", b"haemoglobin 11.3 g/dl", b"Dear colleague,"
+BLOOD, BLOOD_2, LETTER = b"%PDF- haemoglobin 11.1", b"%PDF- haemoglobin 11.3", b"Dear colleague,"
 
 
 class Opener:

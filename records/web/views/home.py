@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 
 from accounts.actor import Actor
 from accounts.services import directory
-from records.services import consent, documents, log
+from records.services import consent, documents, log, uploads
 from records.web.doors import PATIENT, actor_view
 
 RECENT = 5
@@ -35,6 +35,7 @@ def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
     context = {
         "requests": [asked for asked in requests if asked.state == "open"],
         "inbox": [record for record in records if record.in_inbox],
+        "unfinished_count": uploads.count_unfinished(actor=actor),
         "recent": filed[:RECENT],
         "record_count": len(filed),
         "grants": given,

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.actor import Actor
 from records.errors import NotFound
-from records.services import consent, documents, folders
+from records.services import consent, documents, folders, uploads
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
 from records.web.forms.documents import FolderNameForm
 from records.web.timeline import timeline_of
@@ -24,6 +24,7 @@ def record_list(request: HttpRequest, actor: Actor, folder: int | None = None) -
         raise NotFound("There is no such folder.")
     found = documents.list_records(actor=actor, patient=actor.address, folder=folder)
     context = {
+        "unfinished_count": uploads.count_unfinished(actor=actor),
         "folders": own,
         "current": current,
         "timeline": timeline_of(

@@ -16,10 +16,12 @@ from accounts.services.directory import parse_address
 from chain.errors import ChainError
 from records.errors import RecordsError
 from records.services import folders, uploads
+from records.services.inspecting import describe_types
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form, status_of
 from records.web.forms.documents import DescriptionForm, PatientForm, UploadForm, folder_choices
 from records.web.places import grant_from, own_places, places_for, writable_folders
 from records.web.views.record import writable_record
+from records.web.views.upload_parts import addresses_of
 
 PIECE = 256 * 1024  # bytes read from the socket at a time
 
@@ -114,11 +116,14 @@ def _describe(
             size=data["size"],
             replaces=replaces.record if replaces else None,
         )
-        return JsonResponse({"bytes": reverse("records:upload-bytes", args=[described.id])}, status=201)
+        return JsonResponse(addresses_of(described) | {"part_bytes": described.part_bytes}, status=201)
 
     done, status = run_form(form, describe)
     template = "records/upload_fields.html" if form.is_bound else "records/upload.html"
     context |= {"form": form, "patient": patient, "max_bytes": settings.UPLOAD_MAX_BYTES}
+    if not form.is_bound:
+        context["types"] = describe_types()
+        context["unfinished"] = uploads.list_unfinished(actor=actor)
     return done or render(request, template, context, status=status)
 
 

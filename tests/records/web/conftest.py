@@ -13,7 +13,7 @@ from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD, make_doctor, make_institution, make_person
 
-BLOOD = b"Haemoglobin 11.1 g/dl, ferritin 9 ug/l. " * 50
+BLOOD = b"%PDF-1.7\n" + b"Haemoglobin 11.1 g/dl, ferritin 9 ug/l. " * 50
 
 
 @dataclass

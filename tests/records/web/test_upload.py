@@ -38,7 +38,7 @@ def test_a_described_file_is_sent_waits_is_confirmed_and_opens(chain: ChainNode,
 
 
 def test_a_damaged_file_is_a_clear_page_and_not_a_stump(chain: ChainNode, patient: Visitor) -> None:
-    body = b"x" * 200_000  # four chunks: the first is damaged, the last is not
+    body = b"%PDF-1.7\n" + b"x" * 200_000  # four chunks: the first is damaged, the last is not
     page = send(patient.client, describe(patient.client, size=len(body)), body)
     chain.settle()
     stored = max((path for path in settings.STORE_PATH.rglob("*") if path.is_file()), key=_size_and_age)

@@ -1,0 +1,219 @@
+"""What a file is, by its first bytes; its name only chooses among what looks alike (a DOCX is a ZIP)."""
+
+import codecs
+import re
+
+import puremagic
+
+HEAD_BYTES = 8192
+UNKNOWN = "application/octet-stream"
+PROGRAM = "application/x-executable"
+SCRIPT = "application/x-script"
+
+_OOXML = "application/vnd.openxmlformats-officedocument"
+_ODF = "application/vnd.oasis.opendocument"
+_OLE = "application/x-ole-storage"
+
+# Endings of names, without the dot. What is not here is taken by its content alone.
+TYPES = {
+    "pdf": "application/pdf",
+    "jpg jpeg jpe jfif": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "tif tiff": "image/tiff",
+    "bmp dib": "image/bmp",
+    "heic": "image/heic",
+    "heif": "image/heif",
+    "avif": "image/avif",
+    "jp2": "image/jp2",
+    "dcm dicom": "application/dicom",
+    "txt text log hl7 vcf": "text/plain",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "md markdown": "text/markdown",
+    "json": "application/json",
+    "xml cda ccda ccd": "application/xml",
+    "rtf": "application/rtf",
+    "zip": "application/zip",
+    "gz tgz": "application/gzip",
+    "7z": "application/x-7z-compressed",
+    "docx": f"{_OOXML}.wordprocessingml.document",
+    "xlsx": f"{_OOXML}.spreadsheetml.sheet",
+    "pptx": f"{_OOXML}.presentationml.presentation",
+    "odt": f"{_ODF}.text",
+    "ods": f"{_ODF}.spreadsheet",
+    "odp": f"{_ODF}.presentation",
+    "epub": "application/epub+zip",
+    "doc": "application/msword",
+    "xls": "application/vnd.ms-excel",
+    "ppt": "application/vnd.ms-powerpoint",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "wav": "audio/wav",
+    "ogg oga": "audio/ogg",
+    "flac": "audio/flac",
+    "mp4 m4v": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "mkv": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "html htm xhtml": "text/html",
+    "svg": "image/svg+xml",
+    "exe dll scr com msi sys cpl ocx drv lnk elf so dylib apk jar class": PROGRAM,
+    "bat cmd sh bash ps1 vbs vbe js mjs jse wsf hta py pl php": SCRIPT,
+}
+BY_ENDING = {ending: kind for endings, kind in TYPES.items() for ending in endings.split()}
+NEVER = frozenset((PROGRAM, SCRIPT, "text/html", "image/svg+xml"))
+"""What runs, or what a browser runs when it is opened: taken only where the settings name it."""
+DEFAULT_TYPES = sorted(
+    set(TYPES.values()) - NEVER | {UNKNOWN, "application/fhir+json", "application/fhir+xml"}
+)
+
+# What the content of each of these looks like, where that is something more general.
+_LOOKS_LIKE = (
+    {kind: "application/zip" for kind in BY_ENDING.values() if kind.startswith((_OOXML, _ODF))}
+    | {"application/epub+zip": "application/zip"}
+    | dict.fromkeys(("application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"), _OLE)
+    | dict.fromkeys(("text/csv", "text/markdown", "text/tab-separated-values"), "text/plain")
+    | dict.fromkeys(("application/json", "application/rtf", SCRIPT), "text/plain")
+    | {"application/fhir+json": "application/json", "application/fhir+xml": "application/xml"}
+)
+_TEXT = re.compile(r"[^\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]*")
+_PAGE = re.compile(r"<(!doctype\s+html|html|head|body|script|iframe)[\s>]", re.IGNORECASE)
+_PICTURE = re.compile(r"<svg[\s>]", re.IGNORECASE)
+_WORDS = {
+    PROGRAM: "a program",
+    SCRIPT: "a script",
+    UNKNOWN: "something else",
+    "application/pdf": "a PDF",
+    "application/zip": "a ZIP archive",
+    "application/dicom": "a DICOM image",
+    "text/html": "a web page",
+    "image/svg+xml": "an SVG drawing",
+    "text/plain": "plain text",
+    _OLE: "an old Office document",
+}
+
+
+class NameContradicts(ValueError):
+    """The file's name says one thing, its content another; the message says both."""
+
+
+def media_type_of(head: bytes, *, name: str, declared: str = "") -> str:
+    """The media type of a file that begins with `head` (HEAD_BYTES of it, or all there is).
+
+    `declared` is believed only where it says more exactly what the content looks like.
+    Raises NameContradicts.
+    """
+    found = _looks(head)
+    claimed = BY_ENDING.get(name.rpartition(".")[2].lower(), found) if "." in name else found
+    kind = _agreed(claimed, found)
+    if kind is None:
+        raise NameContradicts(
+            f"The name of this file says that it is {words(claimed)}, but it is {words(found)}."
+        )
+    declared = declared.partition(";")[0].strip().lower()
+    return declared if _LOOKS_LIKE.get(declared) == kind else kind
+
+
+def words(kind: str) -> str:
+    """A media type as a person reads it."""
+    if kind in _WORDS:
+        return _WORDS[kind]
+    main, _, rest = kind.partition("/")
+    if main in ("image", "audio", "video"):
+        return f"{'an' if main[0] in 'ai' else 'a'} {main} ({rest.upper()})"
+    return next(
+        (f"a {endings.split()[0].upper()} file" for endings, one in TYPES.items() if one == kind), kind
+    )
+
+
+def _agreed(claimed: str, found: str) -> str | None:
+    """What the file is, if name and content agree on it."""
+    if claimed in (found, PROGRAM, SCRIPT) or _LOOKS_LIKE.get(claimed) == found:
+        return claimed
+    if found in NEVER:
+        return None
+    if (claimed, found) in _NAME_KNOWS_BETTER:
+        return claimed
+    main, other = claimed.partition("/")[0], found.partition("/")[0]
+    if main == other and main in ("image", "audio", "video", "text"):
+        return found  # a PNG that somebody named .jpg harms nobody
+    harmless = (main in ("audio", "video", "text") and found == UNKNOWN) or (
+        claimed,
+        found,
+    ) in _CONTENT_KNOWS_BETTER
+    return found if harmless else None
+
+
+_NAME_KNOWS_BETTER = {
+    ("application/dicom", UNKNOWN),  # old files without a preamble
+    ("application/xml", "text/plain"),  # without a declaration
+}
+_CONTENT_KNOWS_BETTER = {
+    ("text/plain", "application/xml"),
+    ("audio/mp4", "video/mp4"),
+    ("application/msword", "application/rtf"),
+    ("application/msword", "application/zip"),
+    ("application/msword", "text/plain"),
+}
+
+
+def _looks(head: bytes) -> str:
+    text = _text_of(head)
+    if text is not None:
+        return _text_kind(text)
+    if head.startswith((b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"L\0\0\0\x01\x14\x02\0")):
+        return PROGRAM
+    if head[:4] in (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"):
+        return PROGRAM
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    return _signature(head)
+
+
+def _signature(head: bytes) -> str:
+    try:
+        matches = puremagic.magic_string(head)
+    except (puremagic.PureError, ValueError):
+        return UNKNOWN
+    for match in matches:
+        kind = BY_ENDING.get(match.extension.removeprefix("."))
+        if kind is not None and len(match.byte_match) >= 2 and kind not in NEVER:
+            found = _LOOKS_LIKE.get(kind, kind)
+            if found not in ("text/plain", "application/json", "application/xml"):  # text it is not
+                return found
+    return UNKNOWN
+
+
+def _text_of(head: bytes) -> str | None:
+    """The head as text; None for what is none. A character cut at its end does not matter."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
+        return text if _TEXT.fullmatch(text) else None
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        if sum(byte >= 0x80 for byte in head) * 10 > len(head) * 3:
+            return None
+        text = head.decode("latin-1")
+    return text if _TEXT.fullmatch(text) else None
+
+
+def _text_kind(text: str) -> str:
+    start = text.lstrip()
+    if start.startswith("%PDF-"):
+        return "application/pdf"
+    if start.startswith("{\\rtf"):
+        return "application/rtf"
+    if start.startswith("#!"):
+        return SCRIPT
+    if start.startswith("<"):
+        opening = start[:1024]
+        if _PAGE.search(opening):
+            return "text/html"
+        if _PICTURE.search(opening):
+            return "image/svg+xml"
+        return "application/xml" if start.startswith("<?xml") else "text/plain"
+    return "text/plain"

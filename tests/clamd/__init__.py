@@ -1,0 +1,1 @@
+"""A real clamd for tests, with one signature of its own."""

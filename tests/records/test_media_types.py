@@ -1,0 +1,150 @@
+"""What a file is: by its content; a name that says something else is refused, and so is what runs."""
+
+import io
+import os
+import zipfile
+
+import pytest
+from django.conf import settings
+from PIL import Image
+
+from accounts.actor import Actor
+from records.errors import WrongType
+from records.media_types import DEFAULT_TYPES, HEAD_BYTES, NEVER, NameContradicts, media_type_of
+from records.services import documents, upload_parts, uploads
+from tests.records.conftest import pieces
+from tests.records.test_uploads import describe
+
+RANDOM = os.urandom(HEAD_BYTES)
+PROGRAM = b"MZ" + bytes(200)
+DICOM = bytes(128) + b"DICM" + bytes(20)
+CDA = b"<?xml version='1.0'?><ClinicalDocument xmlns='urn:hl7-org:v3'/>"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def picture(form: str) -> bytes:
+    """A small picture."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(file, form)
+    return file.getvalue()
+
+
+def archive() -> bytes:
+    """A small ZIP."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("word/document.xml", "<x/>")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "kind"),
+    [
+        (b"%PDF-1.7 abc", "a.pdf", "application/pdf"),
+        (b"%PDF-1.7 abc", "no ending", "application/pdf"),
+        (picture("JPEG"), "a.JPG", "image/jpeg"),
+        (picture("PNG"), "a.png", "image/png"),
+        (picture("PNG"), "a.jpg", "image/png"),
+        (picture("GIF"), "a.gif", "image/gif"),
+        (picture("WEBP"), "a.webp", "image/webp"),
+        (picture("TIFF"), "a.tif", "image/tiff"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.heic", "image/heif"),
+        (DICOM, "IM0001", "application/dicom"),
+        (RANDOM, "old.dcm", "application/dicom"),
+        ("Größe\n".encode(), "a.txt", "text/plain"),
+        ("Größe, Gewicht und Blutdruck\n".encode("latin-1"), "a.txt", "text/plain"),
+        ("Größe".encode("utf-16"), "a.csv", "text/csv"),
+        (b"MSH|^~\\&|LAB\r", "a.hl7", "text/plain"),
+        (b'{"resourceType":"Bundle"}', "a.json", "application/json"),
+        (CDA, "a.xml", "application/xml"),
+        (archive(), "a.zip", "application/zip"),
+        (archive(), "a.docx", DOCX),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.doc", "application/msword"),
+        (b"{\\rtf1 x}", "a.rtf", "application/rtf"),
+        (b"ID3\x03" + bytes(100), "a.mp3", "audio/mpeg"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(20), "a.wav", "audio/wav"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a.mp4", "video/mp4"),
+        (RANDOM, "a.bin", "application/octet-stream"),
+        (RANDOM, "a", "application/octet-stream"),
+        (b"MZ is how this letter begins", "a.txt", "text/plain"),
+    ],
+)
+def test_content_says_what_a_file_is(head: bytes, name: str, kind: str) -> None:
+    assert media_type_of(head, name=name) == kind
+    assert kind in DEFAULT_TYPES or kind == "image/heif"
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (PROGRAM, "a.exe"),
+        (PROGRAM, "a"),
+        (b"\x7fELF" + bytes(60), "a.bin"),
+        (b"#!/bin/sh\n", "a"),
+        (b"dir\r\n", "a.bat"),
+        (archive(), "a.jar"),
+        (b"\n <!DOCTYPE html><p>", "a.html"),
+        (b"<?xml version='1.0'?><svg xmlns='x'>", "a.svg"),
+    ],
+)
+def test_what_runs_is_known_as_such(head: bytes, name: str) -> None:
+    kind = media_type_of(head, name=name)
+    assert kind in NEVER
+    assert kind not in DEFAULT_TYPES
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (PROGRAM, "a.pdf"),
+        (PROGRAM, "a.txt"),
+        (RANDOM, "a.pdf"),
+        (b"only text", "a.pdf"),
+        (picture("PNG"), "a.pdf"),
+        (b"<html><body>", "a.txt"),
+        (b"<html><body>", "a.jpg"),
+        (RANDOM, "a.docx"),
+        (b"only text", "a.png"),
+    ],
+)
+def test_a_name_that_contradicts_the_content_is_refused(head: bytes, name: str) -> None:
+    with pytest.raises(NameContradicts, match="name of this file says"):
+        media_type_of(head, name=name)
+
+
+def test_what_is_declared_only_says_it_more_exactly() -> None:
+    fhir = "application/fhir+json"
+    assert media_type_of(b"{}", name="a.json", declared=f"{fhir}; charset=utf-8") == fhir
+    assert media_type_of(b"%PDF-1.7", name="a", declared="text/html") == "application/pdf"
+    assert media_type_of(RANDOM, name="a", declared="image/png") == "application/octet-stream"
+
+
+@pytest.mark.django_db
+class TestUploads:
+    """The same at the doors of uploads."""
+
+    def test_a_program_named_pdf_is_refused_whole_and_in_parts(self, patient: Actor) -> None:
+        data = PROGRAM * 5000
+        described = describe(patient, size=len(data))
+        with pytest.raises(WrongType, match="says that it is a PDF, but it is a program"):
+            uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(data), length=len(data))
+        with pytest.raises(WrongType, match="a program"):
+            upload_parts.receive_part(actor=patient, upload_id=described, part=0, stream=[data])
+        assert documents.list_records(actor=patient, patient=patient.address) == []
+
+    def test_the_record_says_what_the_content_is(
+        self, patient: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        page = b"<html><body>A report</body></html>"
+
+        def send() -> str:
+            described = describe(patient, size=len(page), file_name="a.html", media_type="image/png")
+            view = uploads.receive_upload(
+                actor=patient, upload_id=described, stream=pieces(page), length=len(page)
+            )
+            return view.versions[-1].media_type
+
+        with pytest.raises(WrongType, match="a web page, which is not taken"):
+            send()
+        monkeypatch.setattr(settings, "UPLOAD_TYPES", [*DEFAULT_TYPES, "text/html"])
+        assert send() == "text/html"
