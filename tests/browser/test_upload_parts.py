@@ -33,7 +33,7 @@ def stop_at(page: Page, part: int) -> None:
 def begin(page: Page, path: Path, title: str) -> None:
     """Choose a file and send it."""
     page.set_input_files("#file", path)
-    page.get_by_label("Title").first.fill(title)
+    page.locator("#id_title").fill(title)
     page.get_by_role("button", name="Encrypt and save").click()
 
 
