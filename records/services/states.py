@@ -108,7 +108,15 @@ def states_of(records: Iterable[Record], acts: Iterable[Act] = ()) -> dict[str, 
 
 
 def state_of(record: str) -> RecordState | None:
-    """One record, with what waits on it; None if nobody knows it. Asks nothing about access."""
+    """One record, with what waits on it; None if nobody knows it. Asks nothing about access.
+
+    What is not found is looked for again: it may have gone over from what waits to what is confirmed between
+    the two questions.
+    """
+    return _state_of(record) or _state_of(record)
+
+
+def _state_of(record: str) -> RecordState | None:
     rows = list(Record.objects.filter(pk=record))
     acts = Act.objects.filter(_open(), slot=slot_record(record))
     return states_of(rows, _unsettled(acts)).get(record)
