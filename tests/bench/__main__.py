@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("gas", "run", "memory", "download", "acts", "sync", "localchain")
+MODULES = ("gas", "run", "memory", "download", "listing", "acts", "sync", "localchain")
 
 
 def main() -> int:

@@ -1,0 +1,147 @@
+"""How long the pages of a patient with 2,000 records take: the list, a search in it, the API's first page.
+
+The records are written as the projection has them, with real descriptions that the patient's keys open
+(`python -m tests.bench.listing` does it, in the portal that VAR names); sending 2,000 acts is another figure.
+"""
+
+import http.cookiejar
+import os
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+from tests.bench.memory import token
+from tests.run.portal import ROOT, Portal, run_portal
+
+LIMITS = {"list_2000_records_ms": 1000.0}
+RECORDS = 2000
+ROUNDS = 15
+EMAIL, PASSWORD = "bench@patients.example", "figures for the bench"
+
+
+def measure() -> dict[str, float]:
+    """Milliseconds, the median of 15 requests."""
+    with tempfile.TemporaryDirectory() as folder, run_portal(Path(folder)) as portal:
+        bearer = token(portal)
+        command = [sys.executable, "-m", "tests.bench.listing"]
+        subprocess.run(command, cwd=ROOT, env=portal.environment, check=True)
+        page = _Browser(portal)
+        page.sign_in()
+        api = urllib.request.Request(
+            f"{portal.url}/api/v1/records?limit=50", headers={"Authorization": f"Bearer {bearer}"}
+        )
+        figures = {
+            "list_2000_records_ms": _median(lambda: page.expect(page.get("/records/"), "2000 records")),
+            "search_2000_records_ms": _median(lambda: page.expect(page.search("number 17"), "Number 17")),
+            "api_page_of_2000_records_ms": _median(lambda: urllib.request.urlopen(api, timeout=60).read()),
+        }
+        portal.stop()
+    return figures
+
+
+def _median(work: Callable[[], object]) -> float:
+    for _ in range(3):
+        work()
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken) * 1000
+
+
+class _Browser:
+    """Cookies and forms."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._url = portal.url
+        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._opener = urllib.request.build_opener(jar)
+        self._form_token = ""
+
+    def sign_in(self) -> None:
+        form = self.get("/accounts/login/")
+        self._post("/accounts/login/", form, login=EMAIL, password=PASSWORD)
+        self._form_token = self.get("/records/")
+
+    def search(self, text: str) -> str:
+        return self._post("/records/", self._form_token, text=text)
+
+    def get(self, path: str) -> str:
+        with self._opener.open(self._url + path, timeout=60) as answer:
+            return str(answer.read().decode())
+
+    @staticmethod
+    def expect(page: str, words: str) -> None:
+        if words not in page:
+            raise AssertionError(f"the page does not say: {words}")
+
+    def _post(self, path: str, form: str, **fields: str) -> str:
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
+        assert found
+        body = urllib.parse.urlencode({"csrfmiddlewaretoken": found[1]} | fields).encode()
+        with self._opener.open(self._url + path, body, timeout=60) as answer:
+            return str(answer.read().decode())
+
+
+def fill() -> None:
+    """2,000 confirmed records of the bench's patient, ten years of them, straight into the projection."""
+    from django.utils import timezone
+
+    from accounts.models import User
+    from accounts.services.signup import open_actor
+    from records.chain_words import raw, word
+    from records.content import digest_of
+    from records.crypto.description import Description, seal_description
+    from records.crypto.mdr1 import ciphertext_size
+    from records.kinds import KINDS
+    from records.models import Blob, Record, Version
+    from records.services.epochs import current_epoch
+    from records.services.keyring import Keyring
+    from records.services.writing import Place, secret_for
+
+    actor = open_actor(User.objects.get(email=EMAIL), PASSWORD)
+    keyring, kinds, now = Keyring(actor, actor.address), list(KINDS), timezone.now()
+    place = Place(1, current_epoch(actor.address, 1))
+    records, versions, blobs = [], [], []
+    for number in range(RECORDS):
+        record, key = word(secrets.token_bytes(32)), secrets.token_bytes(32)
+        description = Description(
+            title=f"Number {number} of many",
+            kind=kinds[number % len(kinds)],
+            service_date=date(2016, 1, 1) + timedelta(days=number * 9 // 5),
+            file_name=f"{number}.pdf",
+            media_type="application/pdf",
+            size=1000,
+            sha256=bytes(32),
+            content_key=bytes(32),
+            content_salt=bytes(32),
+            content_length=ciphertext_size(1000),
+        )
+        sealed = seal_description(key, raw(record), description)
+        secret = secret_for(keyring, record=record, place=place, data_key=key).hex
+        where = {"author": actor.address, "folder": place.folder, "epoch": place.epoch, "block_number": 1}
+        records.append(Record(record=record, patient=actor.address, nonce=record, created_at=now, **where))
+        named = {"content": word(bytes(32)), "description": digest_of(sealed), "secret": secret}
+        versions.append(Version(record_id=record, version=1, at=now, tx_hash=record, **where, **named))
+        blobs.append(Blob(digest=named["description"], data=sealed, state=Blob.State.STORED))
+    Blob.objects.bulk_create(blobs)
+    Record.objects.bulk_create(records)
+    Version.objects.bulk_create(versions)
+
+
+if __name__ == "__main__":
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
+    django.setup()
+    fill()
