@@ -29,6 +29,7 @@ from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
 __all__ = ["Head", "RawLog", "Receipt"]
 
 TIMEOUT = 10.0
+_BLOCKS_AT_ONCE = 100
 _NO_SUCH_METHOD = (-32601, -32004)  # JSON-RPC; EIP-1474
 _provider_lock = threading.Lock()
 _providers: dict[str, HTTPProvider] = {}
@@ -102,6 +103,20 @@ def head() -> Head:
 def block(number: int | str) -> Head | None:
     """A block by its number; None if the node has none."""
     return head_of(request("eth_getBlockByNumber", _tag(number), False))
+
+
+def blocks(numbers: Sequence[int]) -> list[Head | None]:
+    """Blocks by their numbers, many in one request where the node takes that; None for those it has not."""
+    found: list[Head | None] = []
+    for start in range(0, len(numbers), _BLOCKS_AT_ONCE):
+        some = numbers[start : start + _BLOCKS_AT_ONCE]
+        try:
+            found += [
+                head_of(each) for each in batch([("eth_getBlockByNumber", [_tag(n), False]) for n in some])
+            ]
+        except (ChainUnavailable, RpcRefused):  # who refuses many may take each
+            found += [block(number) for number in some]
+    return found
 
 
 def raw_logs(first: int, last: int) -> Any:

@@ -1,8 +1,8 @@
 """Ranges of blocks as the node tells them, believed only where logs and headers agree.
 
 A node may lag, answer from another fork than a moment ago (a load balancer), or know its newest blocks before
-their logs. So near the head every header is read: they must link, name the hashes that the logs name, and a
-block whose bloom filter has the contract must have given a log.
+their logs. So, but for a past that no node's logs lag behind, every header is read: they must link, name the
+hashes that the logs name, and a block whose bloom filter has the contract must have given a log.
 """
 
 import time
@@ -20,7 +20,8 @@ from chain.abi import event_types
 from chain.deployment import deployment
 from chain.errors import ChainUnavailable, LogsMissing, NodeBehind, Reorganised, RpcRefused
 
-_NEAR = 64  # blocks below the head whose every header is read
+_CHECKED = 50_000  # blocks below the head whose every header is read
+_NEAR = 64  # blocks below the head that may change while they are read: their headers say so
 _QUICK = 1.0  # seconds: a range answered faster than this may grow
 _MANY = 10_000  # logs: a range that holds more does not grow
 _ROUND = 1_000  # nodes that cut an answer short cut it at a multiple of this
@@ -28,7 +29,7 @@ _ROUND = 1_000  # nodes that cut an answer short cut it at a multiple of this
 
 @dataclass(frozen=True)
 class BlockRange:
-    """The contract's logs in these blocks, both included; `headers` has the last and all near ones."""
+    """The contract's logs in these blocks, both included; `headers` has the last and all checked ones."""
 
     first: int
     last: int
@@ -85,8 +86,7 @@ def read_range(first: int, last: int, head: client.Head) -> BlockRange:
     if any(not first <= raw.block_number <= last for raw in found):
         raise ChainUnavailable("The chain's node answers nonsense.")
     _check_whole(found, last)
-    headers = {number: _header(number, head) for number in range(max(first, head.number - _NEAR), last)}
-    headers[last] = end
+    headers = _headers(range(max(first, head.number - _CHECKED), last)) | {last: end}
     _check_links(found, headers)
     return BlockRange(first, last, found, headers, _times(found, headers, head))
 
@@ -96,6 +96,14 @@ def _header(number: int, head: client.Head) -> client.Head:
     if found is None:
         raise NodeBehind("The chain's node is behind what it said itself.")
     return found
+
+
+def _headers(numbers: range) -> dict[int, client.Head]:
+    found = dict(zip(numbers, client.blocks(numbers), strict=True))
+    headers = {number: header for number, header in found.items() if header is not None}
+    if len(headers) < len(numbers):
+        raise NodeBehind("The chain's node is behind what it said itself.")
+    return headers
 
 
 def _check_whole(found: list[client.RawLog], last: int) -> None:

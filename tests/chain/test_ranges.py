@@ -1,7 +1,7 @@
 """Truth: a node that lags, answers from another fork or keeps logs back moves nothing past what is true."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -61,6 +61,53 @@ def test_a_block_whose_logs_are_kept_back_is_not_passed(
     assert chain_status().paused_reason == ""
 
 
+def test_nor_one_far_below_the_head(chain: ChainNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A portal that has been away for a while, and a node that has not yet found its logs again."""
+    chain.mine(2)
+    act = name_folder(fresh_person())
+    chain.relay()
+    chain.mine(ranges._NEAR + 200)
+    real, batch = client.logs, client.batch
+    held = real(cursor().seen + 1, client.head().number)[0].block_number
+
+    def without_logs(asked: Any) -> list[Any]:
+        methods = [method for method, _ in asked]
+        return [
+            [] if method == "eth_getLogs" else given
+            for method, given in zip(methods, batch(asked), strict=True)
+        ]
+
+    with monkeypatch.context() as lagging:
+        lagging.setattr(client, "batch", without_logs)
+        lagging.setattr(client, "logs", lambda *_: [])
+        chain.sync()
+        assert cursor().seen == cursor().applied == held - 1
+    chain.sync()
+    act.refresh_from_db()
+    assert act.state == ActState.CONFIRMED
+
+
+@pytest.mark.parametrize("batches", [True, False])
+def test_headers_are_asked_for_many_at_a_time_where_the_node_takes_it(
+    chain: ChainNode, monkeypatch: pytest.MonkeyPatch, batches: bool
+) -> None:
+    chain.mine(120)
+    numbers = range(client.head().number - 115, client.head().number + 3)
+    each = [client.block(number) for number in numbers]
+    assert [header is None for header in each] == [False] * 116 + [True] * 2
+    asked, real = [], client.batch
+
+    def counted(calls: Sequence[Any]) -> list[Any]:
+        asked.append(len(calls))
+        if not batches:
+            raise RpcRefused("batches are not taken", -32600)
+        return real(calls)
+
+    monkeypatch.setattr(client, "batch", counted)
+    assert client.blocks(numbers) == each
+    assert asked == [100, 18]
+
+
 def test_a_bloom_filter_that_only_seems_to_have_us_holds_nothing_up(
     chain: ChainNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,14 +134,15 @@ def test_a_bloom_filter_has_every_block_with_our_events(chain: ChainNode) -> Non
 
 def test_headers_of_two_forks_are_no_range(chain: ChainNode, monkeypatch: pytest.MonkeyPatch) -> None:
     chain.mine(6)
-    head, real = client.head(), client.block
+    head, real = client.head(), client.blocks
     other = head.number - 2
 
-    def mixed(number: int | str) -> client.Head | None:
-        found = real(number)
-        return replace(found, hash="0x" + "ab" * 32) if found and number == other else found
+    def mixed(numbers: Sequence[int]) -> list[client.Head | None]:
+        forked = "0x" + "ab" * 32
+        found = zip(numbers, real(numbers), strict=True)
+        return [replace(each, hash=forked) if each and number == other else each for number, each in found]
 
-    monkeypatch.setattr(client, "block", mixed)
+    monkeypatch.setattr(client, "blocks", mixed)
     with pytest.raises(Reorganised):
         read_range(head.number - 4, head.number, head)
     assert read_range(other + 1, head.number, head).logs == []
