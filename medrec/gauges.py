@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from django.db import DatabaseError
 from django.db.models import Count
+from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -15,6 +16,7 @@ from chain.health import check_health
 from chain.models import Act, ActState, Transaction
 from chain.models.sending import TransactionState
 from chain.overview import Overview, overview
+from records.models import Holding, PinNode
 
 _WEI = 10**18
 
@@ -27,7 +29,7 @@ class PortalCollector(Collector):
         found = [_health()]
         try:
             seen = overview()
-            found += [*_acts(seen), *_chain(seen), *_relayers(seen), *_transactions(seen)]
+            found += [*_store(), *_acts(seen), *_chain(seen), *_relayers(seen), *_transactions(seen)]
         except DatabaseError:
             return found[:1]
         return found
@@ -82,6 +84,32 @@ def _relayers(seen: Overview) -> Iterator[Metric]:
     yield _labelled("relayer_silent", "1 while the relayer does not run with a key.", label, silent)
     pending = [(at, float(row.pending)) for at, row in rows]
     yield _labelled("relayer_pending_transactions", "Nonces sent and not in a block.", label, pending)
+
+
+def _store() -> Iterator[Metric]:
+    kept = Holding.objects.filter(state=Holding.State.KEPT)
+    counts = {
+        "kept": kept.count(),
+        "lost": kept.exclude(lost_since=None).count(),
+        "unnamed": kept.exclude(unnamed_since=None).count(),
+        "erasing": Holding.objects.filter(state=Holding.State.ERASING).count(),
+    }
+    by_state = [((state,), count) for state, count in counts.items()]
+    yield _labelled("store_contents", "What this portal put into the store, by state.", ("state",), by_state)
+    now, nodes = timezone.now(), list(PinNode.objects.counted())
+    copies = [
+        ((node.address, state), getattr(node, state))
+        for node in nodes
+        for state in ("held", "wanted", "leaving")
+    ]
+    yield _labelled("store_copies", "Contents on a further node, by state.", ("node", "state"), copies)
+    ages = [
+        ((one.address,), (now - one.wanted_since).total_seconds() if one.wanted_since else 0.0)
+        for one in nodes
+    ]
+    yield _labelled("store_copy_oldest_wanted_seconds", "Age of what it lacks longest.", ("node",), ages)
+    failing = [((node.address,), float(node.failing_since is not None)) for node in nodes]
+    yield _labelled("store_node_failing", "1 while a further node does not answer.", ("node",), failing)
 
 
 def _transactions(seen: Overview) -> Iterator[Metric]:

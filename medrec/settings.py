@@ -284,6 +284,7 @@ CELERY_BEAT_SCHEDULE = {
     "relay": {"task": "chain.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},
     "sync": {"task": "chain.tasks.sync", "schedule": 1.0, "options": {"expires": 5}},
     "sweep-records": {"task": "records.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "replicate": {"task": "records.tasks.replicate", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-accounts": {"task": "accounts.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
 }
 

@@ -1,15 +1,23 @@
 """Lists for administrators: ids, states and times. Nothing here opens, and nothing can be changed."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from chain.admin import ReadOnlyAdmin
+from records.content import pin_nodes
 from records.models import (
     Blob,
     EmailRequest,
     EnvelopeList,
     FolderState,
     Grant,
+    Holding,
+    PinNode,
     Record,
+    Replica,
     Request,
     Upload,
     Version,
@@ -78,6 +86,80 @@ class BlobAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     search_fields = ("digest",)
     exclude = ("data",)
+
+
+@admin.register(Holding)
+class HoldingAdmin(ReadOnlyAdmin):
+    """What this portal has put into the file store."""
+
+    list_display = ("digest", "state", "size", "put_at", "unnamed_since", "lost_since")
+    list_filter = (
+        "state",
+        ("unnamed_since", admin.EmptyFieldListFilter),
+        ("lost_since", admin.EmptyFieldListFilter),
+        "put_at",
+    )
+    search_fields = ("digest", "record")
+
+
+@admin.register(PinNode)
+class PinNodeAdmin(ReadOnlyAdmin):
+    """Further nodes: how many contents each has, lacks and is to erase, and what went wrong last."""
+
+    list_display = (
+        "address",
+        "in_settings",
+        "held",
+        "wanted",
+        "wanted_since",
+        "leaving",
+        "failing_since",
+        "what_went_wrong",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the counts."""
+        del request
+        return PinNode.objects.counted()
+
+    @admin.display(boolean=True)
+    def in_settings(self, node: PinNode) -> bool:
+        """Whether IPFS_PIN_API_URLS names it."""
+        return node.address in pin_nodes()
+
+    @admin.display(description="held")
+    def held(self, node: Any) -> int:
+        """How many contents it has."""
+        return int(node.held)
+
+    @admin.display(description="missing")
+    def wanted(self, node: Any) -> int:
+        """How many it is still to get."""
+        return int(node.wanted)
+
+    @admin.display(description="oldest missing since")
+    def wanted_since(self, node: Any) -> Any:
+        """Since when the oldest of them is."""
+        return node.wanted_since
+
+    @admin.display(description="to erase")
+    def leaving(self, node: Any) -> int:
+        """How many are still to be erased there."""
+        return int(node.leaving)
+
+    @admin.display(description="last error")
+    def what_went_wrong(self, node: Any) -> str:
+        """Of the node, else of one of its contents."""
+        return str(node.error or node.last_error or "")
+
+
+@admin.register(Replica)
+class ReplicaAdmin(ReadOnlyAdmin):
+    """Each content on each further node."""
+
+    list_display = ("holding_id", "node_id", "state", "since", "tries", "due_at", "error")
+    list_filter = ("state", "node")
+    search_fields = ("holding__digest",)
 
 
 @admin.register(Upload)

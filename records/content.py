@@ -5,7 +5,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from celery import current_app
@@ -14,10 +14,10 @@ from django.db import transaction
 
 from records.chain_words import word
 from records.errors import NoRoom, StoreDown
-from records.holdings import erase_given_up, give_up, put_held
+from records.holdings import erase_given_up, give_up, note_lost, put_held
 from records.models import Blob
-from records.storage import Store, open_store
-from records.storage.cid import Cid
+from records.storage import Blob as StoredBlob
+from records.storage import Cid, FallbackBlob, IpfsStore, Store, address_of, open_store
 from records.storage.errors import ContentNotFound, StorageError, StoreFull
 from records.storage.staging import Staging
 
@@ -34,6 +34,24 @@ def _store(path: Path, ipfs_url: str) -> Store:
 def store() -> Store:
     """The store of the settings: a folder, or an IPFS node. Raises StoreUnavailable."""
     return _store(settings.STORE_PATH, settings.IPFS_API_URL)
+
+
+@cache
+def _pin_node(url: str) -> tuple[str, Store]:
+    return address_of(url), IpfsStore(url)
+
+
+def pin_nodes() -> dict[str, Store]:
+    """The further nodes of the settings, by their address without user and password."""
+    return dict(_pin_node(url) for url in settings.IPFS_PIN_API_URLS)
+
+
+def open_stored(cid: Cid) -> StoredBlob:
+    """A content, to be read; from a further node where the store does not give it. Raises StorageError."""
+    nodes = pin_nodes()
+    if not nodes:
+        return store().open(cid)
+    return FallbackBlob(cid, [store(), *nodes.values()], on_loss=partial(note_lost, cid.hex))
 
 
 @contextmanager
@@ -98,7 +116,7 @@ def read_blob(digest: str) -> bytes | None:
     if row is not None:
         return bytes(row.data) if row.data is not None else None
     try:
-        with store().open(Cid.from_digest(digest)) as found:
+        with open_stored(Cid.from_digest(digest)) as found:
             data = found.read_at(0, found.size)
     except ContentNotFound:
         return None

@@ -4,6 +4,7 @@ The row is where putting, naming and erasing meet. To name a content and to give
 each in the transaction that it belongs to; so one of the two waits for the other, and then sees it.
 """
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +17,8 @@ from records.errors import Conflict
 from records.models import Holding, Replica
 from records.storage import Cid, Store, Stored
 from records.storage.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
 
 KEPT, ERASING, ERASED = Holding.State.KEPT, Holding.State.ERASING, Holding.State.ERASED
 STALE_AFTER = timedelta(hours=1)  # an erasing that takes longer has died: a store answers or fails before
@@ -53,6 +56,14 @@ def give_up(digest: str) -> None:
     Holding.objects.get_or_create(pk=digest)
     standing = Holding.objects.filter(pk=digest).exclude(state=ERASING)
     standing.update(state=ERASING, unnamed_since=None, lost_since=None)
+    _send_away(digest, timezone.now())
+
+
+def note_lost(digest: str) -> None:
+    """The store does not have it, or has it damaged: it is to get it again from another node."""
+    here = Holding.objects.filter(pk=digest, state=KEPT, lost_since=None)
+    if here.update(lost_since=timezone.now()):
+        logger.error("the store has lost or damaged %s", digest)
 
 
 def erase_given_up(files: Store, digest: str) -> bool:

@@ -36,6 +36,7 @@ class VersionView:
     tx_hash: str
     created_at: datetime
     readable: bool = True  # False: its key still waits for the patient
+    storage: str = ""  # its patient's: where the file is kept, in words
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class RecordView:
     created_at: datetime
     readable: bool = True
     resend: bool = False  # the chain refused something of this actor's: to send again, or to drop
+    storage: str = ""  # its patient's: where the latest file is kept, in words
     versions: list[VersionView] = field(default_factory=list)
 
     @property

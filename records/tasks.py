@@ -1,9 +1,14 @@
 """Celery's doors: each calls one function. The rows are the truth; a lost message costs a minute."""
 
+from contextlib import suppress
+
 from celery import shared_task
+from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from records.content import settle_blobs
 from records.services.garbage import collect_garbage
+from records.services.replicating import replicate as copy_to_nodes
 from records.services.sweeping import sweep_records
 from records.storage.errors import StorageError
 
@@ -15,6 +20,16 @@ def store_blobs() -> int:
         return settle_blobs()
     except StorageError:
         return 0  # the store is down: the sweep tries again
+    finally:
+        if settings.IPFS_PIN_API_URLS:
+            with suppress(OperationalError):  # the broker is down: beat asks every minute
+                replicate.apply_async(expires=60, retry=False)
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def replicate() -> int:
+    """Copy what is new to the further nodes, erase there what was given up, verify what they have."""
+    return copy_to_nodes()
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

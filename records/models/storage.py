@@ -4,8 +4,10 @@ A holding is written before its bytes are kept, and stays when they are erased: 
 forgotten, and nothing that somebody else put on a shared node is ever taken for ours.
 """
 
+from typing import Any
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Min, OuterRef, Q, Subquery
 from django.utils import timezone
 
 
@@ -49,6 +51,22 @@ class Holding(models.Model):
         return self.digest
 
 
+class PinNodeQuerySet(models.QuerySet["PinNode"]):
+    """Reads of the further nodes."""
+
+    def counted(self) -> "models.QuerySet[Any]":
+        """With `held`, `wanted`, `leaving` (how many), `wanted_since` (of the oldest) and `last_error`."""
+        failed = Replica.objects.filter(node=OuterRef("pk")).exclude(error="").order_by("-due_at")
+        wanted = Q(replicas__state=Replica.State.WANTED)
+        return self.annotate(
+            held=Count("replicas", filter=Q(replicas__state=Replica.State.HELD)),
+            wanted=Count("replicas", filter=wanted),
+            leaving=Count("replicas", filter=Q(replicas__state=Replica.State.LEAVING)),
+            wanted_since=Min("replicas__since", filter=wanted),
+            last_error=Subquery(failed.values("error")[:1]),
+        )
+
+
 class PinNode(models.Model):
     """A further node, by its address without user and password, and how it answered last."""
 
@@ -56,6 +74,8 @@ class PinNode(models.Model):
     checked_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     error = models.CharField(max_length=200, blank=True, default="")
+
+    objects = PinNodeQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.address

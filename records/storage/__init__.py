@@ -4,6 +4,7 @@ from pathlib import Path
 
 from records.storage.base import Blob, Store, Stored
 from records.storage.cid import Cid, CidBuilder
+from records.storage.fallback import FallbackBlob
 from records.storage.ipfs import IpfsStore
 from records.storage.local import LocalStore
 from records.storage.node import address_of
@@ -12,6 +13,7 @@ __all__ = [
     "Blob",
     "Cid",
     "CidBuilder",
+    "FallbackBlob",
     "IpfsStore",
     "LocalStore",
     "Store",

@@ -70,6 +70,11 @@ class KuboNode:
             self._process = None
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """The daemon's process id. Raises RuntimeError when it does not run."""
         if self._process is None:

@@ -1,0 +1,38 @@
+"""Where a patient's files are kept, in words: in the store, and on how many of the further nodes."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from chain.models.bulk import rows_in
+from records.content import pin_nodes
+from records.models import Holding, Replica
+from records.shapes import RecordView
+from records.storage import Cid
+
+
+def with_storage(view: RecordView) -> RecordView:
+    """The record and its versions, each with the words; none for what another portal put."""
+    digests = {version.content: Cid.parse(version.content).hex for version in view.versions}
+    words = storage_words(set(digests.values()))
+    versions = [replace(one, storage=words.get(digests[one.content], "")) for one in view.versions]
+    latest = [one.storage for one in versions if one.version == view.version]
+    return replace(view, versions=versions, storage=latest[0] if latest else "")
+
+
+def storage_words(digests: set[str]) -> dict[str, str]:
+    """By a content's digest: "Stored", or how many of the nodes of the settings have it, too."""
+    nodes = list(pin_nodes())
+    held = Count("replicas", filter=Q(replicas__state=Replica.State.HELD, replicas__node__in=nodes))
+    kept: QuerySet[Any] = Holding.objects.filter(state=Holding.State.KEPT).annotate(held=held)
+    return {row.pk: _words(row, row.held, len(nodes)) for row in rows_in(kept, "pk", digests)}
+
+
+def _words(row: Holding, held: int, nodes: int) -> str:
+    copies = f"eplicated on {held} of {nodes} node" + ("" if nodes == 1 else "s")
+    if row.lost_since is not None:
+        return f"Not found in the store, r{copies}: it is put back from there" if held else "Not found now"
+    if not nodes:
+        return "Stored"
+    return f"R{copies}" if held == nodes else f"Stored, r{copies}"
