@@ -20,8 +20,10 @@ class Database:
 
     def use(self) -> None:
         """Have this process work on it; before its first query."""
-        connections["default"].close()
-        connections["default"].settings_dict["NAME"] = self.name
+        connection = connections["default"]
+        connection.close()
+        connection.connection = None  # a database in memory, of tests before in this process, does not close
+        connection.settings_dict["NAME"] = self.name
 
 
 def make_databases(folder: Path, *, template: Path | None) -> tuple[Database, Database]:

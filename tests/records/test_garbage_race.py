@@ -36,8 +36,10 @@ def _own_databases(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         yield
 
 
-def test_nothing_that_is_named_is_ever_missing(tmp_path: Path) -> None:
-    databases = make_databases(tmp_path, template=None)
+def test_nothing_that_is_named_is_ever_missing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    databases = make_databases(tmp_path, template=tmp_path_factory.getbasetemp() / "migrated.sqlite3")
     try:
         collectors = [Child(collect, databases[0], tmp_path) for _ in range(2)]
         uploaders = [Child(upload_and_drop, databases[0], tmp_path, seed) for seed in range(3)]
