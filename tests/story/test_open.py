@@ -76,11 +76,27 @@ def test_a_phrase_opens_everything_without_the_portal(portal: StoryPortal, tmp_p
     assert told == {"KeyPublished", "RecordAdded", "RecordModified", "AccessGranted"}
     assert f"0x{patient.address[2:].lower()}" in opened.stdout
 
+    _overwrites_nothing(opener, portal.var / "store", saved["Letter", 1])
     _refuses_what_was_changed(opener, portal.var / "store", tmp_path / "store", saved["Scan", 1])
     for phrase, said in ((phrase_of(new_entropy()), "no account"), ("abandon " * 24, "belong together")):
         opener.phrase_file.write_text(phrase)
         refused = opener.run(portal.var / "store")
         assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+
+
+def _overwrites_nothing(opener: Opener, store: Path, letter: Path) -> None:
+    """A second run saves nothing anew, and leaves alone what has a saved file's name and other bytes."""
+    saved = [path for path in opener.out.rglob("*") if path.is_file() and path.suffix != ".json"]
+    before = {path: path.stat().st_mtime_ns for path in saved if path != letter}
+    letter.write_bytes(b"my own words")
+    again = opener.run(store)
+    assert (again.returncode, letter.read_bytes()) == (1, b"my own words")
+    assert f"{letter} is not the content described" in again.stdout
+    letter.unlink()
+    assert opener.run(store).returncode == 0
+    assert letter.read_bytes() == LETTER
+    assert len(before) == 3
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def _refuses_what_was_changed(opener: Opener, store: Path, copy: Path, scan: Path) -> None:
