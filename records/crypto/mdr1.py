@@ -178,7 +178,8 @@ class Decryptor:
         return b"".join(self.iterate())
 
     def _iterate(self, start: int, end: int) -> Iterator[bytes]:
-        for index in range(start // CHUNK_BYTES, -(-end // CHUNK_BYTES)):
+        stop = -(-end // CHUNK_BYTES) if end > start else 0
+        for index in range(start // CHUNK_BYTES, stop):
             at = index * CHUNK_BYTES
             part = self._open_chunk(index)[max(start - at, 0) : end - at]
             if part:
