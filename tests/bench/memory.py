@@ -15,9 +15,9 @@ from typing import Any
 from tests.run.portal import ROOT, Portal, children_of, run_portal
 
 LIMITS = {
-    "rss_growth_upload_1gib_mib": 64.0,
-    "rss_growth_download_1gib_mib": 64.0,
-    "rss_growth_zip_1gib_mib": 64.0,
+    "rss_growth_upload_1gib_mib": 32.0,
+    "rss_growth_download_1gib_mib": 32.0,
+    "rss_growth_zip_1gib_mib": 32.0,
 }
 GIB = 2**30
 PIECE = secrets.token_bytes(2**20)
