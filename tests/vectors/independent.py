@@ -1,13 +1,18 @@
 """A second implementation of what opens records, from docs/FORMAT.md and the RFCs, for the tests.
 
-It shares nothing with the code it checks: HKDF, key wrap, HPKE's key schedule and MDR1 are written out over
-HMAC, SHA-256, keccak and single AES blocks or messages.
+It shares nothing with the code it checks: BIP-32, HKDF, key wrap, X-Wing, HPKE's key schedule and MDR1 are
+written out over HMAC, SHA-2, SHA-3, ML-KEM, X25519 and single AES blocks or messages.
 """
 
 import hashlib
 import hmac
 
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from eth_hash.auto import keccak
+
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of secp256k1's group."""
 
 
 def label(name: str) -> bytes:
@@ -64,6 +69,39 @@ def unwrap(key: bytes, wrapped: bytes) -> bytes:
 
 def hpke_seal(shared_secret: bytes, info: bytes, plaintext: bytes) -> bytes:
     """The ciphertext of HPKE base mode (RFC 9180, 5.1) after X-Wing gave this shared secret."""
+    return gcm_seal(*_hpke_key(shared_secret, info), plaintext)
+
+
+def open_sealed(seed: bytes, info: bytes, sealed: bytes) -> bytes:
+    """What was sealed to the sharing key of this seed (FORMAT.md, "Sealing to a sharing key")."""
+    if sealed[0] != 1:
+        raise ValueError("not suite 1")
+    return gcm_open(*_hpke_key(_decapsulate(seed, sealed[1:1121]), info), sealed[1121:])
+
+
+def sharing_key(seed: bytes) -> bytes:
+    """The 1,217 bytes published for a sharing seed."""
+    kem, curve = _halves(seed)
+    return b"\x01" + kem.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
+
+
+def _halves(seed: bytes) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
+    expanded = hashlib.shake_256(seed).digest(96)
+    kem = mlkem.MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
+    return kem, x25519.X25519PrivateKey.from_private_bytes(expanded[64:])
+
+
+def _decapsulate(seed: bytes, enc: bytes) -> bytes:
+    """X-Wing's shared secret (draft-connolly-cfrg-xwing-kem, 5.5)."""
+    kem, curve = _halves(seed)
+    theirs = x25519.X25519PublicKey.from_public_bytes(enc[1088:])
+    secrets = kem.decapsulate(enc[:1088]) + curve.exchange(theirs)
+    public = curve.public_key().public_bytes_raw()
+    return hashlib.sha3_256(secrets + enc[1088:] + public + bytes.fromhex("5c2e2f2f5e5c")).digest()
+
+
+def _hpke_key(shared_secret: bytes, info: bytes) -> tuple[bytes, bytes]:
+    """Key and nonce of the first message."""
     suite = b"HPKE" + bytes.fromhex("647a00010002")
 
     def labelled_extract(salt: bytes, name: bytes, secret: bytes) -> bytes:
@@ -75,7 +113,7 @@ def hpke_seal(shared_secret: bytes, info: bytes, plaintext: bytes) -> bytes:
     context = b"\0" + labelled_extract(b"", b"psk_id_hash", b"") + labelled_extract(b"", b"info_hash", info)
     secret = labelled_extract(shared_secret, b"secret", b"")
     key = labelled_expand(secret, b"key", context, 32)
-    return gcm_seal(key, labelled_expand(secret, b"base_nonce", context, 12), plaintext)
+    return key, labelled_expand(secret, b"base_nonce", context, 12)
 
 
 def open_mdr1(key: bytes, role: int, record_id: bytes, file: bytes) -> bytes:
@@ -99,3 +137,26 @@ def folder_key(root: bytes, origin: bytes, generation: int, folder: int, epoch: 
     for _ in range(65535 - epoch):
         secret = hashlib.sha256(label("folder-step") + secret).digest()
     return hkdf(secret, label("folder-key"))
+
+
+def signing_key(phrase: str, account: int) -> tuple[bytes, bytes]:
+    """(private key, its address) at m/44'/60'/0'/0/account of a phrase (BIP-39, BIP-32)."""
+    seed = hashlib.pbkdf2_hmac("sha512", phrase.encode(), b"mnemonic", 2048)
+    both = hmac.digest(b"Bitcoin seed", seed, "sha512")
+    for place in (44 + 2**31, 60 + 2**31, 2**31, 0, account):
+        key = both[:32]
+        data = b"\0" + key if place >= 2**31 else _compressed(_public(key))
+        tweaked = hmac.digest(both[32:], data + place.to_bytes(4, "big"), "sha512")
+        child = (int.from_bytes(tweaked[:32], "big") + int.from_bytes(key, "big")) % ORDER
+        both = child.to_bytes(32, "big") + tweaked[32:]
+    x, y = _public(both[:32])
+    return both[:32], keccak(x.to_bytes(32, "big") + y.to_bytes(32, "big"))[-20:]
+
+
+def _public(key: bytes) -> tuple[int, int]:
+    numbers = ec.derive_private_key(int.from_bytes(key, "big"), ec.SECP256K1()).public_key().public_numbers()
+    return numbers.x, numbers.y
+
+
+def _compressed(point: tuple[int, int]) -> bytes:
+    return bytes((2 + point[1] % 2,)) + point[0].to_bytes(32, "big")

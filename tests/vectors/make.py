@@ -1,4 +1,5 @@
 """Makes the test vectors beside it: `python -m tests.vectors.make` (from the project's folder).
+With `--check` it writes nothing, and fails where a file would change.
 
 Everything random is replaced by bytes that follow from a name, so that each run gives the same files; except
 what HPKE seals, whose randomness cannot be replaced: an envelope that is in the file already, and still
@@ -6,6 +7,7 @@ opens, is kept. A format that changes shows as a changed file.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -24,7 +26,7 @@ ORIGIN = Origin(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
 GENERATION, FOLDER, EPOCH = 0, 1, 3
 SECRET = "medrec_0123456789abcdef"
 NAME = "Blut & Labor \u2014 2026"
-FILE_SIZES = (0, 1, 65_535, 65_536, 65_537, 200_000)
+FILE_SIZES = (0, 1, 65_535, 65_536, 65_537, 131_072, 200_000)
 
 
 def fixed(name: str, length: int = 32) -> bytes:
@@ -266,11 +268,18 @@ def make_all() -> dict[str, dict[str, Any]]:
     }
 
 
-def main() -> None:
-    """Write the files."""
+def main() -> int:
+    """Write the files, or only compare. Exit code 1 if one differs."""
+    check, code = sys.argv[1:] == ["--check"], 0
     for name, vectors in make_all().items():
-        (HERE / f"{name}.json").write_text(json.dumps(vectors, indent=1, ensure_ascii=False) + "\n")
+        path, text = HERE / f"{name}.json", json.dumps(vectors, indent=1, ensure_ascii=False) + "\n"
+        if not check:
+            path.write_text(text)
+        elif path.read_text() != text:
+            sys.stderr.write(f"{path.name} would change: these formats are frozen\n")
+            code = 1
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

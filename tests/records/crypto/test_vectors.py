@@ -3,6 +3,8 @@
 from hashlib import sha256
 
 import pytest
+from eth_hash.auto import keccak
+from mnemonic import Mnemonic
 
 from accounts.crypto.sealing import open_sealed
 from accounts.crypto.vault import SealedVault, open_under, open_vault
@@ -76,3 +78,44 @@ def test_another_implementation_goes_from_folder_root_to_content() -> None:
         assert sha256(file).hexdigest() == row["sha256"]
         content = independent.open_mdr1(bytes.fromhex(files["content_key"]), 1, record, file)
         assert content == plaintext(row["size"])
+
+
+def test_another_implementation_goes_from_the_phrase_to_all_keys() -> None:
+    vectors = load("accounts")
+    entropy = bytes.fromhex(vectors["entropy"])
+    words = Mnemonic("english").wordlist
+    checked = entropy + sha256(entropy).digest()[:1]
+    bits = f"{int.from_bytes(checked, 'big'):0264b}"
+    phrase = " ".join(words[int(bits[at : at + 11], 2)] for at in range(0, 264, 11))
+    assert phrase == vectors["phrase"]
+    for row in vectors["accounts"]:
+        index = row["index"].to_bytes(4, "big")
+        key, address = independent.signing_key(phrase, row["index"])
+        assert (key.hex(), address.hex()) == (row["signing_key"], row["address"][2:].lower())
+        root = independent.hkdf(entropy, independent.label("folder-root") + index)
+        assert root.hex() == row["folder_root"]
+        for one in row["sharing_keys"]:
+            place = one["generation"].to_bytes(4, "big") + one["version"].to_bytes(4, "big")
+            seed = independent.hkdf(entropy, independent.label("sharing-seed") + index + place)
+            public = independent.sharing_key(seed)
+            assert (seed.hex(), sha256(public).hexdigest()) == (one["seed"], one["public_sha256"])
+            assert "0x" + keccak(public).hex() == one["digest"]
+
+
+def test_another_implementation_opens_envelopes_and_reads_the_list() -> None:
+    """Each info is written anew, field by field, and each payload opened by an X-Wing of its own."""
+    vectors, origin = load("envelopes"), bytes.fromhex(load("folders")["origin"]["bytes"])
+    patient, recipient = (bytes.fromhex(vectors[name][2:]) for name in ("patient", "recipient"))
+    digest = bytes.fromhex(vectors["recipient_key_digest"][2:])
+    for number, row in enumerate(vectors["envelopes"], start=1):
+        place = bytes.fromhex(row["scope"]) + row["epoch"].to_bytes(4, "big")
+        info = independent.label("envelope") + origin + bytes((number,)) + patient + recipient
+        info += digest + patient + place
+        assert info.hex() == row["info"]
+        seed, sealed = bytes.fromhex(vectors["recipient_seed"]), bytes.fromhex(row["sealed"])
+        assert independent.open_sealed(seed, info, sealed).hex() == row["payload"]
+    listed = bytes.fromhex(vectors["list"]["bytes"])
+    assert sha256(listed).hexdigest() == vectors["list"]["digest"]
+    assert (listed[:5], listed[5:9]) == (b"MDRL\x01", bytes((0, 0, 0, 2)))
+    rows = [listed[at : at + 84] for at in range(9, len(listed), 84)]
+    assert [row[:52] for row in rows] == [patient + digest, recipient + digest]
