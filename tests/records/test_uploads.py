@@ -1,5 +1,6 @@
 """Uploads: described, sent once or twice, encrypted on their way, confirmed by the chain."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from accounts.actor import Actor
-from records.errors import Conflict, InvalidInput, NotFound, StoreDown, TooLarge
+from records.errors import Conflict, InvalidInput, NoRoom, NotFound, StoreDown, TooLarge
 from records.models import Upload
 from records.services import documents, reading, uploads
 from tests.chain_node import ChainNode
@@ -214,3 +215,25 @@ def test_no_plaintext_reaches_the_disk(chain: ChainNode, patient: Actor, store_f
     stored = b"".join(path.read_bytes() for path in store_folder.rglob("*") if path.is_file())
     assert stored
     assert not any(mark in stored for mark in marks)
+
+
+def test_a_store_that_is_full_says_so_and_keeps_nothing(patient: Actor) -> None:
+    described = describe(patient, size=None)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def stream() -> Iterator[bytes]:
+        yield FILE
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))  # no file grows over this
+        for _ in range(8):
+            yield bytes(1 << 19)
+
+    try:
+        with pytest.raises(NoRoom, match="full") as refused:
+            uploads.receive_upload(actor=patient, upload_id=described, stream=stream(), length=None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused.value.status == 507
+    assert not any(path.is_file() for path in settings.STORE_PATH.rglob("*"))
+    assert documents.list_records(actor=patient, patient=patient.address) == []
+    view = uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(FILE), length=len(FILE))
+    assert view.state == "waiting"

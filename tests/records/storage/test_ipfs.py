@@ -206,6 +206,16 @@ def test_content_moves_from_the_folder_to_the_node_and_keeps_its_cid(
 
 
 @pytest.mark.slow
+def test_a_gibibyte_is_the_largest_file_of_one_level(ipfs: IpfsStore) -> None:
+    leaf, builder = bytes(MIB), CidBuilder()  # with it the folder names its objects
+    stored = ipfs.put([leaf] * 1024)
+    for _ in range(1024):
+        builder.update(leaf)
+    assert (stored.cid, stored.size) == (builder.finish(), 1 << 30)
+    ipfs.unpin(stored.cid)
+
+
+@pytest.mark.slow
 def test_a_file_of_two_levels_is_put_read_and_erased(ipfs: IpfsStore) -> None:
     size = (1 << 30) + 1
     stored = ipfs.put([bytes(MIB)] * 1024 + [b"\0"])

@@ -1,6 +1,7 @@
 """What both stores promise, asked of each."""
 
 import os
+import random
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -45,6 +46,14 @@ def test_what_is_put_is_read_back_under_the_expected_cid(store: Store, size: int
 def test_both_stores_give_the_same_cid(local: LocalStore, ipfs: IpfsStore, size: int) -> None:
     data = os.urandom(size)
     assert local.put(pieces(data)) == ipfs.put(pieces(data))
+
+
+@pytest.mark.kubo
+def test_both_stores_give_the_same_cid_for_any_size(local: LocalStore, ipfs: IpfsStore) -> None:
+    for _ in range(5):
+        data = os.urandom(random.randrange(12 * MIB))
+        step = random.randrange(1000, 2 * MIB)
+        assert local.put(pieces(data, step)) == ipfs.put(pieces(data, step)), (len(data), step)
 
 
 def test_ranges_are_read_in_any_order(store: Store) -> None:
