@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -51,12 +52,24 @@ def test_a_process_that_was_killed_is_started_anew() -> None:
     assert decoder._process.pid != first
 
 
-def test_the_process_has_no_environment_and_its_children_no_file_to_write() -> None:
-    Asking(dicom_file("CT_small.dcm")).told("describe")
-    assert decoder._process is not None
-    with open(f"/proc/{decoder._process.pid}/environ", "rb") as file:  # noqa: PTH123
-        names = {line.partition(b"=")[0] for line in file.read().split(b"\0") if line}
-    assert names == {b"OPENBLAS_NUM_THREADS", b"LC_ALL"}
+def test_it_has_no_environment_and_its_children_have_bounds() -> None:
+    seen: list[str] = []
+    asking = Asking(dicom_file("CT_small.dcm"))
+
+    def read_at(offset: int, length: int) -> Iterator[bytes]:
+        assert decoder._process is not None
+        process = Path(f"/proc/{decoder._process.pid}")
+        (child,) = (process / "task" / process.name / "children").read_text().split()
+        lines = (process.parent / child / "limits").read_text().splitlines()
+        seen.extend(" ".join(line.split()[:-1]) for line in lines)
+        names = {line.partition("=")[0] for line in (process / "environ").read_text().split("\0") if line}
+        assert names == {"OPENBLAS_NUM_THREADS", "LC_ALL"}
+        return asking.read_at(offset, length)
+
+    decoder.ask("describe", size=len(asking.data), read_at=read_at)
+    assert "Max file size 0 0" in seen
+    assert "Max core file size 0 0" in seen
+    assert f"Max address space {2**30} {2**30}" in seen
 
 
 def test_a_store_that_fails_on_the_way_is_the_callers_to_hear_of() -> None:
