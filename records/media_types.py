@@ -211,9 +211,10 @@ def _text_kind(text: str) -> str:
         return SCRIPT
     if start.startswith("<"):
         opening = start[:1024]
-        if _PAGE.search(opening):
-            return "text/html"
-        if _PICTURE.search(opening):
+        page, picture = _PAGE.search(opening), _PICTURE.search(opening)
+        if picture and (page is None or picture.start() < page.start()):
             return "image/svg+xml"
+        if page:
+            return "text/html"
         return "application/xml" if start.startswith("<?xml") else "text/plain"
     return "text/plain"

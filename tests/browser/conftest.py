@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from records.media_types import DEFAULT_TYPES
 from tests.run.portal import Portal, run_portal
 
 WAIT = 60_000  # milliseconds that anything on a page may take
@@ -18,7 +19,9 @@ def demo_portal(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> 
     It asks for the browser first, so that a machine without one skips before anything is started.
     """
     assert chromium.is_connected()
-    with run_portal(tmp_path_factory.mktemp("portal"), demo=True) as portal:
+    # Web pages and drawings are taken, too, so that looking at hostile ones can be tried.
+    settings = {"UPLOAD_TYPES": ",".join([*DEFAULT_TYPES, "text/html", "image/svg+xml"])}
+    with run_portal(tmp_path_factory.mktemp("portal"), demo=True, settings=settings) as portal:
         yield portal
 
 

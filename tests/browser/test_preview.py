@@ -19,18 +19,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SCRIPT = "<script>document.title='owned';top.document.title='owned'</script>"
 HOSTILE = {
-    "page.png": (f"<html><body>{SCRIPT}<img src=x onerror=\"document.title='owned'\">".encode(), "image/png"),
+    "page": (f"<html><body>{SCRIPT}<img src=x onerror=\"document.title='owned'\">".encode(), "image/png"),
     "drawing.svg": (f"<svg xmlns='http://www.w3.org/2000/svg'>{SCRIPT}</svg>".encode(), "image/svg+xml"),
-    "both.gif": (b"GIF89a/*" + SCRIPT.encode() + b"*/=1;document.title='owned'", "text/html"),
+    "both": (b"GIF89a/*" + SCRIPT.encode() + b"*/=1;document.title='owned'", "text/html"),
     "bomb.png": (huge_png(), "image/png"),
     "nested.dcm": (nested(), "application/dicom"),
     "deflated.dcm": (deflated_bomb(), "application/dicom"),
     "cut.dcm": (Path(str(get_testdata_file("MR_truncated.dcm"))).read_bytes()[:3000], "application/dicom"),
 }
 WORDS = {
-    "page.png": "document.title='owned'",
+    "page": "document.title='owned'",
     "drawing.svg": "document.title='owned'",
-    "both.gif": "Save the file to look at it",
+    "both": "Save the file to look at it",
     "bomb.png": "too many pixels",
     "nested.dcm": "damaged",
     "deflated.dcm": "Save the file to look at it",

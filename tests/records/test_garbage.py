@@ -50,7 +50,7 @@ def abandoned(chain: ChainNode, patient: Actor, monkeypatch: pytest.MonkeyPatch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(uploads, "_register", die)
+        dying.setattr(uploads, "register_upload", die)
         with pytest.raises(KeyboardInterrupt):
             uploads.receive_upload(actor=patient, upload_id=described.id, stream=pieces(FILE), length=None)
     left = Holding.objects.exclude(record="").get()

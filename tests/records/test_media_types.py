@@ -85,6 +85,7 @@ def test_content_says_what_a_file_is(head: bytes, name: str, kind: str) -> None:
         (archive(), "a.jar"),
         (b"\n <!DOCTYPE html><p>", "a.html"),
         (b"<?xml version='1.0'?><svg xmlns='x'>", "a.svg"),
+        (b"<svg xmlns='x'><script>alert(1)</script></svg>", "a.svg"),
     ],
 )
 def test_what_runs_is_known_as_such(head: bytes, name: str) -> None:

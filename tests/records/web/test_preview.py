@@ -12,6 +12,7 @@ from accounts.models import Account
 from accounts.services.signup import open_actor
 from records.demo.images import ecg_strip
 from records.models import Grant, ViewLog
+from records.services import inspecting
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD
 from tests.records.conftest import grant
@@ -23,6 +24,17 @@ PNG = ecg_strip(seconds=1)
 PDF = b"%PDF-1.7\n" + b"not one really " * 100
 CT = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+
+
+@pytest.fixture(autouse=True)
+def _written_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records come from other portals, too: here no door looks at what a file is."""
+
+    def believe(head: bytes, *, file_name: str, declared: str) -> str:
+        del head, file_name
+        return declared
+
+    monkeypatch.setattr(inspecting, "check_type", believe)
 
 
 def put(visitor: Visitor, body: bytes, name: str = "a.png", media_type: str = "image/png") -> str:
