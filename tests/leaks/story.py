@@ -62,7 +62,7 @@ class MarkedStory:
             "title": f"Report {say(f'title of {what}')} of March",
             "kind": KIND,
             "service_date": DAY,
-            "file_name": f"{say(f'file name of {what}')}.pdf",
+            "file_name": f"{say(f'file name of {what}')}.txt",
             "media_type": f"application/{say(f'media type of {what}')}",
         }
 

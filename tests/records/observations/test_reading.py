@@ -179,8 +179,11 @@ def test_what_is_written_is_read_back_digit_for_digit(number: Decimal, places: i
     text = f"{comparator} {number:f}".strip()
     kept = parse_number(text)
     one = Observation("", "Any", parse_moment("2026"), (Part("", "Any", Amount(kept[1], kept[0], "u")),))
-    assert read_observations(write_observations([one]), strict=True) == Reading([one])
-    assert one.parts[0].amount.figures == (text if number else f"{comparator} {abs(number):f}".strip())
+    read = read_observations(write_observations([one]), strict=True)
+    assert read == Reading([one])
+    assert read.observations[0].parts[0].amount.figures == (
+        text if number else f"{comparator} {abs(number):f}".strip()
+    )
 
 
 @given(st.text(max_size=30))
