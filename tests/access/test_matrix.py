@@ -17,12 +17,12 @@ from accounts.actor import Actor
 from accounts.services import admissions, affiliations, signup, tokens
 from records import access
 from records.errors import AccessRefused, RecordsError
-from records.models import Grant, Record
+from records.models import Grant, Holding, Record
 from records.observations.model import Amount, Observation, Part
 from records.services import documents, observations, previews, reading, revocations, uploads
 from records.services.observations import Saving
 from tests.chain_node import ChainNode
-from tests.people import make_patient
+from tests.people import PASSWORD, make_patient
 from tests.records.conftest import FILE, LABORATORY, Clinic, grant, make_clinic, upload
 
 pytestmark = pytest.mark.django_db
@@ -289,6 +289,20 @@ def test_an_administrator_sees_rows_and_opens_nothing(world: World) -> None:
     assert client.get(f"/api/v1/records/{world.record}/content").status_code == 401
     assert client.post(f"/admin/records/record/{world.record}/delete/", {"post": "yes"}).status_code == 403
     assert Record.objects.filter(pk=world.record).exists()
+
+
+def test_where_files_are_kept_is_for_administrators_and_for_the_patient(world: World) -> None:
+    pages = [f"/admin/records/{table}/" for table in ("holding", "pinnode", "replica")]
+    admin, patient = Client(), Client()
+    admin.force_login(signup.create_administrator(email="r@example.org", name="R", password=PASSWORD))
+    patient.force_login(world.patient.user)
+    for page in pages:
+        assert admin.get(page).status_code == 200
+        assert admin.post(f"{page}add/", {}).status_code == 403
+        assert patient.get(page).status_code == 302
+    row = f"/admin/records/holding/{Holding.objects.exclude(record='').first()}"
+    assert admin.get(f"{row}/change/").status_code == 200
+    assert admin.post(f"{row}/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_an_unknown_record_is_answered_like_somebody_elses(world: World) -> None:
