@@ -17,13 +17,13 @@ const goOn = async (file) => {
     row.state = error instanceof uploadErrors.Cancelled ? "cancelled" : "failed";
     row.say(error instanceof uploadErrors.Cancelled ? "Stopped. What was sent is kept." : error.message, row.state === "failed");
     input.disabled = false;
-    input.value = "";
   }
 };
 
 input.addEventListener("change", () => {
   const [file] = input.files;
   if (!file) return;
+  input.value = ""; // so that the same file, mended, may be chosen again
   wrong.textContent =
     file.size === Number(form.dataset.size) ? "" : `This is another file: “${form.dataset.name}” has ${Number(form.dataset.size).toLocaleString("en")} bytes.`;
   if (!wrong.textContent) goOn(file);
