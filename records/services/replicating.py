@@ -185,4 +185,5 @@ def words_of(error: StorageError) -> str:
         ContentNotFound: "The store does not have it.",
         ContentCorrupt: "The store has other bytes than its CID says.",
     }
-    return known.get(type(error)) or str(error)[:200]
+    unreachable = isinstance(error.__cause__, OSError) or "ConnectionError" in str(error)
+    return known.get(type(error)) or ("It does not answer." if unreachable else str(error)[:200])

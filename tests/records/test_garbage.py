@@ -12,7 +12,7 @@ from records.content import store
 from records.errors import Conflict, StoreDown
 from records.holdings import erase_given_up, hold, put_held
 from records.models import Holding, Upload, Version
-from records.services import garbage, sending, uploads
+from records.services import garbage, sending, uploads, writing
 from records.services.garbage import collect_garbage, discard_content, erase_garbage
 from records.storage import Cid
 from records.tasks import sweep
@@ -192,7 +192,7 @@ def test_a_registration_that_fails_takes_its_content_along(
     def refuse(*_: object) -> None:
         raise StoreDown
 
-    monkeypatch.setattr(uploads, "_register", refuse)
+    monkeypatch.setattr(writing, "keep_version", refuse)
     with pytest.raises(StoreDown):
         upload(patient)
     left = Holding.objects.exclude(record="").get()
