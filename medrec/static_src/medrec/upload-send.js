@@ -11,7 +11,7 @@ class Busy extends Error {} // another request is at work on this upload
 class Broken extends Error {} // nothing came back, or "try again"
 
 const sizeWords = (bytes) => {
-  const units = ["bytes", "KiB", "MiB", "GiB"];
+  const units = ["bytes", "KB", "MB", "GB"];
   let at = 0;
   for (; bytes >= 1024 && at < 3; at++) bytes /= 1024;
   return `${at ? bytes.toFixed(1) : bytes} ${units[at]}`;
