@@ -24,13 +24,19 @@ _TIMEOUT = 60.0
 def deploy() -> tuple[Deployment, bool]:
     """The contract in use, deployed if the chain has none, and whether it was.
 
-    Its place is kept in var/chain/contract.json.
+    Its place is kept in var/chain/contract.json. ChainError where the one in use is of another version: what
+    was registered there would be lost to sight.
     """
     chain_id = client.chain_id()
     try:
         known = deployment()
-        if known.chain_id == chain_id and code_matches(client.code(known.address)):
-            return known, False
+        if known.chain_id == chain_id and (found := client.code(known.address)):
+            if code_matches(found):
+                return known, False
+            raise ChainError(
+                f"The contract in use, {known.address}, is of another version of MedRec, and everything is"
+                " registered there. Go on with that version, or begin anew with an empty data folder (VAR)."
+            )
     except NotDeployed:
         pass
     code = _creation_code()

@@ -2,6 +2,7 @@
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from pytest_django import Settings
 from chain import client, keys
 from chain.abi import code_matches
 from chain.checks import check_settings
-from chain.deployment import deployment, deployment_path, origin
+from chain.deploying import FACTORY
+from chain.deployment import deployment, deployment_path, origin, write_deployment
 from chain.errors import MissingKey, NotDeployed
 from chain.models import Act, ActState
 from chain.secret_files import write_once
@@ -94,6 +96,18 @@ def test_a_new_relayer_is_funded_when_asked(chain_node: ChainNode, settings: Set
     assert f"Funded: {person.address}" in run("deploy_contract", "--fund")
     assert client.balance(person.address) >= 100 * 10**18
     assert "Funded" not in run("deploy_contract", "--fund")
+
+
+def test_a_contract_of_another_version_is_not_left_for_a_new_one(chain_node: ChainNode) -> None:
+    del chain_node
+    before = deployment()
+    write_deployment(replace(before, address=FACTORY))
+    try:
+        with pytest.raises(CommandError, match="another version of MedRec"):
+            run("deploy_contract")
+        assert deployment().address == FACTORY
+    finally:
+        write_deployment(before)
 
 
 def test_deploying_without_a_node_says_so(settings: Settings) -> None:
