@@ -37,7 +37,7 @@ def test_it_measures_again_by_itself_and_fits(page: Page, complaints: list[str])
     assert "Measured at" in first
     assert page.evaluate(OVERFLOW) == 0
     expect(when).not_to_have_text(first, timeout=WAIT)
-    expect(page.locator(".op-health .op-ok")).to_have_count(6, timeout=WAIT)
+    expect(page.locator(".op-health .op-ok")).to_have_count(7, timeout=WAIT)
     assert complaints == []
 
 

@@ -18,7 +18,7 @@ from tests.chain_node import ChainNode
 from tests.records.conftest import Clinic, grant, upload
 from tests.records.test_api import Api
 
-DATA = bytes(index % 251 for index in range(200_000))  # four chunks
+DATA = b"%PDF-1.7\n" + bytes(index % 251 for index in range(199_991))  # four chunks
 ETAG = '"now"'
 
 

@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from accounts.actor import Actor
+from records.crypto.mdr1 import CHUNK_BYTES, HEADER_BYTES, SEALED_CHUNK_BYTES
 from records.errors import AccessRefused
 from records.models import ViewLog
 from records.services import consent, revocations
@@ -142,8 +143,9 @@ def test_what_breaks_on_the_way_is_cut_and_named(patient: Actor, store_folder: P
     after = upload(patient, title="After").record
     taken = take(patient, patient)
     data = taken.file_of(broken)
-    assert data == BIG[:LEAF_SIZE]
-    assert f"cut after {LEAF_SIZE} bytes" in taken.line_of(broken)["problem"]
+    whole = (2 * LEAF_SIZE - HEADER_BYTES) // SEALED_CHUNK_BYTES * CHUNK_BYTES  # chunks before that leaf
+    assert data == BIG[:whole]
+    assert f"cut after {whole} bytes" in taken.line_of(broken)["problem"]
     assert taken.file_of(after) == FILE
 
 

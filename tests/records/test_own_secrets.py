@@ -50,8 +50,8 @@ def test_roots_chains_generations_and_folders_stay_apart() -> None:
 def test_what_is_remembered_opens_nothing_by_itself() -> None:
     root = secrets.token_bytes(32)
     found = own_secret(root, ORIGIN, 0, 1, WAYPOINTS - 1)
-    kept = [one for one in gc.get_objects() if isinstance(one, list) and len(one) == 1]
-    sealed = [one[0] for one in kept if isinstance(one[0], bytes) and len(one[0]) == 12 + 32 + 16]
+    kept = [one for one in gc.get_objects() if type(one) is list and len(one) == 1]
+    sealed = [one[0] for one in kept if type(one[0]) is bytes and len(one[0]) == 12 + 32 + 16]
     assert sealed
     assert not any(found in one or root in one for one in sealed)
 

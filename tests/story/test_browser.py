@@ -240,7 +240,7 @@ def test_7_with_write_permission_the_doctor_adds_and_modifies(story: Story) -> N
         versions = visitor.region("Versions")
         expect(versions.get_by_role("listitem")).to_have_count(2)
         for place, content in ((0, BLOOD_2), (1, BLOOD)):
-            assert visitor.open_file(versions.get_by_role("link", name="Open").nth(place))[1] == content
+            assert visitor.open_file(versions.get_by_role("link", name="Save").nth(place))[1] == content
     patient.shoot("versions")
     patient.go("/records/folders/1/")
     assert patient.main.get_by_role("link", name="Letter of March").count() == 1
