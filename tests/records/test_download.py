@@ -188,9 +188,9 @@ class TestOverHttp:
         self, patient: Actor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as unchecked:
-            unchecked.setattr(
-                "records.services.uploads.check_file", lambda **_: ("a\r\nX: y", "text/html\r\nX: y")
-            )
+            hostile = "text/html\r\nX: y"
+            unchecked.setattr("records.services.uploads.check_file", lambda **_: ("a\r\nX: y", hostile))
+            unchecked.setattr("records.services.inspecting.check_type", lambda *_, **__: hostile)
             record = upload(patient, data=DATA).record
         answer = fetch(Api(patient), f"records/{record}/content")
         assert answer["Content-Type"] == "application/octet-stream"
