@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connections, transaction
 from pytest_django import DjangoDbBlocker
 
 from chain.models import Act
@@ -31,8 +31,9 @@ ROUNDS = 30
 
 @pytest.fixture(autouse=True)
 def _own_databases(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Not pytest-django's: the processes work on databases of this test."""
+    """Not pytest-django's: the processes work on databases of this test, over connections of their own."""
     with django_db_blocker.unblock():
+        connections.close_all()
         yield
 
 
