@@ -37,7 +37,7 @@ def find_unapplied_events(look: Look) -> Iterator[Finding]:
 
         def apply(event: Event = event) -> str:
             with transaction.atomic():
-                again = Event.objects.pending().select_for_update().filter(pk=event.pk).first()
+                again = Event.objects.pending().select_for_update(no_key=True).filter(pk=event.pk).first()
                 if again is not None:
                     apply_events([again])
             return "given to the handlers"

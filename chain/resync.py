@@ -67,7 +67,7 @@ def reapply(progress: Progress) -> int:
     """Make the projections anew from the stored events; returns how many were applied."""
     cursor_row()
     with transaction.atomic():
-        Cursor.objects.select_for_update().get()
+        Cursor.objects.select_for_update(no_key=True).get()
         count = Event.objects.applied().count()
         progress("applied", 0, count)
         rebuild_projections()

@@ -57,7 +57,8 @@ def invite_member(*, institution: Institution, email: str, role: str, invited_by
         raise ValidationError(f"Unknown role: {role}")
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
-        Institution.objects.select_for_update().get(pk=institution.pk)  # of two clicks at once, one at a time
+        # Of two clicks at once, one at a time.
+        Institution.objects.select_for_update(no_key=True).get(pk=institution.pk)
         Invitation.objects.filter(institution=institution, email=email, role=role, accepted_at=None).delete()
         Invitation.objects.create(
             institution=institution,

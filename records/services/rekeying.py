@@ -89,7 +89,7 @@ def rekey_folder(actor: Actor, folder: int) -> Act | None:
     try:
         with transaction.atomic():
             # Two revokes at once: the second would name the epoch that the first one leaves.
-            PatientFolder.objects.select_for_update().get(patient=patient, folder=folder)
+            PatientFolder.objects.select_for_update(no_key=True).get(patient=patient, folder=folder)
             if current_epoch(patient, folder) != current:
                 raise Conflict("This folder was moved just now. Look again.")
             keep_list(listed)

@@ -20,5 +20,5 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", SHORT)
 def test_every_act_is_once_on_the_chain_and_the_tables_equal_a_replay(name: str, template: Path) -> None:
     verdict = play(name, rounds=SHORT[name].rounds, seed=SEED, template=template)
-    assert verdict.problems == [], verdict.said
+    assert verdict.problems == [], "\n".join(verdict.said)
     assert verdict.acts["confirmed"] > 0

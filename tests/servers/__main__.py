@@ -23,7 +23,10 @@ def main(arguments: list[str]) -> int:
             "CELERY_BROKER_URL": redis.url(0),
             "CACHE_URL": redis.url(1),
         }
-        return subprocess.run(command, env=os.environ | addresses).returncode
+        code = subprocess.run(command, env=os.environ | addresses).returncode
+        if trouble := postgres.trouble():
+            sys.stderr.write("\n".join(["PostgreSQL had trouble of its own:", *trouble[-20:], ""]))
+        return code
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import secrets
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from tests.requirements import require_tool
 USER = "medrec"
 START_SECONDS = 60.0
 _DEBIAN = Path("/usr/lib/postgresql")  # Debian keeps its server's programs out of PATH
+_TROUBLE = re.compile(r"PANIC|terminated by signal|No space left|out of (shared )?memory")
 # A test's cluster is thrown away: it need not survive a loss of power.
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "logging_collector": "off"}
 
@@ -42,6 +44,11 @@ class PostgresServer:
     def url(self, database: str) -> str:
         """What DATABASE_URL says for a database of this server."""
         return f"postgres://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def trouble(self) -> list[str]:
+        """What its log says of the server itself having failed: a crash, a full disk. None: all was well."""
+        log = (Path(self._folder.name) / "log").read_text(errors="replace")
+        return [line for line in log.splitlines() if _TROUBLE.search(line)]
 
     def __enter__(self) -> Self:
         folder, runs_as = Path(self._folder.name), _unprivileged_user()
