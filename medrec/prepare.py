@@ -13,10 +13,9 @@ from django.db import connections
 
 
 def prepare_files_and_tables() -> None:
-    """Migrate, make cache table and keys, collect static files if any changed; counts begin anew."""
+    """Migrate, make keys, collect static files if any changed; counts begin anew."""
     shutil.rmtree(settings.VAR / "metrics", ignore_errors=True)  # of web processes that are gone
     call_command("migrate", interactive=False, verbosity=0)
-    call_command("createcachetable", verbosity=0)
     call_command("make_keys", stdout=io.StringIO())
     stamp, now = settings.VAR / "static.stamp", _static_digest()
     if not stamp.exists() or stamp.read_text() != now:

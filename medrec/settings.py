@@ -105,9 +105,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {
-    "default": env.cache("CACHE_URL", default="dbcache://medrec_cache"),
-}
+# Counts for rate limits, asked and written by every request: files, which wait for no disk and lock no table.
+CACHES = {"default": env.cache("CACHE_URL", default=f"filecache://{VAR / 'cache'}?max_entries=10000")}
 # A Redis that hangs must not hang a page: redis-py waits for ever unless it is told.
 REDIS_PATIENCE: dict[str, object] = {
     "socket_timeout": 5,

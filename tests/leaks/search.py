@@ -2,7 +2,10 @@
 
 import base64
 import json
+import pickle
+import zlib
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +44,17 @@ def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             try:
-                yield str(file.relative_to(folder)), file.read_bytes()
+                stored = file.read_bytes()
             except FileNotFoundError:
                 continue
+            yield str(file.relative_to(folder)), _unpacked(stored) if file.suffix == ".djcache" else stored
+
+
+def _unpacked(entry: bytes) -> bytes:
+    """What the cache keeps in a file, as Django reads it: stored, the value is compressed."""
+    file = BytesIO(entry)
+    pickle.load(file)  # when it ends
+    return zlib.decompress(file.read())
 
 
 def rows_of(database: Database) -> Iterator[tuple[str, bytes]]:

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from django.core.cache.backends.filebased import FileBasedCache
 
 from tests.leaks.search import files_of, find_words, rows_of
 from tests.leaks.stores import Database
@@ -48,3 +49,9 @@ def test_a_value_that_pages_cut_is_found_in_its_row(tmp_path: Path) -> None:
     database.execute("INSERT INTO papers VALUES (?)", ((WORD.decode() + " ") * 9999,))
     database.commit()
     assert find_words({"word": WORD}, rows_of(Database(str(tmp_path / "file")))) == ["word in papers, row 0"]
+
+
+def test_what_the_cache_compresses_is_found(tmp_path: Path) -> None:
+    FileBasedCache(str(tmp_path), {}).set("name", [WORD.decode()] * 9)
+    ((place, _),) = files_of(tmp_path)
+    assert find_words({"word": WORD}, files_of(tmp_path)) == [f"word in {place}"]
