@@ -79,6 +79,7 @@ _LOOKS_LIKE = (
     | dict.fromkeys(("application/json", "application/rtf", SCRIPT), "text/plain")
     | {"application/fhir+json": "application/json", "application/fhir+xml": "application/xml"}
 )
+_ASCII = bytes(range(0x80))
 _TEXT = re.compile(r"[^\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]*")
 _PAGE = re.compile(r"<(!doctype\s+html|html|head|body|script|iframe)[\s>]", re.IGNORECASE)
 _PICTURE = re.compile(r"<svg[\s>]", re.IGNORECASE)
@@ -195,7 +196,7 @@ def _text_of(head: bytes) -> str | None:
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:
-        if sum(byte >= 0x80 for byte in head) * 10 > len(head) * 3:
+        if len(head.translate(None, _ASCII)) * 10 > len(head) * 3:
             return None
         text = head.decode("latin-1")
     return text if _TEXT.fullmatch(text) else None

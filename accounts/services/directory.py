@@ -99,7 +99,8 @@ def people_of(addresses: Iterable[str]) -> dict[str, Person]:
     accounts = Account.objects.select_related("user", "institution").filter(address__in=wanted)
     by_address = {account.address: account for account in accounts}
     digests = newest_digests(wanted)
-    places = _institution_names(wanted)
+    patients = {account.address for account in accounts if account.kind == Account.Kind.PATIENT}
+    places = _institution_names(wanted - patients)
     people = {}
     for address in wanted:
         account = by_address.get(address)

@@ -1,128 +1,39 @@
 """Uploads against the collector, in processes of their own: what is named is there."""
 
-import hashlib
-import secrets
-from collections.abc import Iterator
-from datetime import timedelta
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
-from random import Random
 
 import pytest
-from django.conf import settings
-from django.db import connections, transaction
-from pytest_django import DjangoDbBlocker
 
-from chain.models import Act
-from chain.slots import slot_record
-from records.errors import Conflict
-from records.holdings import hold, put_held
-from records.models import Holding
-from records.services import garbage
-from records.storage import Cid, LocalStore
-from records.storage.errors import ContentNotFound, StoreUnavailable
-from tests.faults.databases import Database, drop_databases, make_databases
-from tests.faults.processes import Child, ask
-
-pytestmark = pytest.mark.servers
-
-RECORDS = ["0x" + f"{number:064x}" for number in range(6)]  # few, so that all meet at the same contents
-ROUNDS = 30
+ROOT = Path(__file__).resolve().parents[2]
+RACE = """
+import sys
+from pathlib import Path
+import django
+django.setup()
+from tests.records.garbage_race import main
+main(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
 
 
-@pytest.fixture(autouse=True)
-def _own_databases(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Not pytest-django's: the processes work on databases of this test, over connections of their own."""
-    with django_db_blocker.unblock():
-        connections.close_all()
-        yield
-
-
+@pytest.mark.servers
 def test_nothing_that_is_named_is_ever_missing(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    databases = make_databases(tmp_path, template=tmp_path_factory.getbasetemp() / "migrated.sqlite3")
-    try:
-        collectors = [Child(collect, databases[0], tmp_path) for _ in range(2)]
-        uploaders = [Child(upload_and_drop, databases[0], tmp_path, seed) for seed in range(3)]
-        try:
-            for uploader in uploaders:
-                uploader.wait(120)
-        finally:
-            for child in [*uploaders, *collectors]:
-                child.kill()
-        named, found = ask(judge, databases[0], tmp_path)
-    finally:
-        drop_databases(*databases)
-    assert found == named != set()
-    assert (tmp_path / "erased").stat().st_size > 10  # they have met
-
-
-def begin(database: Database, folder: Path) -> LocalStore:
-    """A process with this database and store, whose collector gives no grace."""
-    database.use()
-    settings.STORE_PATH = folder / "store"
-    settings.STORE_GRACE_DAYS = 0
-    garbage.UNDER_WAY = timedelta(0)
-    garbage.may_collect = lambda: True
-    return LocalStore(folder / "store")
-
-
-def collect(database: Database, folder: Path) -> None:
-    """The collector, as often as it can."""
-    begin(database, folder)
-    with (folder / "erased").open("ab", buffering=0) as count:
-        while True:
-            count.write(b"." * garbage.collect_garbage())
-
-
-def upload_and_drop(database: Database, folder: Path, seed: int) -> None:
-    """Put a content and name it, as an upload does, or stop half-way; drop what was named before."""
-    files, random = begin(database, folder), Random(seed)
-    for number in range(ROUNDS):
-        record = random.choice(RECORDS)
-        for act in Act.objects.filter(slot=slot_record(record), state="waiting"):
-            check(files, act)
-            if random.random() < 0.7:
-                Act.objects.filter(pk=act.pk).update(state="failed")
-        try:
-            stored = put_held(files, [content_of(record)], record=record)
-            hashlib.pbkdf2_hmac("sha256", b"sealing", b"takes a moment", 30_000)
-            if random.random() < 0.7:
-                name_content(record, stored.cid, number * 10 + seed)
-        except (StoreUnavailable, Conflict):
-            continue  # not accepted, and said so
-
-
-def check(files: LocalStore, act: Act) -> None:
-    """Its content is there, unless another process has dropped it by now."""
-    try:
-        with files.open(Cid.from_digest(act.fields["content"])) as blob:
-            b"".join(blob)
-    except ContentNotFound:
-        assert not Act.objects.filter(pk=act.pk, state="waiting").exists()
-
-
-def name_content(record: str, cid: Cid, number: int) -> None:
-    with transaction.atomic():
-        hold(cid.hex)
-        Act.objects.create(
-            kind="NewRecord",
-            slot=slot_record(record),
-            number=number,
-            digest="0x" + secrets.token_hex(32),
-            fields={"content": cid.hex},
-            signature=b"",
-        )
-
-
-def content_of(record: str) -> bytes:
-    return b"encrypted " + record.encode()
-
-
-def judge(database: Database, folder: Path) -> tuple[set[str], set[str]]:
-    """What is named, and what is there after a last round (a killed collector's work is taken over)."""
-    files = begin(database, folder)
-    Holding.objects.update(claimed_at=None)
-    garbage.collect_garbage()
-    named = {act.fields["content"] for act in Act.objects.waiting()}
-    return named, {cid.hex for cid in files.kept()}
+    template = tmp_path_factory.getbasetemp() / "migrated.sqlite3"
+    environment = {"DJANGO_SETTINGS_MODULE": "medrec.settings", "VAR": str(tmp_path), "LOG_LEVEL": "CRITICAL"}
+    done = subprocess.run(
+        [sys.executable, "-c", RACE, str(tmp_path), str(template)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    left = json.loads(done.stdout.splitlines()[-1])
+    assert left["found"] == left["named"] != []
+    assert left["erased"] > 10  # they have met
