@@ -23,7 +23,7 @@ from records.services.describing import check_description
 from records.services.folders import require_folder
 from records.services.keyring import Keyring
 from records.services.present import record_views
-from records.services.states import SEND_AGAIN, RecordState, record_acts, state_of, states_of
+from records.services.states import SEND_AGAIN, RecordState, act_record, record_acts, state_of, states_of
 from records.shapes import RecordView
 
 REFUSED, IN_ERROR, WITHDRAWN = 1, 2, 3
@@ -72,6 +72,15 @@ def get_record(*, actor: Actor, record: str) -> RecordView:
         account=actor.address, kind=SEND_AGAIN, state=Errand.State.OPEN, details__record=record
     )
     return replace(view, resend=refused.exists())
+
+
+def record_of(*, actor: Actor, act: Act) -> RecordView:
+    """The record as an act of this actor leaves it that was queued just now."""
+    if act.kind != "NewRecord":
+        return get_record(actor=actor, record=act_record(act))
+    (state,) = states_of([], [act]).values()  # nothing else is known of it yet
+    (view,) = record_views(Keyring(actor, state.patient), [state], versions=True)
+    return view
 
 
 def count_inbox(patient: str) -> int:

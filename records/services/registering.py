@@ -8,6 +8,7 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.services.directory import person_of
+from chain.models import Act
 from records import access
 from records.crypto.description import Description
 from records.errors import AccessRefused, InvalidInput, NotFound
@@ -34,7 +35,7 @@ class Received:
 
 def register_upload(
     actor: Actor, row: Upload, claim: uuid.UUID, draft: dict[str, object], received: Received
-) -> None:
+) -> Act:
     """Sign and queue the act, and close the upload: all or nothing, and only while holding the claim.
 
     Where it fails, what is in the store is erased. Raises Conflict, AccessRefused, InvalidInput, NotFound,
@@ -51,6 +52,7 @@ def register_upload(
     except Exception:
         _discard(row, received)
         raise
+    return act
 
 
 def choose_folder(actor: Actor, patient: str, folder: int | None, via: str) -> int:

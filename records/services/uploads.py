@@ -93,13 +93,14 @@ def receive_upload(
     """
     writing.require_keys(actor)
     row = find_upload(actor, upload_id)
-    if row.state != Upload.State.DONE:
-        check_size(length)
-        with claimed(row) as claim:
-            draft = open_draft(actor, about(row), bytes(row.sealed))
-            received = _encrypt(row, draft, claim, stream, length)
-            register_upload(actor, row, claim, draft, received)
-    return documents.get_record(actor=actor, record=row.record)
+    if row.state == Upload.State.DONE:
+        return documents.get_record(actor=actor, record=row.record)
+    check_size(length)
+    with claimed(row) as claim:
+        draft = open_draft(actor, about(row), bytes(row.sealed))
+        received = _encrypt(row, draft, claim, stream, length)
+        act = register_upload(actor, row, claim, draft, received)
+    return documents.record_of(actor=actor, act=act)
 
 
 def get_upload(*, actor: Actor, upload_id: str | uuid.UUID) -> UploadView:

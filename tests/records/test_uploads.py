@@ -58,6 +58,11 @@ def test_the_bytes_sent_twice_make_one_record(patient: Actor) -> None:
     assert len(documents.list_records(actor=patient, patient=patient.address)) == 1
 
 
+def test_what_a_doctor_leaves_is_told_at_once_as_it_is_told_later(patient: Actor, clinic: Clinic) -> None:
+    left = upload(clinic.doctor, patient=patient.address, via=clinic.via)
+    assert left == documents.get_record(actor=clinic.doctor, record=left.record)
+
+
 def test_bytes_arriving_through_two_requests_are_taken_once(patient: Actor) -> None:
     described = describe(patient)
 
