@@ -79,26 +79,25 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
     """
     writing.require_keys(actor)
     row = find_upload(actor, upload_id)
-    if row.state != Upload.State.DONE:
-        with claimed(row) as claim:
-            if row.parts_done < plan_of(row).count:
-                raise Conflict(f"Part {row.parts_done} comes next.")
-            keys = _open_keys(actor, row)
-            if not hmac.compare_digest(digest.strip().lower().encode(), str(keys["digest"]).encode()):
-                raise Conflict(
-                    "The file has changed since the upload began. Discard the upload and start again."
-                )
-            draft = open_draft(actor, about(row), bytes(row.sealed))
-            staged = row.staged
-            try:
-                received = _store_whole(row, claim, keys, draft)
-            except (Infected, WrongType):  # refused for good: nothing of it is kept
-                Upload.objects.filter(pk=row.pk, claim=claim).delete()
-                remove_staged(staged)
-                raise
-            register_upload(actor, row, claim, draft, received)
+    if row.state == Upload.State.DONE:
+        return documents.get_record(actor=actor, record=row.record)
+    with claimed(row) as claim:
+        if row.parts_done < plan_of(row).count:
+            raise Conflict(f"Part {row.parts_done} comes next.")
+        keys = _open_keys(actor, row)
+        if not hmac.compare_digest(digest.strip().lower().encode(), str(keys["digest"]).encode()):
+            raise Conflict("The file has changed since the upload began. Discard the upload and start again.")
+        draft = open_draft(actor, about(row), bytes(row.sealed))
+        staged = row.staged
+        try:
+            received = _store_whole(row, claim, keys, draft)
+        except (Infected, WrongType):  # refused for good: nothing of it is kept
+            Upload.objects.filter(pk=row.pk, claim=claim).delete()
             remove_staged(staged)
-    return documents.get_record(actor=actor, record=row.record)
+            raise
+        act = register_upload(actor, row, claim, draft, received)
+        remove_staged(staged)
+    return documents.record_of(actor=actor, act=act)
 
 
 def _read(stream: Iterable[bytes], length: int) -> bytearray:
