@@ -21,6 +21,11 @@ def u32(number: int) -> bytes:
     return number.to_bytes(4, "big")
 
 
+def u64(number: int) -> bytes:
+    """8 bytes, big-endian. Raises OverflowError outside 0..2^64-1."""
+    return number.to_bytes(8, "big")
+
+
 def derive(secret: bytes, info: bytes, *, length: int = KEY_BYTES, salt: bytes | None = None) -> bytes:
     """HKDF-SHA256 (RFC 5869) of a secret of at least 16 bytes; no salt means 32 zero bytes."""
     if len(secret) < 16:

@@ -153,6 +153,14 @@ def signing_key(phrase: str, account: int) -> tuple[bytes, bytes]:
     return both[:32], keccak(x.to_bytes(32, "big") + y.to_bytes(32, "big"))[-20:]
 
 
+def merkle_root(entries: list[bytes]) -> bytes:
+    """The Merkle Tree Hash (RFC 9162, 2.1.1), by its recursive definition."""
+    if len(entries) < 2:
+        return hashlib.sha256(b"".join(b"\0" + entry for entry in entries)).digest()
+    k = 1 << (len(entries) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + merkle_root(entries[:k]) + merkle_root(entries[k:])).digest()
+
+
 def _public(key: bytes) -> tuple[int, int]:
     numbers = ec.derive_private_key(int.from_bytes(key, "big"), ec.SECP256K1()).public_key().public_numbers()
     return numbers.x, numbers.y

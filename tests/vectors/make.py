@@ -10,16 +10,17 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 from accounts.crypto import bundle, keys, phrase, vault
 from accounts.crypto.errors import CryptoError
 from accounts.crypto.origin import Origin
-from records.crypto import description, envelopes, folders, ids, mdr1, payloads, wrap
+from records.crypto import description, envelopes, folders, ids, mdr1, merkle, payloads, view_log, wrap
 
 HERE = Path(__file__).parent
 ORIGIN = Origin(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -252,6 +253,43 @@ def _opens(context: envelopes.EnvelopeContext, sealed: bytes, payload: bytes) ->
         return False
 
 
+def view_log_vectors() -> dict[str, Any]:
+    """Looks with their entries, the tree after each, and the id of a log that goes on."""
+    patient, viewer = (keys.address_of(keys.signing_key(entropy(), index)) for index in (0, 1))
+    looks = [
+        {
+            "id": str(UUID(bytes=fixed(f"look {n}", 16))),
+            "patient": patient,
+            "record": "0x" + fixed("record").hex() if n % 2 else "",
+            "version": n if n % 2 else 0,
+            "viewer": viewer,
+            "via": ORIGIN.contract if n % 3 else "",
+            "what": "content" if n % 2 else "list",
+            "at": f"2026-03-0{n + 1}T12:00:0{n}.00000{n}+00:00",
+        }
+        for n in range(7)
+    ]
+    tree, rows = merkle.Frontier(), []
+    for look in looks:
+        entry = _look(look).to_bytes()
+        tree.append(entry)
+        rows.append(
+            {**look, "entry": entry.hex(), "root": tree.root.hex(), "subtrees": tree.to_bytes().hex()}
+        )
+    log = fixed("log")
+    next_log = view_log.next_log_id(log, tree.size, tree.root).hex()
+    return {
+        "empty_root": merkle.EMPTY_ROOT.hex(),
+        "looks": rows,
+        "log": log.hex(),
+        "next_log": next_log,
+    }
+
+
+def _look(given: dict[str, Any]) -> view_log.Look:
+    return view_log.Look(**given | {"id": UUID(given["id"]), "at": datetime.fromisoformat(given["at"])})
+
+
 def load(name: str) -> dict[str, Any]:
     """The vectors of a file, or nothing where it is not made yet."""
     path = HERE / f"{name}.json"
@@ -265,6 +303,7 @@ def make_all() -> dict[str, dict[str, Any]]:
         "folders": folders_vectors(),
         "files": files_vectors(),
         "envelopes": envelopes_vectors(load("envelopes")),
+        "view_log": view_log_vectors(),
     }
 
 

@@ -1,5 +1,6 @@
 """The frozen examples: the code still makes them, and another implementation opens them."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -19,7 +20,7 @@ def made() -> dict[str, dict[str, object]]:
     return make_all()
 
 
-@pytest.mark.parametrize("name", ["accounts", "folders", "files", "envelopes"])
+@pytest.mark.parametrize("name", ["accounts", "folders", "files", "envelopes", "view_log"])
 def test_no_format_has_changed(name: str, made: dict[str, dict[str, object]]) -> None:
     assert made[name] == load(name)
 
@@ -119,3 +120,24 @@ def test_another_implementation_opens_envelopes_and_reads_the_list() -> None:
     assert (listed[:5], listed[5:9]) == (b"MDRL\x01", bytes((0, 0, 0, 2)))
     rows = [listed[at : at + 84] for at in range(9, len(listed), 84)]
     assert [row[:52] for row in rows] == [patient + digest, recipient + digest]
+
+
+def test_another_implementation_comes_to_the_same_roots() -> None:
+    """Each entry is written anew, field by field."""
+    vectors = load("view_log")
+    entries: list[bytes] = []
+    for row in vectors["looks"]:
+        record, via = (bytes.fromhex(row[name][2:]) for name in ("record", "via"))
+        since = datetime.fromisoformat(row["at"]) - datetime(1970, 1, 1, tzinfo=UTC)
+        micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        entry = independent.label("view") + bytes.fromhex(row["id"].replace("-", ""))
+        entry += bytes.fromhex(row["patient"][2:]) + record.rjust(32, b"\0")
+        entry += row["version"].to_bytes(4, "big") + bytes.fromhex(row["viewer"][2:]) + via.rjust(20, b"\0")
+        entry += bytes((["content", "list"].index(row["what"]) + 1,)) + micros.to_bytes(8, "big")
+        entries.append(entry)
+        assert (entry.hex(), independent.merkle_root(entries).hex()) == (row["entry"], row["root"])
+    fields = (
+        bytes.fromhex(vectors["log"]) + len(entries).to_bytes(8, "big") + independent.merkle_root(entries)
+    )
+    assert keccak(independent.label("view-log-after") + fields).hex() == vectors["next_log"]
+    assert independent.merkle_root([]).hex() == vectors["empty_root"]
