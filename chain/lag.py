@@ -46,6 +46,14 @@ def measure_lag() -> Lag:
     )
 
 
+def knows_chain() -> bool:
+    """Whether all that the chain says is known here: not while it is read, gone back, or not heard."""
+    cursor, lag = Cursor.objects.first(), measure_lag()
+    if cursor is None or cursor.behind_since is not None:
+        return False
+    return not (lag.error or lag.silent or lag.blocks)
+
+
 def _seconds_behind(cursor: Cursor, deep: int | None) -> float:
     """Since the first block that we know of and should have read, else since the node was last heard."""
     now, since = timezone.now(), None

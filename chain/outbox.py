@@ -8,7 +8,7 @@ from django.db.models import Max, Q
 from chain.acts import PreparedAct, SignedAct
 from chain.deployment import domain
 from chain.errors import ActConflict
-from chain.models import Act, Event, SignerState
+from chain.models import Act, ActState, Event, SignerState
 from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
 from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP, folder_scope
@@ -54,6 +54,26 @@ def submit_act(signed: SignedAct) -> Act:
         row.needs.add(*needs)
     _nudge_on_commit()
     return row
+
+
+def resubmit_act(act: Act) -> Act:
+    """Let a refused act wait again, the same signed bytes: who refused it may take it by now.
+
+    Inside the caller's transaction. ActConflict when its slot's number is taken.
+    """
+    check_number(act.slot, act.number)
+    Act.objects.filter(pk=act.pk, state__in=(ActState.FAILED, ActState.RETURNED)).update(
+        state=ActState.WAITING,
+        transaction=None,
+        settled_at=None,
+        refused_block=None,
+        retry_at=None,
+        error="",
+        error_code="",
+    )
+    act.refresh_from_db()
+    _nudge_on_commit()
+    return act
 
 
 def last_number(slot: str) -> int:

@@ -143,17 +143,17 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield part
 
 
-def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK) -> Iterator[list[Row]]:
+def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK, *, key: str = "pk") -> Iterator[list[Row]]:
     """All rows in the order of their keys, some at a time, each chunk read when it is wanted."""
     last: Any = None
     while True:
-        found = rows.order_by("pk") if last is None else rows.order_by("pk").filter(pk__gt=last)
+        found = rows.order_by(key) if last is None else rows.order_by(key).filter(**{f"{key}__gt": last})
         part = list(found[:size])
         if not part:
             return
         look.tick(len(part))
         yield part
-        last = part[-1].pk
+        last = getattr(part[-1], key)
 
 
 def view_many(function: str, arguments: Iterable[tuple[Any, ...]], at: int) -> list[tuple[Any, ...]]:

@@ -254,6 +254,7 @@ UPLOAD_UNFINISHED_MAX_BYTES = env.int("UPLOAD_UNFINISHED_MAX_BYTES", 2 * UPLOAD_
 UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=DEFAULT_TYPES)
 CLAMD_URL = env.str("CLAMD_URL", "")
 CLAMD_TIMEOUT = env.float("CLAMD_TIMEOUT", 60.0)
+ANCHOR_MINUTES = env.int("ANCHOR_MINUTES", 60)
 NONCE_MAX_BYTES = env.int("NONCE_MAX_BYTES", 64)
 
 # --- Celery -------------------------------------------------------------------------------------------------

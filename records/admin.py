@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from chain.admin import ReadOnlyAdmin
 from records.content import pin_nodes
 from records.models import (
+    Anchor,
+    AnchoredLog,
     Blob,
     EmailRequest,
     EnvelopeList,
@@ -186,6 +188,24 @@ class EmailRequestAdmin(ReadOnlyAdmin):
 class ViewLogAdmin(ReadOnlyAdmin):
     """Who looked at what."""
 
-    list_display = ("at", "viewer", "via", "what", "record", "version", "patient")
+    list_display = ("at", "viewer", "via", "what", "record", "version", "patient", "position")
     list_filter = ("what", "at")
     search_fields = ("viewer", "via", "record", "patient")
+
+
+@admin.register(Anchor)
+class AnchorAdmin(ReadOnlyAdmin):
+    """Anchors of view logs as the chain has them."""
+
+    list_display = ("at", "block_number", "size", "log", "author", "root")
+    list_filter = ("at",)
+    search_fields = ("log", "author", "root", "tx_hash")
+
+
+@admin.register(AnchoredLog)
+class AnchoredLogAdmin(ReadOnlyAdmin):
+    """The logs as which this portal's view log is anchored."""
+
+    list_display = ("number", "log", "author", "start", "size", "opened_at", "anchored_at")
+    search_fields = ("log",)
+    exclude = ("peaks",)

@@ -1,4 +1,4 @@
-"""System checks: a storage setting with a bad value stops start-up, by its name."""
+"""System checks: a setting of storage or anchoring with a bad value stops start-up, by its name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ LOOKS_LIKE = "A Kubo node's API, for example http://127.0.0.1:5001 or /ip4/127.0
 
 @register("records")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """IPFS_API_URL and IPFS_PIN_API_URLS are addresses, each once; STORE_GRACE_DAYS leaves time to mend."""
+    """IPFS_API_URL and IPFS_PIN_API_URLS are addresses, each once; the times are such."""
     del app_configs, kwargs
     found: list[CheckMessage] = []
     main, pins = settings.IPFS_API_URL, settings.IPFS_PIN_API_URLS
@@ -31,6 +31,9 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             found.append(Error(message, hint="A second copy is on another node.", id="records.E003"))
     if settings.STORE_GRACE_DAYS < 1:
         found.append(Error("STORE_GRACE_DAYS is not right: it should be 1 or more.", id="records.E004"))
+    if settings.ANCHOR_MINUTES < 0:
+        message = "ANCHOR_MINUTES is not right: it should be 1 or more, or 0 for never."
+        found.append(Error(message, id="records.E005"))
     return found
 
 

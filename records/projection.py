@@ -12,7 +12,7 @@ from chain.handlers import on_event, on_events, on_reset
 from chain.models import Event
 from chain.models.bulk import insert_rows, rows_in
 from records.chain_words import ZERO_ADDRESS, address_row, moment, word_row
-from records.models import BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
+from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 
 
 @on_event("FolderNamed")
@@ -165,10 +165,29 @@ def give_up_access(event: Event) -> None:
     ).update(ended=Grant.Ended.GIVEN_UP, ended_at=event.block_time)
 
 
+@on_events("LogAnchored")
+def anchor_log(events: Sequence[Event]) -> None:
+    """Anchors of view logs, whichever portal's; the contract takes each size of a log once."""
+    anchors = [
+        Anchor(
+            author=event["author"],
+            log=event["log"],
+            size=event["size"],
+            root=event["root"],
+            act=event.act_digest,
+            at=event.block_time,
+            block_number=event.block_number,
+            tx_hash=event.tx_hash,
+        )
+        for event in events
+    ]
+    insert_rows(anchors, unique=("author", "log", "size"))
+
+
 @on_reset
 def forget_projection() -> None:
     """Empty the projection: the archive of events is told anew."""
-    for model in (Version, Record, FolderState, BlockedSender, Rekey, Grant, Request):
+    for model in (Version, Record, FolderState, BlockedSender, Rekey, Grant, Request, Anchor):
         model.objects.all().delete()
 
 

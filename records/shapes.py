@@ -220,7 +220,10 @@ class GrantProposal:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One line of the access history: a view, or an event of consent."""
+    """One line of the access history: a view, or an event of consent.
+
+    Block and transaction are those of the event; of a view, of the anchor that covers it, once confirmed.
+    """
 
     at: datetime
     what: (
@@ -236,6 +239,11 @@ class HistoryEntry:
     state: ActState
     block_number: int | None = None
     tx_hash: str = ""
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it tells of a look, which no act has made."""
+        return self.what in ("viewed", "listed")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from records.content import settle_blobs
+from records.services.anchoring import anchor_views
 from records.services.garbage import collect_garbage
 from records.services.replicating import replicate as copy_to_nodes
 from records.services.sweeping import sweep_records
@@ -43,7 +44,9 @@ def collect() -> int:
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
-    """End what has run out, forget what was never used, settle blobs, and collect garbage."""
+    """Settle blobs, collect garbage, end what has run out, forget old drafts, anchor the view log."""
     store_blobs()
     collect()
-    return sweep_records()
+    ended = sweep_records()
+    anchor_views()
+    return ended

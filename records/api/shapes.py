@@ -269,7 +269,7 @@ class PatientShape(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class HistoryShape(serializers.Serializer):  # type: ignore[type-arg]
-    """A line of the access history."""
+    """A line of the access history. Of a look, block and transaction are its anchor's, once confirmed."""
 
     at = serializers.DateTimeField()
     what = serializers.CharField()

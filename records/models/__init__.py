@@ -1,5 +1,6 @@
 """Documents, consent and the view log."""
 
+from records.models.anchors import Anchor, AnchoredLog
 from records.models.consent import (
     EmailGrant,
     EmailRequest,
@@ -26,6 +27,8 @@ from records.models.log import ViewLog
 from records.models.storage import Holding, PinNode, Replica
 
 __all__ = [
+    "Anchor",
+    "AnchoredLog",
     "Blob",
     "BlockedSender",
     "EmailGrant",

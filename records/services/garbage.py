@@ -16,8 +16,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Errand
-from chain.lag import measure_lag
-from chain.models import Act, ActState, Cursor, Event
+from chain import lag
+from chain.models import Act, ActState, Event
 from chain.models.bulk import batches, rows_in
 from chain.slots import slot_record
 from records.content import store
@@ -44,18 +44,10 @@ def collect_garbage() -> int:
 
     Raises StorageError when the store does not answer: what is given up is erased in a later round.
     """
-    if may_collect():
+    if lag.knows_chain():
         note_unnamed()
         _give_up_old()
     return erase_garbage()
-
-
-def may_collect() -> bool:
-    """Whether all that the chain says is known here: not while it is read, gone back, or not heard."""
-    cursor, lag = Cursor.objects.first(), measure_lag()
-    if cursor is None or cursor.behind_since is not None:
-        return False
-    return not (lag.error or lag.silent or lag.blocks)
 
 
 def note_unnamed() -> int:

@@ -1,5 +1,9 @@
-"""The access history: every look at a record, and every step of consent, in one line of time."""
+"""The access history: every look at a record, and every step of consent, in one line of time.
 
+A step has the block and transaction it stands in; a look those of its anchor, once that is confirmed.
+"""
+
+from dataclasses import replace
 from datetime import datetime
 
 from accounts.actor import Actor
@@ -8,7 +12,7 @@ from chain.abi import ACT_OF_EVENT
 from chain.models import Act, Event
 from records.chain_words import ZERO_WORD, address_row
 from records.errors import NotFound
-from records.models import Record, ViewLog
+from records.models import Anchor, Record, ViewLog
 from records.services.keyring import Keyring
 from records.services.states import act_record, act_state, states_of
 from records.shapes import HistoryEntry
@@ -38,7 +42,8 @@ def access_history(*, actor: Actor, patient: str, lines: int = LINES) -> list[Hi
     """The newest lines, newest first; only the patient sees them. Raises NotFound, VaultClosed."""
     if actor.address != patient:
         raise NotFound("Only the patient sees the access history.")
-    views = list(ViewLog.objects.filter(patient=patient)[:lines])
+    views = list(ViewLog.objects.filter(patient=patient).with_anchor()[:lines])
+    anchors = Anchor.objects.in_bulk({row.anchor for row in views if row.anchor})
     events = list(Event.objects.about(patient).named(*WORDS).in_order().reverse()[:lines])
     seen = {event.act_digest for event in events}
     acts = [
@@ -48,15 +53,20 @@ def access_history(*, actor: Actor, patient: str, lines: int = LINES) -> list[Hi
     ]
     people = people_of(_addresses(views, events, acts))
     titles = _titles(actor, {row.record for row in views} | {_record(event) for event in events})
-    told = [_from_view(row, people, titles) for row in views]
+    told = [_from_view(row, anchors.get(row.anchor), people, titles) for row in views]
     told += [_from_event(event, people, titles) for event in events]
     told += [_from_act(act, people, titles) for act in acts]
     return sorted(told, key=lambda line: line.at, reverse=True)[:lines]
 
 
-def _from_view(row: ViewLog, people: dict[str, Person], titles: dict[str, str]) -> HistoryEntry:
+def _from_view(
+    row: ViewLog, anchor: Anchor | None, people: dict[str, Person], titles: dict[str, str]
+) -> HistoryEntry:
     what, words = VIEWED[ViewLog.What(row.what)]
-    return _line(row.at, what, words, row.viewer, row.via, row.record, people, titles)
+    line = _line(row.at, what, words, row.viewer, row.via, row.record, people, titles)
+    if anchor is None:
+        return line
+    return replace(line, block_number=anchor.block_number, tx_hash=anchor.tx_hash)
 
 
 def _from_event(event: Event, people: dict[str, Person], titles: dict[str, str]) -> HistoryEntry:

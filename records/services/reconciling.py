@@ -8,6 +8,7 @@ from records.services import (
     reconciling_files,
     reconciling_keys,
     reconciling_projection,
+    reconciling_views,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -19,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     *reconciling_access.CHECKS,
     *reconciling_projection.CHECKS,
     *reconciling_accounts.CHECKS,
+    *reconciling_views.CHECKS,
 )
 
 

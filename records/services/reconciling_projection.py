@@ -12,7 +12,7 @@ from chain.models import Event, SignerState
 from chain.reconcile import Check, Finding, Look, row_chunks
 from chain.reconcile_state import RESYNC, Getter, Values
 from records.chain_words import address_field, address_row, moment, raw, word, word_row
-from records.models import BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
+from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 
 # --- against the contract's getters ------------------------------------------------------------------------
 
@@ -56,6 +56,11 @@ def _records(rows: list[Record]) -> Iterator[Values]:
 def _requests(rows: list[Request]) -> Iterator[Values]:
     for row in rows:
         yield row.patient, 1 if row.state == Request.State.OPEN else 2
+
+
+def _anchors(rows: list[Anchor]) -> Iterator[Values]:
+    for row in rows:
+        yield (row.size,)
 
 
 def _blocks(rows: list[BlockedSender]) -> Iterator[Values]:
@@ -151,6 +156,17 @@ BLOCKS = Getter(
     lambda event: (event.author, event["sender"]),
 )
 
+_later = Anchor.objects.filter(author=OuterRef("author"), log=OuterRef("log"), size__gt=OuterRef("size"))
+LOGS = Getter(
+    "logOf",
+    Anchor.objects.filter(~Exists(_later)),
+    lambda row: (row.author, row.log),
+    _anchors,
+    ("LogAnchored",),
+    ("author", "log"),
+    lambda event: (event.author, event["log"]),
+)
+
 # --- against the events: what the contract does not keep ---------------------------------------------------
 
 
@@ -244,11 +260,19 @@ PUBLISHED = Told(
     lambda event: {"key": raw(event["key"]), "digest": word(keccak(raw(event["key"])))},
     lasting=True,
 )
+ANCHORED = Told(
+    ("LogAnchored",),
+    Anchor.objects.all(),
+    ("size", "author", "log"),
+    lambda event: (event["size"], event.author, event["log"]),
+    lambda event: {"root": event["root"], "act": event.act_digest, "tx_hash": event.tx_hash},
+    lasting=True,
+)
 
 
 def compare_events(look: Look) -> Iterator[Finding]:
-    """What the contract does not keep: digests of files and envelopes, names, keys of older versions."""
-    for told in (VERSIONS, GRANTED, REKEYED, NAMED, REQUESTED, PUBLISHED):
+    """What the contract does not keep: digests of files and envelopes, names, roots, older keys."""
+    for told in (VERSIONS, GRANTED, REKEYED, NAMED, REQUESTED, PUBLISHED, ANCHORED):
         yield from told.compare(look)
 
 
@@ -262,4 +286,5 @@ CHECKS = (
     Check("R307", "grants are not what the contract says", GRANTS.compare, RESYNC),
     Check("R308", "refused senders are not what the contract says", BLOCKS.compare, RESYNC),
     Check("R309", "rows differ from the events that made them", compare_events, RESYNC),
+    Check("R310", "anchors are not what the contract says", LOGS.compare, RESYNC),
 )

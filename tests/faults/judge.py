@@ -13,7 +13,7 @@ from chain.deployment import deployment, domain
 from chain.indexer import run_indexer
 from chain.localchain.rpc import Rpc
 from chain.models import Act, ActState, Cursor, Event, Sender, SignerState, Transaction
-from records.models import BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
+from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 
 # Every table that the chain alone writes: the archive of events, and what handlers make of it.
 PROJECTIONS: tuple[type[Model], ...] = (
@@ -29,6 +29,7 @@ PROJECTIONS: tuple[type[Model], ...] = (
     Rekey,
     Grant,
     Request,
+    Anchor,
 )
 # Keys that the database makes up, and what says how far this database is.
 _NOT_COMPARED = {"id", "block_id"}

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from django.apps import apps
@@ -9,13 +10,15 @@ from django.conf import settings
 from django.core.management.color import no_style
 from django.db import connection
 from django.db.models import Model
+from django.utils import timezone
 
 from accounts.actor import Actor
 from chain.models import Cursor
 from chain.reconcile import Finding, Look, Result, reconcile
 from records.content import settle_blobs
-from records.models import Version
-from records.services import inbox, requests, revocations
+from records.models import Version, ViewLog
+from records.services import inbox, reading, requests, revocations
+from records.services.anchoring import anchor_views
 from records.services.reconciling import CHECKS
 from records.storage import Cid
 from tests.chain_node import ChainNode
@@ -97,7 +100,7 @@ def models() -> list[type[Model]]:
 
 
 def tell_story(chain: ChainNode) -> Story:
-    """Two records, a letter filed from the inbox; grants of folder, record and selection, and one revoked."""
+    """Two records, a letter filed from the inbox; grants of all scopes, one revoked; a look, anchored."""
     first = Cursor.objects.get().applied + 1
     clinic, other, patient = (
         make_clinic(chain),
@@ -128,6 +131,9 @@ def tell_story(chain: ChainNode) -> Story:
     chain.settle()
     for actor in (patient, clinic.manager, other.manager):
         run_errands(actor)
+    reading.open_content(actor=clinic.doctor, record=record)
+    ViewLog.objects.update(at=timezone.now() - timedelta(hours=2))
+    anchor_views()
     chain.settle()
     story = Story(chain, clinic, patient, record, second, letter, first)
     story.settle()

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import Admission, Affiliation, PublishedKey
 from chain.models import Event
-from records.models import BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
+from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 from tests.records.reconcile.story import OTHER, Story
 
 
@@ -20,6 +20,7 @@ def test_what_agrees_gives_no_finding(story: Story) -> None:
         "AccessGranted",
         "AccessRevoked",
         "FolderRekeyed",
+        "LogAnchored",
     }
 
 
@@ -38,6 +39,8 @@ def test_what_agrees_gives_no_finding(story: Story) -> None:
         ("R309", Version, {"secret": "0x" + "33" * 40}),
         ("R309", Rekey, {"envelopes": OTHER}),
         ("R309", Request, {"envelopes": OTHER}),
+        ("R309", Anchor, {"tx_hash": OTHER}),
+        ("R309", Anchor, {"act": OTHER}),
     ],
 )
 def test_a_row_that_contract_or_event_contradicts(
@@ -63,6 +66,8 @@ def test_a_row_that_contract_or_event_contradicts(
         ("R306", Request),
         ("R307", Grant),
         ("R309", Rekey),
+        ("R309", Anchor),
+        ("R310", Anchor),
     ],
 )
 def test_a_row_that_is_missing(story: Story, check: str, model: type) -> None:
