@@ -378,6 +378,7 @@ def test_rows_that_only_a_forked_log_covers_are_anchored_again(
         unread.setattr(AnchorQuerySet, "foreign", lambda rows: rows.none())
         forked = anchor(chain, patient, 3)
     assert (forked.log, forked.size) == (old.log, 6)
+    assert {line.block_number for line in history(patient)[:3]} == {forked.block_number}  # not the lost one's
     new = anchor(chain, patient)
     assert new.log == word(next_log_id(raw(old.log), 3, raw(old.root)))
     assert (new.size, new.root) == (4, root_of(numbered()[3:]))
