@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from django.core.cache.backends.filebased import FileBasedCache
 
-from tests.leaks.search import files_of, find_words, rows_of
+from tests.leaks.search import files_of, find_words, rows_of, spellings
 from tests.leaks.stores import Database
+from tests.leaks.story import FIXED
 
 WORD = b"zqword7f3a91c2"
 
@@ -55,3 +56,7 @@ def test_what_the_cache_compresses_is_found(tmp_path: Path) -> None:
     FileBasedCache(str(tmp_path), {}).set("name", [WORD.decode()] * 9)
     ((place, _),) = files_of(tmp_path)
     assert find_words({"word": WORD}, files_of(tmp_path)) == [f"word in {place}"]
+
+
+def test_no_word_looked_for_is_so_short_that_noise_has_it() -> None:
+    assert min(len(spelling) for word in FIXED.values() for spelling in spellings(word)) >= 7

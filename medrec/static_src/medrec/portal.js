@@ -1,22 +1,4 @@
-// Small behaviour of every page. Each form still works without it, and a second click has one effect on the server anyhow.
-
-document.addEventListener("submit", (event) => {
-  if (event.defaultPrevented) return;
-  // After the browser has collected the form, so that the pressed button's own value is sent.
-  setTimeout(() => {
-    for (const button of event.target.querySelectorAll("button:not([type=button])")) button.disabled = true;
-    event.target.setAttribute("aria-busy", "true");
-  });
-});
-
-// A page that comes back from the browser's back-forward cache has its buttons again.
-window.addEventListener("pageshow", (event) => {
-  if (!event.persisted) return;
-  for (const form of document.querySelectorAll("form[aria-busy]")) {
-    form.removeAttribute("aria-busy");
-    for (const button of form.querySelectorAll("button:disabled")) button.disabled = false;
-  }
-});
+// Small behaviour of every page. Each form still works without it.
 
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
