@@ -23,7 +23,7 @@ def spellings(secret: bytes) -> set[bytes]:
     text = secret.decode("latin-1")
     found |= {text.encode("utf-16-le"), text.encode("utf-16-be")}
     for shift in range(3):
-        # Only the characters that depend on the word alone: all of them, or a short word is found in any noise.
+        # The characters that depend on the word alone, and all of them: noise has what is shorter.
         coded = base64.b64encode(bytes(shift) + secret)[-(-8 * shift // 6) : 8 * (shift + len(secret)) // 6]
         found |= {coded, coded.replace(b"+", b"-").replace(b"/", b"_")}
     return {spelling.lower() for spelling in found}
