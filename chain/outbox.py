@@ -1,19 +1,18 @@
 """Accepting acts: the row is written in the user's transaction, and is the truth from then on."""
 
-import logging
-
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Q
 
 from chain.acts import PreparedAct, SignedAct
 from chain.deployment import domain
-from chain.errors import ActConflict
+from chain.errors import ActConflict, ActError
 from chain.models import Act, ActState, Event, SignerState
+from chain.nudging import Nudge
 from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
 from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP, folder_scope
 
-log = logging.getLogger(__name__)
+_RELAYER = Nudge("chain.tasks.relay", expires=5)
 
 
 def submit_act(signed: SignedAct) -> Act:
@@ -24,11 +23,14 @@ def submit_act(signed: SignedAct) -> Act:
     """
     act = signed.act
     digest = act.digest(domain())
-    if (known := Act.objects.filter(digest=digest).first()) is not None:
-        return known
-    replaced = check_signature(signed, digest)
     slot, number = act.slot
-    check_number(slot, number)
+    try:
+        replaced = check_signature(signed, digest)
+        check_number(slot, number)
+    except (ActError, ActConflict):
+        if (known := Act.objects.filter(digest=digest).first()) is not None:
+            return known
+        raise
     needs = _needs(act)
     if replaced is not None:
         needs.append(replaced)
@@ -129,12 +131,7 @@ def _spoilt_by(act: PreparedAct) -> Q:
 
 def nudge() -> None:
     """Ask the relayer to look now. A lost message costs a second: the sweep looks anyway."""
-    from chain.tasks import relay  # the task calls the relayer, which calls back here
-
-    try:
-        relay.apply_async(expires=5, retry=False)
-    except Exception as problem:  # whatever a broker may raise must not undo what was accepted
-        log.warning("The relayer could not be nudged: %s", problem)
+    _RELAYER.give()
 
 
 def _nudge_on_commit() -> None:

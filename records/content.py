@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
+from chain.nudging import Nudge
 from records.chain_words import word
 from records.errors import NoRoom, StoreDown
 from records.holdings import erase_given_up, give_up, note_lost, put_held
@@ -24,6 +24,7 @@ from records.storage.staging import Staging
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
+_SETTLING = Nudge("records.tasks.store_blobs", expires=60)
 
 
 @cache
@@ -106,7 +107,7 @@ def keep_blob(data: bytes) -> str:
     """
     digest = digest_of(data)
     Blob.objects.bulk_create([Blob(digest=digest, data=data)], ignore_conflicts=True)
-    transaction.on_commit(nudge_blobs, robust=True)
+    transaction.on_commit(nudge_blobs)
     return digest
 
 
@@ -140,7 +141,7 @@ def delete_blobs(digests: list[str]) -> None:
     Blob.objects.filter(digest__in=digests).exclude(state=Blob.State.DELETED).update(
         data=None, state=Blob.State.DELETING
     )
-    transaction.on_commit(nudge_blobs, robust=True)
+    transaction.on_commit(nudge_blobs)
 
 
 def settle_blobs() -> int:
@@ -173,4 +174,4 @@ def _erase_blob(row: Blob) -> int:
 
 def nudge_blobs() -> None:
     """Ask a worker to settle the blobs; the sweep does it anyway if this message is lost."""
-    current_app.send_task("records.tasks.store_blobs", expires=60, retry=False)
+    _SETTLING.give()

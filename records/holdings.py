@@ -6,10 +6,11 @@ each in the transaction that it belongs to; so one of the two waits for the othe
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -36,7 +37,8 @@ def put_held(files: Store, stream: Iterable[bytes], *, record: str = "") -> Stor
     """
     stored = files.put(stream, before=partial(_note, record=record))
     given_up = Holding.objects.filter(pk=stored.cid.hex).exclude(state=KEPT)
-    if given_up.update(state=ERASING, claimed_at=None):  # whoever erased it did so too early
+    if given_up.exists():  # whoever erased it did so too early
+        given_up.update(state=ERASING, claimed_at=None)
         raise StoreUnavailable(f"{stored.cid} was given up while it was put")
     return stored
 
@@ -95,10 +97,10 @@ def _send_away(digest: str, now: datetime) -> None:
 def _note(stored: Stored, *, record: str) -> None:
     digest, now = stored.cid.hex, timezone.now()
     given = {"dag_pb": stored.cid.dag_pb, "size": stored.size, "record": record}
-    with transaction.atomic():
-        _, made = Holding.objects.get_or_create(pk=digest, defaults=given)
-        if made:
-            return
+    with suppress(IntegrityError), transaction.atomic():
+        Holding.objects.create(pk=digest, **given)
+        return
+    with transaction.atomic():  # it is here from before
         free = Holding.objects.filter(pk=digest).exclude(state=ERASING)
         if not free.update(state=KEPT, put_at=now, unnamed_since=None, size=stored.size):
             raise StoreUnavailable(f"{stored.cid} is being erased")

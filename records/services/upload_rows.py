@@ -92,13 +92,16 @@ def claimed(row: Upload) -> Iterator[uuid.UUID]:
     )
     if not taken:
         raise Conflict("The bytes of this upload are arriving already.")
+    done = False
     try:
         row.refresh_from_db()
         yield claim
+        done = row.state == Upload.State.DONE
     finally:
-        Upload.objects.filter(pk=row.pk, claim=claim, state=Upload.State.RECEIVING).update(
-            state=Upload.State.DESCRIBED, claim=None, claimed_at=None
-        )
+        if not done:
+            Upload.objects.filter(pk=row.pk, claim=claim, state=Upload.State.RECEIVING).update(
+                state=Upload.State.DESCRIBED, claim=None, claimed_at=None
+            )
 
 
 def update_claimed(row: Upload, claim: uuid.UUID, **changes: object) -> None:

@@ -7,6 +7,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from chain.acts import ZERO_ADDRESS, sign_act
 from chain.errors import ActConflict, ActError
 from chain.models import Act, ActState
+from chain.nudging import Nudge
 from chain.outbox import next_number, nudge, submit_act
 from chain.slots import folder_scope, slot_epoch, slot_grant, slot_record
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
@@ -177,11 +178,12 @@ def test_new_keys_wait_for_what_the_old_signer_signed_and_for_records_of_the_old
 def test_a_broker_that_is_down_undoes_nothing(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(**options: object) -> None:
-        del options
+    def broken(task: str, **options: object) -> None:
+        del task, options
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr("chain.tasks.relay.apply_async", broken)
+    monkeypatch.setattr("celery.current_app.send_task", broken)
+    monkeypatch.setattr("chain.outbox._RELAYER", Nudge("chain.tasks.relay", expires=5))
     person = fresh_person()
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         person.submit("NameFolder", folder=1, name=bytes(32), serial=1)
