@@ -5,6 +5,7 @@ docs/OPERATIONS.md and the table in README.md say what each one means.
 
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 
 import environ
@@ -240,6 +241,8 @@ CHAIN_RELAYER_KEYS = env.list("CHAIN_RELAYER_KEYS", default=[])
 CHAIN_ADMISSION_KEY = env.str("CHAIN_ADMISSION_KEY", "")
 CHAIN_ANCHOR_KEY = env.str("CHAIN_ANCHOR_KEY", "")
 CHAIN_ADMIN_KEY = env.str("CHAIN_ADMIN_KEY", "")
+if find_spec("sha3") is not None:  # not built for every system
+    os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")  # read when the first hash is made
 
 # --- Records ------------------------------------------------------------------------------------------------
 

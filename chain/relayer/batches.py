@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -42,7 +43,7 @@ class Batch:
     calls: list[bytes]
     gas: int = 0
 
-    @property
+    @cached_property
     def calldata(self) -> bytes:
         """The call of relay()."""
         return encode_call("relay", self.calls)

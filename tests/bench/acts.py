@@ -158,7 +158,7 @@ def _watch(count: int) -> None:
     while (found := Grant.objects.count()) < count:
         if time.perf_counter() - began > PATIENCE:
             raise AssertionError(f"{found} of {count} grants after {PATIENCE:.0f} seconds")
-        time.sleep(0.02)
+        time.sleep(0.05)
     _tell(seconds=time.perf_counter() - began)
 
 
