@@ -21,6 +21,7 @@ from chain.localchain import Anvil
 ROOT = Path(__file__).resolve().parents[2]
 CHAIN_ID = 33_121
 ACTS, NAIVE_ACTS = 4_000, 300
+RUNS = 3  # of which the middle one counts: a run ends with a block, so one differs from the next by a second
 PATIENCE = 120.0  # seconds
 PAUSE = 0.1  # seconds between a worker's looks, about what a broker takes to hand over a nudge
 
@@ -31,7 +32,7 @@ TWO_KEYS = ",".join(f"0x{number:064x}" for number in (0xB0B, 0xB0C))
 
 def measure() -> dict[str, float]:
     """Acts per second: big and small blocks, two keys, one by one; calls to the node per act."""
-    fast = _run(gas_limit=120_000_000, acts=ACTS)
+    fast = sorted((_run(gas_limit=120_000_000, acts=ACTS) for _ in range(RUNS)), key=_acts_per_s)[RUNS // 2]
     small = _run(gas_limit=30_000_000, acts=ACTS)
     two_keys = _run(gas_limit=120_000_000, acts=ACTS, CHAIN_RELAYER_KEYS=TWO_KEYS)
     # No second act fits into so few bytes.
@@ -77,6 +78,10 @@ def _run(*, gas_limit: int, acts: int, **settings: str) -> dict[str, float]:
         "acts_per_s": acts / watched["seconds"],
         "rpc_calls_per_act": calls / acts,
     }
+
+
+def _acts_per_s(figures: dict[str, float]) -> float:
+    return figures["acts_per_s"]
 
 
 @contextmanager

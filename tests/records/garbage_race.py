@@ -71,7 +71,7 @@ def collect(database: Database, folder: Path) -> None:
 
 
 def upload_and_drop(database: Database, folder: Path, seed: int) -> None:
-    """Put a content and name it, as an upload does, or stop half-way; drop what was named before."""
+    """Put contents and name them, as uploads do, or stop half-way; drop what was named before. The last stays."""
     files, random = begin(database, folder), Random(seed)
     for number in range(ROUNDS):
         record = random.choice(RECORDS)
@@ -79,13 +79,21 @@ def upload_and_drop(database: Database, folder: Path, seed: int) -> None:
             check(files, act)
             if random.random() < 0.7:
                 Act.objects.filter(pk=act.pk).update(state="failed")
-        try:
-            stored = put_held(files, [content_of(record)], record=record)
-            hashlib.pbkdf2_hmac("sha256", b"sealing", b"takes a moment", 30_000)
-            if random.random() < 0.7:
-                name_content(record, stored.cid, number * 10 + seed)
-        except (StoreUnavailable, Conflict):
-            continue  # not accepted, and said so
+        upload(files, record, number * 10 + seed, is_named=random.random() < 0.7)
+    while not upload(files, RECORDS[seed], ROUNDS * 10 + seed, is_named=True):
+        pass
+
+
+def upload(files: LocalStore, record: str, number: int, *, is_named: bool) -> bool:
+    """Whether it was accepted: what is being erased is not, and says so."""
+    try:
+        stored = put_held(files, [content_of(record)], record=record)
+        hashlib.pbkdf2_hmac("sha256", b"sealing", b"takes a moment", 30_000)
+        if is_named:
+            name_content(record, stored.cid, number)
+    except (StoreUnavailable, Conflict):
+        return False
+    return True
 
 
 def check(files: LocalStore, act: Act) -> None:
