@@ -172,7 +172,7 @@ def anchor_log(events: Sequence[Event]) -> None:
         Anchor(
             author=event["author"],
             log=event["log"],
-            size=event["size"],
+            size=event.number,
             root=event["root"],
             act=event.act_digest,
             at=event.block_time,

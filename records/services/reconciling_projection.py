@@ -264,7 +264,7 @@ ANCHORED = Told(
     ("LogAnchored",),
     Anchor.objects.all(),
     ("size", "author", "log"),
-    lambda event: (event["size"], event.author, event["log"]),
+    lambda event: (event.number, event.author, event["log"]),
     lambda event: {"root": event["root"], "act": event.act_digest, "tx_hash": event.tx_hash},
     lasting=True,
 )

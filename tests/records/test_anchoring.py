@@ -368,6 +368,15 @@ def test_a_restored_backup_goes_on_in_a_log_that_names_the_old_anchor(
     assert anchor(chain, patient).log == new.log
 
 
+def test_no_size_is_too_great_for_a_database(chain: ChainNode, patient: Actor) -> None:
+    """The contract takes 64 bits from who has the anchor key; SQL has 63."""
+    old = anchor(chain, patient)
+    foreign_anchor(chain, 2**64 - 1)
+    assert Cursor.objects.get().error == ""
+    assert Anchor.objects.latest("block_number").size == 2**63 - 1
+    assert anchor(chain, patient).log != old.log
+
+
 def test_rows_that_only_a_forked_log_covers_are_anchored_again(
     chain: ChainNode, patient: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
