@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 
 ZERO_ADDRESS = "0x" + "0" * 40
 ZERO_WORD = "0x" + "0" * 64
-BIGGEST = 2**63 - 1  # number that databases take
+BIGGEST = 2**63 - 1  # number that databases take: only a log's size may grow by any step
 
 # How the number of a slot may grow: by exactly one, by at most 1,024, or in any step.
 EXACT_SLOTS = {"generation", "record", "request", "answer", "close"}
@@ -160,7 +160,7 @@ def _consent_slot(kind: str, fields: dict[str, Any]) -> tuple[str, int]:
         case "RekeyFolder":
             return slot_epoch(author, f["folder"]), f["toEpoch"]
         case "AnchorLog":
-            return slot_log(author, f["log"]), min(f["size"], BIGGEST)  # the one number that anybody may choose
+            return slot_log(author, f["log"]), min(f["size"], BIGGEST)
     raise KeyError(kind)
 
 

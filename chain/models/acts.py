@@ -105,6 +105,11 @@ class Act(models.Model):
         )
         indexes = (
             models.Index(fields=("state", "created_at"), name="act_queue"),
+            models.Index(
+                fields=("state", "created_at", "id"),
+                condition=Q(transaction=None, event=None),
+                name="act_queued",
+            ),
             models.Index(fields=("subject", "state"), name="act_subject"),
             models.Index(fields=("author", "state"), name="act_author"),
             models.Index(fields=("slot", "number"), name="act_slot"),

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from chain.abi import encode_call
@@ -76,15 +76,18 @@ def gas_of(act: Act, call: bytes) -> int:
     return calldata + GAS_BOUND.get(act.kind, GAS_USUAL) + via
 
 
-def next_batch(lanes: range = ALL_LANES, gas_limit: int | None = None) -> tuple[Batch, bool]:
+def next_batch(
+    lanes: range = ALL_LANES, gas_limit: int | None = None, *, after: Sequence[Act] = ()
+) -> tuple[Batch, bool]:
     """The acts of some lanes that may go now, oldest first, and whether the batch is full.
 
     An act goes when what it builds on is settled or seen on the chain, or goes before it in the same batch.
+    `after` are acts that are about to go: neither they nor what builds on them is in this one.
     """
     most = settings.CHAIN_BATCH_GAS if gas_limit is None else min(gas_limit, settings.CHAIN_BATCH_GAS)
     batch, size, gas = Batch([], []), 4 + 64, BASE_GAS
     taken: set[object] = set()
-    for act, needs in _candidates(lanes):
+    for act, needs in _candidates(lanes, after):
         if not needs <= taken:
             continue
         if act.contract_signed:
@@ -102,22 +105,28 @@ def next_batch(lanes: range = ALL_LANES, gas_limit: int | None = None) -> tuple[
     return batch, False
 
 
-def _candidates(lanes: range) -> Iterator[tuple[Act, set[object]]]:
-    """Due acts, oldest first, each with the acts that have to go before it."""
-    queue = Act.objects.due().exclude(_blocked())
+def _candidates(lanes: range, after: Sequence[Act]) -> Iterator[tuple[Act, set[object]]]:
+    """Due acts, oldest first, each with the acts that have to go before it; none of those before."""
+    builds_on_some = Exists(_needs().filter(from_act=OuterRef("pk")))
+    queue = Act.objects.due().exclude(_blocked()).annotate(builds_on_some=builds_on_some)
     if lanes != ALL_LANES:
         queue = queue.filter(lane__gte=lanes.start, lane__lt=lanes.stop)
-    for start in range(0, _LOOK_AT, _WINDOW):
-        acts = list(queue[start : start + _WINDOW])
-        needs = _open_needs(acts)
+    going = {act.pk for act in after}
+    # The acts before are the queue's first, but for some that could not go with them, nor can now.
+    for start in range(len(going), _LOOK_AT, _WINDOW):
+        acts: list[Any] = list(queue[start : start + _WINDOW])
+        needs = _open_needs([act for act in acts if act.builds_on_some])
         for act in acts:
-            yield act, needs.get(act.pk, set())
+            if act.pk not in going:
+                yield act, needs.get(act.pk, set())
         if len(acts) < _WINDOW:
             return
 
 
 def _open_needs(acts: Sequence[Act]) -> dict[object, set[object]]:
     """By act: what it builds on that is neither settled nor seen on the chain."""
+    if not acts:
+        return {}
     pairs = list(_needs().filter(from_act__in=[act.pk for act in acts]).values_list("from_act", "to_act"))
     unseen = Act.objects.waiting().filter(event=None)
     waiting = set(unseen.filter(pk__in={need for _, need in pairs}).values_list("pk", flat=True))
@@ -128,11 +137,11 @@ def _open_needs(acts: Sequence[Act]) -> dict[object, set[object]]:
     return found
 
 
-def _blocked() -> Q:
-    """Acts that build on one which is under way, or put off."""
+def _blocked() -> Exists:
+    """Acts that build on one which is under way, or put off. Looked up act by act: most build on none."""
     waits = Q(transaction__isnull=False) | Q(retry_at__gt=timezone.now())
-    waiting = Act.objects.waiting().filter(waits, event=None)
-    return Q(pk__in=_needs().filter(to_act__in=waiting).values("from_act"))
+    waiting = Act.objects.waiting().filter(waits, event=None, pk=OuterRef("to_act"))
+    return Exists(_needs().filter(Exists(waiting), from_act=OuterRef("pk")))
 
 
 def _needs() -> QuerySet[Any]:

@@ -7,6 +7,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -54,6 +55,7 @@ class _Run:
     tip: int
     funds: int  # wei not yet offered
     least_gas: int  # of the next transaction
+    ahead: tuple[Batch, bool] | None = None  # what comes next, read while the node simulated the one before
 
     @property
     def sender(self) -> Sender:
@@ -157,14 +159,15 @@ def _send_next(run: _Run) -> bool:
         return _wait_for_money(run.sender)
     if (seen is not None and seen > head.number) or _is_held(run.sender):
         return False  # a node that lags behind what we have read would refuse what builds on that
-    batch, full = next_batch(run.lanes, room - ACT_GAS)
+    (batch, full), run.ahead = run.ahead or next_batch(run.lanes, room - ACT_GAS), None
     if not batch.acts:
         return False
     run.lease.keep()
     if not full and (missing := _wait_left(batch)) > 0:
         time.sleep(missing)
         return True
-    batch = simulate(batch, run.sender.address, head.number)
+    look_ahead = partial(_look_ahead, run, batch, room - batch.gas_bound) if full else None
+    batch = simulate(batch, run.sender.address, head.number, meanwhile=look_ahead)
     if not batch.acts:
         return True
     # A node that has no room left for one transaction may try a smaller one after it, and drop that for its
@@ -179,6 +182,13 @@ def _send_next(run: _Run) -> bool:
     run.funds, run.least_gas = run.funds - gas * fees.max_fee, gas
     broadcast(attempt, head.number)
     return True
+
+
+def _look_ahead(run: _Run, batch: Batch, room: int) -> None:
+    """Read what comes after a full batch; it is kept if it is full too, since then nothing can come to it."""
+    if room >= _LEAST_GAS:
+        found, full = next_batch(run.lanes, room - ACT_GAS, after=batch.acts)
+        run.ahead = (found, full) if full else None
 
 
 def _wait_for_money(sender: Sender) -> bool:

@@ -1,7 +1,10 @@
 """Simulation: what the contract would say to a batch now, and what becomes of the acts it refuses."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from django.utils import timezone
 
@@ -16,18 +19,20 @@ from chain.settling import link_act, refuse_act
 
 GAS_CEILING = 16_700_000  # EIP-7825 takes no more than 16,777,216 in one transaction
 _AGAIN = timedelta(seconds=1)
+_ASKING = ThreadPoolExecutor(thread_name_prefix="simulation")  # waits for the node, does nothing else
 
 
-def simulate(batch: Batch, sender: str, at: int) -> Batch:
+def simulate(batch: Batch, sender: str, at: int, *, meanwhile: Callable[[], None] | None = None) -> Batch:
     """The acts that the contract would take at a block, with their gas; those it refuses are judged.
 
     The gas is first what such acts are known to take: where that suffices, nothing has to be estimated.
+    `meanwhile` is done once while the node is at it.
     """
     gas = min(batch.gas_bound, GAS_CEILING)
     if any(act.tries for act in batch.acts):
         return _simulate(batch, sender, at)  # one of them may have been what ran out of gas
     try:
-        refused = _refusals(batch, sender, at, gas)
+        refused = _refusals(batch, sender, at, gas, meanwhile)
     except RpcRefused:
         return _simulate(batch, sender, at)
     if not refused:
@@ -55,9 +60,17 @@ def _simulate(batch: Batch, sender: str, at: int) -> Batch:
     return batch.without(refused)
 
 
-def _refusals(batch: Batch, sender: str, at: int, gas: int) -> dict[int, bytes]:
+def _refusals(
+    batch: Batch, sender: str, at: int, gas: int, meanwhile: Callable[[], None] | None = None
+) -> dict[int, bytes]:
     """By place in the batch: why the contract would refuse an act. RpcRefused if the whole call fails."""
-    answer = client.call(deployment().address, batch.calldata, sender=sender, gas=gas, at=at)
+    ask = partial(client.call, deployment().address, batch.calldata, sender=sender, gas=gas, at=at)
+    if meanwhile is None:
+        answer = ask()
+    else:
+        asked = _ASKING.submit(ask)
+        meanwhile()
+        answer = asked.result()
     (refusals,) = decode_result("relay", answer)
     return {index: reason for index, reason in enumerate(refusals) if reason}
 

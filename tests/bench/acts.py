@@ -21,7 +21,7 @@ from chain.localchain import Anvil
 ROOT = Path(__file__).resolve().parents[2]
 CHAIN_ID = 33_121
 ACTS, NAIVE_ACTS = 4_000, 300
-RUNS = 3  # of which the middle one counts: a run ends with a block, so one differs from the next by a second
+RUNS = 5  # of which the middle one counts: a run ends with a block, so one differs from the next by a second
 PATIENCE = 120.0  # seconds
 PAUSE = 0.1  # seconds between a worker's looks, about what a broker takes to hand over a nudge
 

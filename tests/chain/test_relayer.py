@@ -1,6 +1,7 @@
 """Sending: batches, their order, refusals."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,7 +14,8 @@ from chain.handlers import _act_handlers, on_act_settled
 from chain.models import Act, ActState, Event, Transaction
 from chain.models.sending import TransactionState
 from chain.outbox import submit_act
-from chain.relayer.batches import next_batch
+from chain.relayer import sender
+from chain.relayer.batches import Batch, next_batch
 from chain.slots import folder_scope
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, fresh_person, state_of
@@ -67,6 +69,46 @@ def test_an_act_does_not_go_before_one_that_is_put_off(chain: ChainNode) -> None
     assert Transaction.objects.count() == 0
     chain.settle()
     assert state_of(first) == state_of(second) == ActState.CONFIRMED
+
+
+def test_what_is_read_ahead_is_neither_of_the_batch_before_nor_builds_on_it(
+    chain: ChainNode, settings: Settings
+) -> None:
+    patient, doctor = fresh_person(), fresh_person()
+    first, second = grant(patient, doctor.address), grant(patient, doctor.address, 2)
+    free = [grant(fresh_person(), doctor.address) for _ in range(3)]
+    settings.CHAIN_BATCH_BYTES = 700  # an act each
+    before, _ = next_batch()
+    assert [act.pk for act in before.acts] == [first.pk]
+    ahead, full = next_batch(after=before.acts)
+    assert ([act.pk for act in ahead.acts], full) == ([free[0].pk], True)
+    chain.relay()
+    sent = Transaction.objects.order_by("nonce").values_list("acts", flat=True)
+    assert list(sent) == [act.pk for act in (first, *free)]
+    chain.settle()
+    assert {state_of(act) for act in (first, second, *free)} == {ActState.CONFIRMED}
+    assert Transaction.objects.count() == 5
+
+
+def test_a_batch_read_ahead_that_somebody_else_sends_meanwhile_is_left_to_them(
+    chain: ChainNode, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts = [grant(fresh_person(), fresh_person().address) for _ in range(4)]
+    settings.CHAIN_BATCH_BYTES = 700
+    real, asked = sender.next_batch, 0
+
+    def read(*given: Any, **after: Any) -> tuple[Batch, bool]:
+        nonlocal asked
+        found = real(*given, **after)
+        if after and not asked:  # settled by its event, right after it was read
+            Act.objects.filter(pk=found[0].acts[0].pk).update(state=ActState.CONFIRMED)
+            asked += 1
+        return found
+
+    monkeypatch.setattr(sender, "next_batch", read)
+    chain.relay()
+    sent = Transaction.objects.order_by("nonce").values_list("acts", flat=True)
+    assert (asked, list(sent)) == (1, [acts[0].pk, acts[2].pk, acts[3].pk])
 
 
 def test_a_refused_act_fails_in_plain_words_and_holds_nobody_up(chain: ChainNode) -> None:

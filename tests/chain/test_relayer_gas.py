@@ -119,7 +119,7 @@ def test_a_transaction_that_ran_out_of_gas_gives_its_acts_back(
     acts = [chain.new_record(fresh_person()) for _ in range(3)]
     with monkeypatch.context() as wrong:
         # As if a state that changed after the simulation made it dearer.
-        wrong.setattr(sender, "simulate", lambda batch, *_: replace(batch, gas=250_000))
+        wrong.setattr(sender, "simulate", lambda batch, *_, **__: replace(batch, gas=250_000))
         chain.relay()
     chain.mine()
     chain.sync()

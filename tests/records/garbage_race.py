@@ -71,7 +71,7 @@ def collect(database: Database, folder: Path) -> None:
 
 
 def upload_and_drop(database: Database, folder: Path, seed: int) -> None:
-    """Put contents and name them, as uploads do, or stop half-way; drop what was named before. The last stays."""
+    """Put and name contents, as uploads do, or stop half-way; drop what was named before, keep the last."""
     files, random = begin(database, folder), Random(seed)
     for number in range(ROUNDS):
         record = random.choice(RECORDS)
