@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eth_utils.address import is_checksum_address, is_hex_address
 
@@ -95,12 +95,24 @@ def person_of(address: str) -> Person:
 
 def people_of(addresses: Iterable[str]) -> dict[str, Person]:
     """The same for many, in a handful of queries. Unknown addresses are there too, with known=False."""
+    people = names_of(addresses)
+    digests = newest_digests(people)
+    places = _institution_names({at for at, person in people.items() if person.kind != Account.Kind.PATIENT})
+    return {
+        address: replace(
+            person,
+            institutions=places.get(address, []),
+            key_fingerprint=fingerprint(digests[address]) if address in digests else "",
+        )
+        for address, person in people.items()
+    }
+
+
+def names_of(addresses: Iterable[str]) -> dict[str, Person]:
+    """The same in one query, without institutions and keys."""
     wanted = set(addresses)
     accounts = Account.objects.select_related("user", "institution").filter(address__in=wanted)
     by_address = {account.address: account for account in accounts}
-    digests = newest_digests(wanted)
-    patients = {account.address for account in accounts if account.kind == Account.Kind.PATIENT}
-    places = _institution_names(wanted - patients)
     people = {}
     for address in wanted:
         account = by_address.get(address)
@@ -108,8 +120,6 @@ def people_of(addresses: Iterable[str]) -> dict[str, Person]:
             address=address,
             name=_name_of(account) if account else f"{address[:8]}…{address[-6:]}",
             kind=account.kind if account else "",
-            institutions=places.get(address, []),
-            key_fingerprint=fingerprint(digests[address]) if address in digests else "",
             known=account is not None,
         )
     return people

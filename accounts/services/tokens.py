@@ -64,13 +64,10 @@ def make_token(
 
 def actor_of(secret: str) -> Actor | None:
     """Who a token's secret acts as; None for an unknown or ended one, or an inactive user."""
-    token = (
-        ApiToken.objects.live()
-        .select_related("user", "account")
-        .filter(digest=_digest(secret), user__is_active=True)
-        .first()
-    )
-    if token is None:
+    tokens = ApiToken.objects.live().select_related("user", "account")
+    try:
+        token = tokens.get(digest=_digest(secret), user__is_active=True)
+    except ApiToken.DoesNotExist:
         return None
     _touch(token)
 

@@ -1,6 +1,6 @@
 """Whose name an actor may read. An address is public, so asking about one must not tell who it is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from accounts.actor import Actor
@@ -10,9 +10,11 @@ from records.access import held_by
 from records.models import Grant
 
 
-def people_named_to(actor: Actor, addresses: Iterable[str]) -> dict[str, Person]:
+def people_named_to(
+    actor: Actor, addresses: Iterable[str], find: Callable[[Iterable[str]], dict[str, Person]] = people_of
+) -> dict[str, Person]:
     """The people behind these addresses; a patient who never gave this actor access has an empty name."""
-    people = people_of(addresses)
+    people = find(addresses)
     patients = {
         address
         for address, person in people.items()

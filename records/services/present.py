@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from accounts.actor import Actor
-from accounts.services.directory import Person
+from accounts.services.directory import Person, names_of
 from records.access import writable_by
 from records.chain_words import raw
 from records.kinds import KINDS
@@ -23,7 +23,7 @@ def record_views(
     """Views of these records, newest first; with every version that opens, if asked."""
     found = sorted(states, key=lambda state: state.versions[0].at, reverse=True)
     keyring.load(found, latest_only=True)
-    people = people_named_to(keyring.actor, _addresses(found))
+    people = people_named_to(keyring.actor, _addresses(found), names_of)
     names = folder_names(keyring, sorted({state.latest.folder for state in found}))
     writable = _writable(keyring.actor, found)
     return [

@@ -95,11 +95,11 @@ def test_a_batch_read_ahead_that_somebody_else_sends_meanwhile_is_left_to_them(
 ) -> None:
     acts = [grant(fresh_person(), fresh_person().address) for _ in range(4)]
     settings.CHAIN_BATCH_BYTES = 700
-    real, asked = sender.next_batch, 0
+    asked = 0
 
     def read(*given: Any, **after: Any) -> tuple[Batch, bool]:
         nonlocal asked
-        found = real(*given, **after)
+        found = next_batch(*given, **after)
         if after and not asked:  # settled by its event, right after it was read
             Act.objects.filter(pk=found[0].acts[0].pk).update(state=ActState.CONFIRMED)
             asked += 1
