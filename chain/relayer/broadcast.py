@@ -53,7 +53,9 @@ def resend_open(lease: Lease, key: bytes | None, head: client.Head) -> None:
     """
     rows = Transaction.objects.filter(sender=lease.sender, state=TransactionState.SENDING).order_by("nonce")
     for index, row in enumerate(rows.prefetch_related("attempts")):
-        attempt = next(one for one in row.attempts.all() if one.state == AttemptState.IN_PROGRESS)
+        attempt = next((one for one in row.attempts.all() if one.state == AttemptState.IN_PROGRESS), None)
+        if attempt is None:
+            continue  # a reorganisation has reopened it just now: the next run begins with its attempts
         if index == 0 and key is not None and _is_stuck(attempt, head):
             attempt = _replace_stuck(lease, key, row, attempt, head)
         if attempt.sent_at is None or timezone.now() - attempt.sent_at > _AGAIN_AFTER:

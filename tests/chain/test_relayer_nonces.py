@@ -1,6 +1,7 @@
 """Nonces: gaps, those that somebody else used, and chains that go back."""
 
 import logging
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -11,6 +12,7 @@ from chain.deployment import deployment
 from chain.keys import relayer_keys
 from chain.models import Act, ActState, Attempt, Cursor, Sender, Transaction
 from chain.models.sending import AttemptState, TransactionState
+from chain.relayer import broadcast, sender
 from chain.signer import address_of_key
 from chain.status import chain_status
 from tests.chain.test_outbox import grant
@@ -237,3 +239,26 @@ def test_a_stuck_transaction_above_the_ceiling_raises_an_alarm_until_it_is_mined
     held_blocks.settle()
     assert state_of(act) == ActState.CONFIRMED
     assert Transaction.objects.get().alarm == ""
+
+
+def test_a_reorganisation_while_the_sender_is_at_work_stops_nothing(
+    held_blocks: ChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The indexer reopens a mined transaction; its attempts are the sender's to reopen, at its next run."""
+    act = held_blocks.new_record(fresh_person())
+    held_blocks.relay()
+    held_blocks.mine()
+    real = broadcast.resend_open
+
+    def rewound_meanwhile(*given: Any) -> None:
+        Transaction.objects.filter(state=TransactionState.MINED).reopen()
+        assert Transaction.objects.get().attempts.get().state == AttemptState.MINED
+        real(*given)
+
+    with monkeypatch.context() as rewinding:
+        rewinding.setattr(sender, "resend_open", rewound_meanwhile)
+        held_blocks.relay()
+    assert Transaction.objects.get().state == TransactionState.SENDING
+    held_blocks.settle()
+    assert state_of(act) == ActState.CONFIRMED
+    assert Transaction.objects.get().state == TransactionState.CONFIRMED
