@@ -135,7 +135,14 @@ def encode_call(function: str, *args: Any) -> bytes:
     """Calldata of a function whose arguments are plain ABI types (views and relay)."""
     types = [_abi_type(part) for part in _functions()[function]["inputs"]]
     values = [raw_value(kind, v) if isinstance(v, str) else v for kind, v in zip(types, args, strict=True)]
-    return bytes(keccak(text=f"{function}({','.join(types)})")[:4] + encode(types, values))
+    return function_selector(function) + encode(types, values)
+
+
+@cache
+def function_selector(function: str) -> bytes:
+    """The four bytes that a call of this function begins with."""
+    types = [_abi_type(part) for part in _functions()[function]["inputs"]]
+    return bytes(keccak(text=f"{function}({','.join(types)})")[:4])
 
 
 def decode_result(function: str, data: bytes) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ A relayer encodes hundreds of acts for each transaction; eth_abi takes a quarter
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, islice
 from typing import Any
 
 _ADDRESS_PADDING = bytes(12)
@@ -28,6 +29,14 @@ def encode_word(solidity: str, value: Any) -> bytes:
 def encode_bytes(data: bytes) -> bytes:
     """A `bytes` value: its length, and itself filled up to whole words."""
     return len(data).to_bytes(32) + data + bytes(-len(data) % 32)
+
+
+def encode_list(items: Sequence[bytes]) -> bytes:
+    """A single argument of type `bytes[]`: where it begins, how many, where each begins, each."""
+    told = [encode_bytes(item) for item in items]
+    places = accumulate((len(item) for item in told), initial=32 * len(told))
+    head = [32, len(told), *islice(places, len(told))]
+    return b"".join([number.to_bytes(32) for number in head] + told)
 
 
 def encode_struct(members: Sequence[tuple[str, str]], fields: dict[str, Any]) -> bytes:

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chain.abi import encode_call
+from chain.abi import function_selector
+from chain.encoding import encode_list
 from chain.models import Act
 from chain.relayer.lanes import ALL_LANES
 from chain.slots import ZERO_ADDRESS
@@ -46,7 +47,7 @@ class Batch:
     @cached_property
     def calldata(self) -> bytes:
         """The call of relay()."""
-        return encode_call("relay", self.calls)
+        return function_selector("relay") + encode_list(self.calls)
 
     @property
     def gas_bound(self) -> int:

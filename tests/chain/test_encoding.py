@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from chain.abi import act_types, raw_value
 from chain.acts import PreparedAct
 from chain.deployment import Domain
-from chain.encoding import encode_bytes, encode_word
+from chain.encoding import encode_bytes, encode_list, encode_word
 
 DOMAIN = Domain(33_117, "0x" + "11" * 20)
 
@@ -67,3 +67,9 @@ def test_what_does_not_fit_its_type_is_refused(solidity: str, value: Any) -> Non
 
 def test_bytes_fill_whole_words() -> None:
     assert [len(encode_bytes(bytes(size))) for size in (0, 1, 32, 33)] == [32, 64, 64, 96]
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [1], [32, 33], [0, 452, 31, 1217, 64]])
+def test_a_list_is_encoded_as_eth_abi_does_it(sizes: list[int]) -> None:
+    calls = [(bytes(range(256)) * 5)[:size] for size in sizes]
+    assert encode_list(calls) == encode(["bytes[]"], [calls])
