@@ -63,7 +63,10 @@ def _simulate(batch: Batch, sender: str, at: int) -> Batch:
 def _refusals(
     batch: Batch, sender: str, at: int, gas: int, meanwhile: Callable[[], None] | None = None
 ) -> dict[int, bytes]:
-    """By place in the batch: why the contract would refuse an act. RpcRefused if the whole call fails."""
+    """By place in the batch: why the contract would refuse an act. RpcRefused if the whole call fails.
+
+    `meanwhile` is done, in this thread, while the node is asked.
+    """
     ask = partial(client.call, deployment().address, batch.calldata, sender=sender, gas=gas, at=at)
     if meanwhile is None:
         answer = ask()
