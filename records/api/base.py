@@ -1,9 +1,11 @@
 """What every view of the API has: the actor, checked input, and reading of raw bodies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
@@ -28,6 +30,33 @@ def checked(shape: type[BaseSerializer[Any]], data: Any) -> dict[str, Any]:
     found.is_valid(raise_exception=True)
     values: dict[str, Any] = found.validated_data
     return values
+
+
+def answer(shape: type[BaseSerializer[Any]], value: object, *, status: int = 200) -> Response:
+    """The value in its shape."""
+    return Response(_shown(shape, [value])[0], status=status)
+
+
+def answer_list(
+    shape: type[BaseSerializer[Any]],
+    values: Iterable[object],
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Each of the values in its shape."""
+    return Response(_shown(shape, values), status=status, headers=headers)
+
+
+def _shown(shape: type[BaseSerializer[Any]], values: Iterable[object]) -> list[Any]:
+    made = _made(shape)  # type: ignore[arg-type]  # every class has a hash
+    return [made.to_representation(value) for value in values]
+
+
+@cache
+def _made(shape: type[BaseSerializer[Any]]) -> BaseSerializer[Any]:
+    """A serializer that only shows: making one copies every field, which costs more than showing."""
+    return shape()
 
 
 def body_of(request: Request) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.services.directory import person_of
-from records.api.base import ActorView, checked
+from records.api.base import ActorView, answer, answer_list, checked
 from records.api.shapes import (
     ActShape,
     AskShape,
@@ -38,7 +38,7 @@ class Me(ActorView):
             "key_fingerprint": person.key_fingerprint,
             "can_sign": self.actor.can_sign,
         }
-        return Response(MeShape(body).data)
+        return answer(MeShape, body)
 
 
 class Requests(ActorView):
@@ -49,7 +49,7 @@ class Requests(ActorView):
         """A patient gets those to answer, anybody else those made."""
         own = self.actor.kind == "patient"
         found = consent.requests_for(actor=self.actor) if own else consent.requests_by(actor=self.actor)
-        return Response(RequestShape(found, many=True).data)
+        return answer_list(RequestShape, found)
 
     @extend_schema(operation_id="request_access", request=AskShape, responses={201: RequestShape})
     def post(self, request: Request) -> Response:
@@ -59,7 +59,7 @@ class Requests(ActorView):
             view = requests.request_by_email(actor=self.actor, **values)
         else:
             view = requests.request_access(actor=self.actor, **values)
-        return Response(RequestShape(view).data, status=201)
+        return answer(RequestShape, view, status=201)
 
 
 class OneRequest(ActorView):
@@ -68,7 +68,7 @@ class OneRequest(ActorView):
     @extend_schema(operation_id="get_request", responses=RequestShape)
     def get(self, request: Request, asked: str) -> Response:
         """For who asked and who is asked."""
-        return Response(RequestShape(consent.get_request(actor=self.actor, request=asked)).data)
+        return answer(RequestShape, consent.get_request(actor=self.actor, request=asked))
 
 
 class Deny(ActorView):
@@ -79,7 +79,7 @@ class Deny(ActorView):
         """With a reason that only its author can read."""
         reason = checked(ReasonShape, request.data)["reason"]
         requests.deny_request(actor=self.actor, request=asked, reason=reason)
-        return Response(RequestShape(consent.get_request(actor=self.actor, request=asked)).data)
+        return answer(RequestShape, consent.get_request(actor=self.actor, request=asked))
 
 
 class Withdraw(ActorView):
@@ -89,7 +89,7 @@ class Withdraw(ActorView):
     def post(self, request: Request, asked: str) -> Response:
         """One's own."""
         requests.withdraw_request(actor=self.actor, request=asked)
-        return Response(RequestShape(consent.get_request(actor=self.actor, request=asked)).data)
+        return answer(RequestShape, consent.get_request(actor=self.actor, request=asked))
 
 
 class Grants(ActorView):
@@ -98,14 +98,14 @@ class Grants(ActorView):
     @extend_schema(operation_id="list_grants", responses=GrantShape(many=True))
     def get(self, request: Request) -> Response:
         """What waits, what holds, what has ended."""
-        return Response(GrantShape(consent.grants_by(actor=self.actor), many=True).data)
+        return answer_list(GrantShape, consent.grants_by(actor=self.actor))
 
     @extend_schema(operation_id="grant_access", request=GiveShape, responses={202: ActShape(many=True)})
     def post(self, request: Request) -> Response:
         """Give access; it opens once the chain has confirmed it."""
         proposal = grants.propose_grant(actor=self.actor, **checked(GiveShape, request.data))
         acts = grants.grant_access(actor=self.actor, proposal=proposal)
-        return Response(ActShape(acts, many=True).data, status=202)
+        return answer_list(ActShape, acts, status=202)
 
 
 class Revoke(ActorView):
@@ -115,7 +115,7 @@ class Revoke(ActorView):
     def post(self, request: Request) -> Response:
         """Obeyed at once."""
         act = revocations.revoke_access(actor=self.actor, **checked(EndShape, request.data))
-        return Response(ActShape(act).data, status=202)
+        return answer(ActShape, act, status=202)
 
 
 class GiveUp(ActorView):
@@ -125,7 +125,7 @@ class GiveUp(ActorView):
     def post(self, request: Request) -> Response:
         """Obeyed at once."""
         act = revocations.give_up_access(actor=self.actor, **checked(GiveUpShape, request.data))
-        return Response(ActShape(act).data, status=202)
+        return answer(ActShape, act, status=202)
 
 
 class Patients(ActorView):
@@ -134,7 +134,7 @@ class Patients(ActorView):
     @extend_schema(operation_id="list_patients", responses=PatientShape(many=True))
     def get(self, request: Request) -> Response:
         """Each with its scopes, by institution."""
-        return Response(PatientShape(consent.patients_of(actor=self.actor), many=True).data)
+        return answer_list(PatientShape, consent.patients_of(actor=self.actor))
 
 
 class History(ActorView):
@@ -144,4 +144,4 @@ class History(ActorView):
     def get(self, request: Request) -> Response:
         """One's own, newest first."""
         lines = log.access_history(actor=self.actor, patient=self.actor.address)
-        return Response(HistoryShape(lines, many=True).data)
+        return answer_list(HistoryShape, lines)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actor import Actor
-from records.api.base import ActorView, body_of, checked, length_of
+from records.api.base import ActorView, answer, answer_list, body_of, checked, length_of
 from records.api.shapes import (
     ActShape,
     DescriptionShape,
@@ -45,8 +45,7 @@ def _listed(actor: Actor, query: dict[str, Any]) -> Response:
     found = choose_records(found, Filter(**{name: query[name] for name in names if name in query}))
     start = query["offset"]
     end = start + query["limit"] if "limit" in query else None
-    shown = RecordShape(found[start:end], many=True).data
-    return Response(shown, headers={"X-Total-Count": str(len(found))})
+    return answer_list(RecordShape, found[start:end], headers={"X-Total-Count": str(len(found))})
 
 
 class Records(ActorView):
@@ -85,14 +84,14 @@ class OneRecord(ActorView):
     @extend_schema(operation_id="get_record", responses=RecordShape)
     def get(self, request: Request, record: str) -> Response:
         """Everything but the content."""
-        return Response(RecordShape(documents.get_record(actor=self.actor, record=record)).data)
+        return answer(RecordShape, documents.get_record(actor=self.actor, record=record))
 
     @extend_schema(operation_id="mend_record", request=DescriptionShape, responses=RecordShape)
     def patch(self, request: Request, record: str) -> Response:
         """Another title, kind or date: a new version of the same content."""
         values = checked(DescriptionShape, request.data)
         view = documents.modify_description(actor=self.actor, record=record, **values)
-        return Response(RecordShape(view).data)
+        return answer(RecordShape, view)
 
 
 class FileView(ActorView):
@@ -157,7 +156,7 @@ class Move(ActorView):
     def post(self, request: Request, record: str) -> Response:
         """Out of the inbox, or into another folder."""
         view = documents.move_record(actor=self.actor, record=record, **checked(MoveShape, request.data))
-        return Response(RecordShape(view).data)
+        return answer(RecordShape, view)
 
 
 class Close(ActorView):
@@ -167,7 +166,7 @@ class Close(ActorView):
     def post(self, request: Request, record: str) -> Response:
         """Entered in error (its patient), withdrawn from the inbox (its author)."""
         act = documents.close_record(actor=self.actor, record=record)
-        return Response(ActShape(act).data, status=202)
+        return answer(ActShape, act, status=202)
 
 
 class Refuse(ActorView):
@@ -177,7 +176,7 @@ class Refuse(ActorView):
     def post(self, request: Request, record: str) -> Response:
         """It takes no further versions."""
         act = inbox.refuse_record(actor=self.actor, record=record)
-        return Response(ActShape(act).data, status=202)
+        return answer(ActShape, act, status=202)
 
 
 class Uploads(ActorView):
@@ -187,12 +186,12 @@ class Uploads(ActorView):
     def post(self, request: Request) -> Response:
         """Then PUT the bytes to `uploads/<id>/content`. With `replaces`: a new version of that record."""
         view = uploads.describe_upload(actor=self.actor, **checked(UploadShape, request.data))
-        return Response(UploadAnswer(view).data, status=201)
+        return answer(UploadAnswer, view, status=201)
 
     @extend_schema(operation_id="list_unfinished_uploads", responses=UploadAnswer(many=True))
     def get(self, request: Request) -> Response:
         """Those begun in parts that can be gone on with."""
-        return Response(UploadAnswer(uploads.list_unfinished(actor=self.actor), many=True).data)
+        return answer_list(UploadAnswer, uploads.list_unfinished(actor=self.actor))
 
 
 class OneUpload(ActorView):
@@ -201,7 +200,7 @@ class OneUpload(ActorView):
     @extend_schema(operation_id="get_upload", responses=UploadAnswer)
     def get(self, request: Request, upload: str) -> Response:
         """described, receiving or done."""
-        return Response(UploadAnswer(uploads.get_upload(actor=self.actor, upload_id=upload)).data)
+        return answer(UploadAnswer, uploads.get_upload(actor=self.actor, upload_id=upload))
 
     @extend_schema(operation_id="discard_upload", request=None, responses={204: None})
     def delete(self, request: Request, upload: str) -> Response:
@@ -223,7 +222,7 @@ class UploadPart(ActorView):
         view = upload_parts.receive_part(
             actor=self.actor, upload_id=upload, part=part, stream=body_of(request)
         )
-        return Response(UploadAnswer(view).data)
+        return answer(UploadAnswer, view)
 
 
 class FinishUpload(ActorView):
@@ -234,7 +233,7 @@ class FinishUpload(ActorView):
         """All parts are sent: the record. Asked again, the same answer."""
         digest = checked(FinishShape, request.data)["digest"]
         view = upload_parts.finish_upload(actor=self.actor, upload_id=upload, digest=digest)
-        return Response(RecordShape(view).data, status=201)
+        return answer(RecordShape, view, status=201)
 
 
 class UploadContent(ActorView):
@@ -250,7 +249,7 @@ class UploadContent(ActorView):
         view = uploads.receive_upload(
             actor=self.actor, upload_id=upload, stream=body_of(request), length=length_of(request)
         )
-        return Response(RecordShape(view).data, status=201)
+        return answer(RecordShape, view, status=201)
 
 
 class Folders(ActorView):
@@ -259,7 +258,7 @@ class Folders(ActorView):
     @extend_schema(operation_id="list_folders", responses=FolderShape(many=True))
     def get(self, request: Request) -> Response:
         """All but the inbox, which is number 0."""
-        return Response(FolderShape(folders.list_folders(actor=self.actor), many=True).data)
+        return answer_list(FolderShape, folders.list_folders(actor=self.actor))
 
     @extend_schema(operation_id="create_folder", request=FolderShape, responses={201: FolderShape})
     def post(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from records.api.base import ActorView, checked
+from records.api.base import ActorView, answer, checked
 from records.api.shapes import VersionQuery, WhoseQuery
 from records.errors import NotFound
 from records.observations.model import Observation, Part
@@ -66,7 +66,7 @@ class OfRecord(ActorView):
             for part in one.parts
         ]
         body = {"values": values, "not_shown": found.not_shown, "problems": found.problems}
-        return Response(ReadingShape(body).data)
+        return answer(ReadingShape, body)
 
 
 class OfPatient(ActorView):
@@ -86,7 +86,7 @@ class OfPatient(ActorView):
         ]
         unreadable = [view.record for view in found.unreadable]
         body = {"values": values, "records": found.records, "older": found.older, "unreadable": unreadable}
-        return Response(GatheredShape(body).data)
+        return answer(GatheredShape, body)
 
 
 def _value(
