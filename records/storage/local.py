@@ -197,11 +197,10 @@ def _leaves_path(path: Path) -> Path:
 
 
 def _write_leaves(path: Path, leaves: bytes, incoming: Path) -> None:
-    """Write the list beside an object whole, by a rename."""
+    """Write the list beside an object, by a rename. If a crash loses it, it is made again: no fsync."""
     descriptor, name = tempfile.mkstemp(dir=incoming)
     try:
         _write_all(descriptor, [leaves])
-        os.fsync(descriptor)
         Path(name).replace(_leaves_path(path))
     except BaseException:
         Path(name).unlink(missing_ok=True)
