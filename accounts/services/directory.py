@@ -108,11 +108,13 @@ def people_of(addresses: Iterable[str]) -> dict[str, Person]:
     }
 
 
-def names_of(addresses: Iterable[str]) -> dict[str, Person]:
-    """The same in one query, without institutions and keys."""
+def names_of(addresses: Iterable[str], known: Iterable[Account] = ()) -> dict[str, Person]:
+    """The same in one query, without institutions and keys; in none where all the accounts are known."""
     wanted = set(addresses)
-    accounts = Account.objects.select_related("user", "institution").filter(address__in=wanted)
-    by_address = {account.address: account for account in accounts}
+    by_address = {account.address: account for account in known}
+    if missing := wanted - set(by_address):
+        accounts = Account.objects.select_related("user", "institution").filter(address__in=missing)
+        by_address |= {account.address: account for account in accounts}
     people = {}
     for address in wanted:
         account = by_address.get(address)

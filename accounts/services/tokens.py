@@ -69,6 +69,7 @@ def actor_of(secret: str) -> Actor | None:
         token = tokens.get(digest=_digest(secret), user__is_active=True)
     except ApiToken.DoesNotExist:
         return None
+    token.account.user = token.user  # whose it is: no second query for the same row
     _touch(token)
 
     def open_bundle() -> KeyBundle:

@@ -23,7 +23,15 @@ from records.services.describing import check_description
 from records.services.folders import require_folder
 from records.services.keyring import Keyring
 from records.services.present import record_views
-from records.services.states import SEND_AGAIN, RecordState, act_record, record_acts, state_of, states_of
+from records.services.states import (
+    SEND_AGAIN,
+    RecordState,
+    act_record,
+    new_state,
+    record_acts,
+    state_of,
+    states_of,
+)
 from records.shapes import RecordView
 
 REFUSED, IN_ERROR, WITHDRAWN = 1, 2, 3
@@ -74,12 +82,11 @@ def get_record(*, actor: Actor, record: str) -> RecordView:
     return replace(view, resend=refused.exists())
 
 
-def record_of(*, actor: Actor, act: Act) -> RecordView:
-    """The record as an act of this actor leaves it that was queued just now."""
+def record_of(keyring: Keyring, act: Act) -> RecordView:
+    """The record as an act leaves it that the keyring's actor has queued just now."""
     if act.kind != "NewRecord":
-        return get_record(actor=actor, record=act_record(act))
-    (state,) = states_of([], [act]).values()  # nothing else is known of it yet
-    (view,) = record_views(Keyring(actor, state.patient), [state], versions=True)
+        return get_record(actor=keyring.actor, record=act_record(act))
+    (view,) = record_views(keyring, [new_state(act)], versions=True)
     return view
 
 

@@ -14,10 +14,10 @@ def current_epoch(patient: str, folder: int) -> int:
     least = pack_epoch(generation_of(patient), 0)
     if folder == 0:
         return least
-    state = FolderState.objects.filter(patient=patient, folder=folder).first()
+    known = FolderState.objects.filter(patient=patient, folder=folder)
     moves = Act.objects.waiting().filter(slot=slot_epoch(patient, folder))
     coming = moves.aggregate(last=Max("number"))["last"] or 0
-    return max(least, state.epoch if state else 0, coming)
+    return max(least, *known.values_list("epoch", flat=True), coming)
 
 
 def next_epoch(patient: str, folder: int) -> int:
@@ -38,5 +38,5 @@ def hand_out(patient: str, folder: int, packed_epoch: int) -> None:
 
 def generation_of(account: str) -> int:
     """How often the account's keys have been replaced."""
-    state = SignerState.objects.filter(account=account).first()
-    return state.generation if state else 0
+    known = SignerState.objects.filter(account=account)
+    return max(known.values_list("generation", flat=True), default=0)

@@ -10,8 +10,8 @@ from accounts.crypto.errors import CryptoError
 from chain.slots import folder_scope
 from records.access import LiveGrant, live_grants
 from records.chain_words import raw
-from records.content import read_blobs
-from records.crypto.description import Description, open_description
+from records.content import digest_of, read_blobs
+from records.crypto.description import Description, open_description, seal_description
 from records.crypto.errors import CannotUnwrap
 from records.crypto.folders import earlier_secret, folder_key, pack_epoch, unpack_epoch
 from records.crypto.wrap import unwrap
@@ -59,13 +59,21 @@ class Keyring:
             held = self._secrets[folder, generation] = found
         return folder_key(earlier_secret(held[1], held[0], epoch))
 
+    def seal(self, record: str, data_key: bytes, description: Description) -> tuple[str, bytes]:
+        """Digest and bytes of a version's description; to open it, nothing need be fetched."""
+        sealed = seal_description(data_key, raw(record), description)
+        digest = digest_of(sealed)
+        self._blobs[digest] = sealed
+        return digest, sealed
+
     def load(self, states: Iterable[RecordState], *, latest_only: bool = False) -> None:
         """Fetch descriptions at once, before many records are opened."""
         wanted = set()
         for state in states:
             versions = state.shown[-1:] if latest_only else state.shown
             wanted |= {one.description for one in versions}
-        self._blobs.update(read_blobs(wanted - set(self._blobs)))
+        if missing := wanted - set(self._blobs):
+            self._blobs.update(read_blobs(missing))
 
     def open_latest(self, state: RecordState) -> OpenVersion | None:
         """The newest version, or None when no key of it is at hand."""

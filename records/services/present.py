@@ -1,6 +1,7 @@
 """Records as pages and API show them: opened, named, with their state."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from accounts.actor import Actor
 from accounts.services.directory import Person, names_of
@@ -23,7 +24,8 @@ def record_views(
     """Views of these records, newest first; with every version that opens, if asked."""
     found = sorted(states, key=lambda state: state.versions[0].at, reverse=True)
     keyring.load(found, latest_only=True)
-    people = people_named_to(keyring.actor, _addresses(found), names_of)
+    find = partial(names_of, known=[keyring.actor.account])
+    people = people_named_to(keyring.actor, _addresses(found), find)
     names = folder_names(keyring, sorted({state.latest.folder for state in found}))
     writable = _writable(keyring.actor, found)
     return [

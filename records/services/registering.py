@@ -34,7 +34,7 @@ class Received:
 
 
 def register_upload(
-    actor: Actor, row: Upload, claim: uuid.UUID, draft: dict[str, object], received: Received
+    keyring: Keyring, row: Upload, claim: uuid.UUID, draft: dict[str, object], received: Received
 ) -> Act:
     """Sign and queue the act, and close the upload: all or nothing, and only while holding the claim.
 
@@ -42,10 +42,10 @@ def register_upload(
     VaultClosed.
     """
     try:
-        prepared = _prepare(actor, row, _describe(draft, received), received)
+        prepared = _prepare(keyring, row, _describe(draft, received), received)
         with transaction.atomic():
             update_claimed(row, claim, state=Upload.State.DONE)
-            act = writing.keep_version(actor, prepared)
+            act = writing.keep_version(keyring.actor, prepared)
             Upload.objects.filter(pk=row.pk).update(
                 act=act.digest, sealed=b"", sealed_parts=b"", part_mac=b"", staged=None
             )
@@ -103,10 +103,9 @@ def _describe(draft: dict[str, object], received: Received) -> Description:
     )
 
 
-def _prepare(actor: Actor, row: Upload, description: Description, received: Received) -> writing.Prepared:
+def _prepare(keyring: Keyring, row: Upload, description: Description, received: Received) -> writing.Prepared:
     """The act. What was allowed when the upload was described is asked again: it may have been revoked."""
-    keyring = Keyring(actor, row.patient)
-    cid = received.stored.cid
+    actor, cid = keyring.actor, received.stored.cid
     if not row.nonce:
         state = documents.visible_state(actor, row.record)
         writing.require_writer(actor, state, row.via)

@@ -128,6 +128,13 @@ def act_record(act: Act) -> str:
     return named
 
 
+def new_state(act: Act) -> RecordState:
+    """The record that a NewRecord act would make, of which nothing else is known yet."""
+    states: dict[str, RecordState] = {}
+    _add_act(states, act)
+    return states[act_record(act)]
+
+
 def version_of(act: Act) -> VersionState:
     """The version that an act on records would make, whatever became of the act."""
     return _from_act(act_record(act), act, act.fields.get("version", 1))

@@ -28,6 +28,7 @@ from records.models import Upload
 from records.services import documents, writing
 from records.services.drafts import open_draft, seal_draft
 from records.services.inspecting import Inspection, check_type, inspecting_draft
+from records.services.keyring import Keyring
 from records.services.registering import Received, register_upload
 from records.services.upload_rows import (
     Heart,
@@ -81,6 +82,7 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
     row = find_upload(actor, upload_id)
     if row.state == Upload.State.DONE:
         return documents.get_record(actor=actor, record=row.record)
+    keyring = Keyring(actor, row.patient)
     with claimed(row) as claim:
         if row.parts_done < plan_of(row).count:
             raise Conflict(f"Part {row.parts_done} comes next.")
@@ -95,9 +97,9 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
             Upload.objects.filter(pk=row.pk, claim=claim).delete()
             remove_staged(staged)
             raise
-        act = register_upload(actor, row, claim, draft, received)
+        act = register_upload(keyring, row, claim, draft, received)
         remove_staged(staged)
-    return documents.record_of(actor=actor, act=act)
+    return documents.record_of(keyring, act)
 
 
 def _read(stream: Iterable[bytes], length: int) -> bytearray:

@@ -83,25 +83,23 @@ def show_upload(actor: Actor, row: Upload) -> UploadView:
 def claimed(row: Upload) -> Iterator[uuid.UUID]:
     """The upload, for this request alone; a claim that has stopped beating was a process that died.
 
-    The row is read anew. Raises Conflict.
+    The row must still be as it was read: a claim that has ended leaves its name in it. Raises Conflict.
     """
     claim, now = uuid.uuid4(), timezone.now()
     free = Q(state=Upload.State.DESCRIBED) | Q(state=Upload.State.RECEIVING, claimed_at__lt=now - STALE_AFTER)
-    taken = Upload.objects.filter(free, pk=row.pk).update(
-        state=Upload.State.RECEIVING, claim=claim, claimed_at=now
-    )
-    if not taken:
+    taken = {"state": Upload.State.RECEIVING, "claim": claim, "claimed_at": now}
+    if not Upload.objects.filter(free, pk=row.pk, claim=row.claim).update(**taken):
         raise Conflict("The bytes of this upload are arriving already.")
+    for name, value in taken.items():
+        setattr(row, name, value)
     done = False
     try:
-        row.refresh_from_db()
         yield claim
         done = row.state == Upload.State.DONE
     finally:
         if not done:
-            Upload.objects.filter(pk=row.pk, claim=claim, state=Upload.State.RECEIVING).update(
-                state=Upload.State.DESCRIBED, claim=None, claimed_at=None
-            )
+            mine = Upload.objects.filter(pk=row.pk, claim=claim, state=Upload.State.RECEIVING)
+            mine.update(state=Upload.State.DESCRIBED, claimed_at=None)
 
 
 def update_claimed(row: Upload, claim: uuid.UUID, **changes: object) -> None:

@@ -25,6 +25,7 @@ from records.services.describing import check_description, check_file
 from records.services.drafts import open_draft, seal_draft
 from records.services.folders import INBOX
 from records.services.inspecting import Inspection, inspecting_draft
+from records.services.keyring import Keyring
 from records.services.registering import Received, choose_folder, register_upload
 from records.services.upload_rows import Heart, about, check_size, claimed, find_upload, show_upload
 from records.shapes import RecordView, UploadView
@@ -96,11 +97,12 @@ def receive_upload(
     if row.state == Upload.State.DONE:
         return documents.get_record(actor=actor, record=row.record)
     check_size(length)
+    keyring = Keyring(actor, row.patient)
     with claimed(row) as claim:
         draft = open_draft(actor, about(row), bytes(row.sealed))
         received = _encrypt(row, draft, claim, stream, length)
-        act = register_upload(actor, row, claim, draft, received)
-    return documents.record_of(actor=actor, act=act)
+        act = register_upload(keyring, row, claim, draft, received)
+    return documents.record_of(keyring, act)
 
 
 def get_upload(*, actor: Actor, upload_id: str | uuid.UUID) -> UploadView:

@@ -16,8 +16,8 @@ from chain.models import Act
 from chain.outbox import submit_act
 from records import access
 from records.chain_words import address_field, raw
-from records.content import digest_of, keep_blob
-from records.crypto.description import Description, seal_description
+from records.content import keep_blob
+from records.crypto.description import Description
 from records.crypto.envelopes import Purpose, seal_envelope
 from records.crypto.payloads import DataKeyPayload
 from records.crypto.wrap import wrap
@@ -141,7 +141,7 @@ def prepare_record(
     place = Place(folder, current_epoch(patient, folder))
     data_key = secrets.token_bytes(KEY_BYTES)
     secret = secret_for(keyring, record=record, place=place, data_key=data_key)
-    sealed = seal_description(data_key, raw(record), description)
+    digest, sealed = keyring.seal(record, data_key, description)
     act = prepare_act(
         "NewRecord",
         author=actor.address,
@@ -152,7 +152,7 @@ def prepare_record(
         flags=flags,
         nonce=nonce,
         content=content,
-        description=digest_of(sealed),
+        description=digest,
         secret=secret.hex,
     )
     return Prepared(act, sealed, secret, queue_keys(actor, record, 1, patient, data_key))
@@ -181,8 +181,8 @@ def prepare_version(
         data_key = secrets.token_bytes(KEY_BYTES)
         description = replace(description, previous_data_key=opened.data_key)
         secret = secret_for(keyring, record=state.record, place=place, data_key=data_key)
-    sealed = seal_description(data_key, raw(state.record), description)
-    act = _modify(keyring.actor, state, place, via, secret, digest_of(sealed), content, flags)
+    digest, sealed = keyring.seal(state.record, data_key, description)
+    act = _modify(keyring.actor, state, place, via, secret, digest, content, flags)
     queued = queue_keys(keyring.actor, state.record, latest.version + 1, state.patient, data_key)
     return Prepared(act, sealed, secret, queued)
 
