@@ -79,6 +79,11 @@ _LOOKS_LIKE = (
     | dict.fromkeys(("application/json", "application/rtf", SCRIPT), "text/plain")
     | {"application/fhir+json": "application/json", "application/fhir+xml": "application/xml"}
 )
+# What puremagic takes for a video when the first box has the length of a video's.
+_BRANDS = {
+    "image/heif": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"},
+    "image/avif": {b"avif", b"avis"},
+}
 _ASCII = bytes(range(0x80))
 _TEXT = re.compile(r"[^\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]*")
 _PAGE = re.compile(r"<(!doctype\s+html|html|head|body|script|iframe)[\s>]", re.IGNORECASE)
@@ -116,6 +121,15 @@ def media_type_of(head: bytes, *, name: str, declared: str = "") -> str:
         )
     declared = declared.partition(";")[0].strip().lower()
     return declared if _LOOKS_LIKE.get(declared) == kind else kind
+
+
+def boxed_picture(head: bytes) -> str:
+    """image/heif or image/avif, by the brands in the first box (ISO 14496-12); "" for what is neither."""
+    if head[4:8] != b"ftyp":
+        return ""
+    end = min(int.from_bytes(head[:4]), len(head))
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
+    return next((kind for kind, known in _BRANDS.items() if brands & known), "")
 
 
 def words(kind: str) -> str:
@@ -171,7 +185,7 @@ def _looks(head: bytes) -> str:
         return PROGRAM
     if head.startswith(b"%PDF-"):
         return "application/pdf"
-    return _signature(head)
+    return boxed_picture(head) or _signature(head)
 
 
 def _signature(head: bytes) -> str:

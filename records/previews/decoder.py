@@ -70,8 +70,8 @@ def _decode(channel: socket.socket, question: dict[str, Any]) -> bytes:
     match question["what"]:
         case "measure":
             return json.dumps(pictures.measure(file)).encode()
-        case "tiff":
-            return pictures.page_of_tiff(file, question["frame"])
+        case "page":
+            return pictures.render_page(file, question["frame"])
         case "describe":
             return json.dumps(dicom.describe(file)).encode()
         case "dicom":

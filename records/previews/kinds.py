@@ -6,6 +6,8 @@ A whitelist. What is not on it is not shown; HTML and SVG are text like any othe
 from dataclasses import dataclass
 from enum import Enum
 
+from records.media_types import boxed_picture
+
 HEAD_BYTES = 4096
 """How many of a file's first bytes `look_at` wants to see."""
 
@@ -44,6 +46,8 @@ def look_at(head: bytes) -> Look | None:
         return Look(Kind.FRAMES, "application/dicom")
     if head.startswith(TIFF):
         return Look(Kind.FRAMES, "image/tiff")
+    if boxed_picture(head) == "image/heif":
+        return Look(Kind.FRAMES, "image/heif")
     if picture := _picture(head):
         return Look(Kind.IMAGE, picture)
     if head.lstrip(b"\xef\xbb\xbf\0\t\r\n ").startswith(b"%PDF-"):
@@ -68,6 +72,4 @@ def _picture(head: bytes) -> str:
         return "image/gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    if head[4:12] in (b"ftypavif", b"ftypavis"):
-        return "image/avif"
-    return ""
+    return boxed_picture(head)

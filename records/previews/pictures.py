@@ -1,4 +1,4 @@
-"""Pictures by Pillow: how large one is, and a page of a TIFF as PNG. Runs in the decoder's process."""
+"""Pictures by Pillow: how large one is, a page of a TIFF or HEIF as PNG. Runs in the decoder's process."""
 
 import io
 import warnings
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from pi_heif import register_heif_opener
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
@@ -18,19 +19,21 @@ SIDE_MAX = 4096
 FRAMES_MAX = 10_000
 TOO_LARGE = "This picture has too many pixels to be shown here. Save the file to look at it."
 DAMAGED = "This picture is damaged, or of a kind that cannot be shown here. Save the file to look at it."
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF")
+PAGED = ("TIFF", "HEIF")
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", *PAGED)
 
 Image.MAX_IMAGE_PIXELS = PIXELS_MAX
+register_heif_opener(thumbnails=False, decode_threads=1)
 
 
 def measure(file: BinaryIO) -> dict[str, object]:
     """Width, height and frames. Raises CannotShow."""
     with _opened(file) as image:
-        frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        frames = getattr(image, "n_frames", 1) if image.format in PAGED else 1
         return {"width": image.width, "height": image.height, "frames": min(frames, FRAMES_MAX)}
 
 
-def page_of_tiff(file: BinaryIO, frame: int) -> bytes:
+def render_page(file: BinaryIO, frame: int) -> bytes:
     """One page, from 0, as PNG. Raises CannotShow, NoSuchFrame."""
     with _opened(file) as image:
         try:

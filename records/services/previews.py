@@ -96,7 +96,7 @@ def frame_of(preview: Preview, frame: int, window: tuple[float, float] | None = 
         raise CannotShow(NOT_SHOWN)
     if preview.look.media_type == DICOM:
         return _ask(preview, "dicom", frame=frame, window=window)
-    return _ask(preview, "tiff", frame=frame)
+    return _ask(preview, "page", frame=frame)
 
 
 def _open(actor: Actor, record: str, version: int, *, begins: bool) -> Preview:

@@ -13,6 +13,7 @@ from records.errors import WrongType
 from records.media_types import DEFAULT_TYPES, HEAD_BYTES, NEVER, NameContradicts, media_type_of
 from records.services import documents, upload_parts, uploads
 from tests.records.conftest import pieces
+from tests.records.previews.test_pictures import HEIC
 from tests.records.test_uploads import describe
 
 RANDOM = os.urandom(HEAD_BYTES)
@@ -49,6 +50,9 @@ def archive() -> bytes:
         (picture("WEBP"), "a.webp", "image/webp"),
         (picture("TIFF"), "a.tif", "image/tiff"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.heic", "image/heif"),
+        (HEIC, "IMG_4711.HEIC", "image/heif"),
+        (b"\0\0\0\x20ftypmif1\0\0\0\0mif1miafMiHBheic", "a.heic", "image/heif"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "a.avif", "image/avif"),
         (DICOM, "IM0001", "application/dicom"),
         (RANDOM, "old.dcm", "application/dicom"),
         ("Größe\n".encode(), "a.txt", "text/plain"),

@@ -16,6 +16,7 @@ from records.services import inspecting
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD
 from tests.records.conftest import grant
+from tests.records.previews.test_pictures import HEIC
 from tests.records.web.conftest import Clinic, Visitor, describe, send
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +134,14 @@ def test_a_dicom_picture_its_tags_and_its_frames(patient: Visitor) -> None:
     assert other.content == patient.client.get(f"{base}view/frames/0/").content != frame.content
     beyond = patient.client.get(f"{base}view/frames/7/")
     assert (beyond.status_code, beyond.content) == (404, b"There is no such frame.")
+
+
+def test_a_photograph_of_a_phone_and_its_pages(patient: Visitor) -> None:
+    base = put(patient, HEIC, "photograph.heic", "image/heic")
+    page = patient.client.get(f"{base}view/").content.decode()
+    assert f'src="{base}view/frames/0/"' in page
+    assert "1 of 2" in page
+    assert patient.client.get(f"{base}view/frames/1/").content.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("path", ["view/", "view/file/", "view/frames/0/"])

@@ -1,0 +1,58 @@
+"""Pictures that no browser shows everywhere: pages of them as PNG."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from records.previews.errors import CannotShow, NoSuchFrame
+from records.previews.kinds import HEAD_BYTES, Kind, look_at
+from tests.records.previews.asking import Asking
+
+HEIC = (Path(__file__).parent / "photograph.heic").read_bytes()
+"""64 by 48 pixels, half of them blue, half red; then the same size all green. HEVC, by libheif and x265."""
+
+
+def tiff() -> bytes:
+    out = io.BytesIO()
+    first = Image.new("RGB", (64, 48), "red")
+    first.paste("blue", (0, 0, 32, 48))
+    first.save(out, "TIFF", save_all=True, append_images=[Image.new("RGB", (64, 48), "green")])
+    return out.getvalue()
+
+
+def near(colour: object, wanted: tuple[int, int, int]) -> bool:
+    assert isinstance(colour, tuple)
+    return all(abs(one - other) < 4 for one, other in zip(colour, wanted, strict=True))
+
+
+@pytest.mark.parametrize("data", [HEIC, tiff()], ids=["heic", "tiff"])
+def test_each_page_is_a_png(data: bytes) -> None:
+    look = look_at(data[:HEAD_BYTES])
+    assert look is not None
+    assert look.kind is Kind.FRAMES
+    asking = Asking(data)
+    assert asking.told("measure") == {"width": 64, "height": 48, "frames": 2}
+    first, second = (Image.open(io.BytesIO(asking.ask("page", frame=frame))) for frame in (0, 1))
+    assert first.format == "PNG"
+    assert near(first.getpixel((5, 5)), (0, 0, 255))
+    assert near(first.getpixel((60, 40)), (255, 0, 0))
+    assert near(second.getpixel((5, 5)), (0, 128, 0))
+    with pytest.raises(NoSuchFrame):
+        asking.ask("page", frame=2)
+
+
+def test_every_cut_of_a_photograph_is_words() -> None:
+    for size in range(16, len(HEIC) - 1, 13):
+        with pytest.raises(CannotShow):
+            Asking(HEIC[:size]).ask("page", frame=1)
+
+
+def test_a_photograph_that_says_it_is_huge() -> None:
+    side = (60_000).to_bytes(4)
+    size = (64).to_bytes(4) * 2  # HEVC codes whole blocks, of which a part is shown
+    assert HEIC.count(b"ispe" + bytes(4) + size) >= 1
+    data = HEIC.replace(b"ispe" + bytes(4) + size, b"ispe" + bytes(4) + side + side)
+    with pytest.raises(CannotShow):
+        Asking(data).ask("page", frame=0)
