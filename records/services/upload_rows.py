@@ -83,17 +83,20 @@ def show_upload(actor: Actor, row: Upload) -> UploadView:
 def claimed(row: Upload) -> Iterator[uuid.UUID]:
     """The upload, for this request alone; a claim that has stopped beating was a process that died.
 
-    The row must still be as it was read: a claim that has ended leaves its name in it. Raises Conflict.
+    The row must still be as it was read: a claim that has ended leaves its name in it. One that was read
+    while a claim stood is read again. Raises Conflict.
     """
     claim, now = uuid.uuid4(), timezone.now()
     free = Q(state=Upload.State.DESCRIBED) | Q(state=Upload.State.RECEIVING, claimed_at__lt=now - STALE_AFTER)
     taken = {"state": Upload.State.RECEIVING, "claim": claim, "claimed_at": now}
     if not Upload.objects.filter(free, pk=row.pk, claim=row.claim).update(**taken):
         raise Conflict("The bytes of this upload are arriving already.")
+    done, changing = False, row.state == Upload.State.RECEIVING
     for name, value in taken.items():
         setattr(row, name, value)
-    done = False
     try:
+        if changing:
+            row.refresh_from_db()
         yield claim
         done = row.state == Upload.State.DONE
     finally:

@@ -18,6 +18,7 @@ from records.crypto.parts import NO_DIGEST, digest_with
 from records.errors import Conflict, InvalidInput, NotFound, StartOver, StoreDown
 from records.models import Upload
 from records.services import documents, reading, sweeping, upload_parts, uploads
+from records.services.upload_rows import find_upload
 from records.shapes import RecordView, UploadView
 from tests.chain_node import ChainNode
 from tests.people import make_patient
@@ -242,6 +243,26 @@ def test_who_was_taken_for_dead_and_is_not_spoils_nothing(patient: Actor) -> Non
         with pytest.raises(Conflict, match="taken over"):
             send(patient, described, 1)
     send(patient, described, 3)
+    assert content(patient, finish(patient, described).record) == BIG
+
+
+@pytest.mark.parametrize("point", ["begin_part", "write_part", "complete_part"])
+def test_a_row_read_while_another_request_changes_it_is_read_again(patient: Actor, point: str) -> None:
+    described = begin(patient, parts=1)
+    real, early = getattr(upload_parts, point), []
+
+    def meanwhile(*args: Any) -> None:
+        early.append(find_upload(patient, described))
+        real(*args)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(upload_parts, point, meanwhile)
+        send(patient, described, 1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(upload_parts, "find_upload", lambda *_: early[0])
+        assert send(patient, described, 1, bytes(len(BIG))).next_part == 2, "its body took that long"
+    for part in (2, 3):
+        send(patient, described, part)
     assert content(patient, finish(patient, described).record) == BIG
 
 
