@@ -58,10 +58,12 @@ TYPES = {
     "webm": "video/webm",
     "mkv": "video/x-matroska",
     "avi": "video/x-msvideo",
-    "html htm xhtml": "text/html",
-    "svg": "image/svg+xml",
-    "exe dll scr com msi sys cpl ocx drv lnk elf so dylib apk jar class": PROGRAM,
-    "bat cmd sh bash ps1 vbs vbe js mjs jse wsf hta py pl php": SCRIPT,
+    "html htm xhtml xht shtml mht mhtml": "text/html",
+    "svg svgz": "image/svg+xml",
+    "exe dll scr com pif msi msp mst msix appx sys cpl ocx drv xll msc chm lnk jnlp": PROGRAM,
+    "elf so dylib app appimage deb rpm pkg desktop apk dex jar class": PROGRAM,
+    "bat cmd sh bash zsh ps1 psm1 vb vbs vbe js mjs jse ws wsf wsh wsc sct hta command": SCRIPT,
+    "py pyw pl php rb reg inf scf url settingcontent-ms library-ms search-ms": SCRIPT,
 }
 BY_ENDING = {ending: kind for endings, kind in TYPES.items() for ending in endings.split()}
 NEVER = frozenset((PROGRAM, SCRIPT, "text/html", "image/svg+xml"))
@@ -132,6 +134,12 @@ def boxed_picture(head: bytes) -> str:
     return next((kind for kind, known in _BRANDS.items() if brands & known), "")
 
 
+def ending_of(kind: str) -> str:
+    """What names of files of this media type end in, with the dot."""
+    known = kind if kind in TYPES.values() else _LOOKS_LIKE.get(kind)
+    return next((f".{endings.split()[0]}" for endings, one in TYPES.items() if one == known), ".bin")
+
+
 def words(kind: str) -> str:
     """A media type as a person reads it."""
     if kind in _WORDS:
@@ -146,7 +154,7 @@ def words(kind: str) -> str:
 
 def _agreed(claimed: str, found: str) -> str | None:
     """What the file is, if name and content agree on it."""
-    if claimed in (found, PROGRAM, SCRIPT) or _LOOKS_LIKE.get(claimed) == found:
+    if claimed == found or claimed in NEVER or _LOOKS_LIKE.get(claimed) == found:
         return claimed
     if found in NEVER:
         return None

@@ -1,5 +1,6 @@
 """Where each file lies in the ZIP: `records/<folder>/<date> <title>.<ending>`, safe on every system."""
 
+from records.media_types import ending_of
 from records.services.file_names import safe_name, split_name
 from records.shapes import RecordView, VersionView
 
@@ -14,11 +15,14 @@ class ExportNames:
         self._taken: set[str] = set()
 
     def take(self, record: RecordView, version: VersionView, *, numbered: bool) -> str:
-        """The path of a version's file; with its number where several of a record may come."""
+        """The path of a version's file; with its number where several of a record may come.
+
+        The ending is the file's, else its type's: a title's "Report.bat" is none.
+        """
         folder = safe_name(record.folder_name if record.folder else "Inbox", "Folder", most=FOLDER_BYTES)
         day = version.service_date or version.created_at.date()
         title = safe_name(version.title, "Record", most=TITLE_BYTES)
-        ending = split_name(safe_name(version.file_name))[1]
+        ending = split_name(safe_name(version.file_name))[1] or ending_of(version.media_type)
         stem = f"{day.isoformat()} {title}" + (f" (version {version.number})" if numbered else "")
         path, count = f"records/{folder}/{stem}{ending}", 1
         while path.casefold() in self._taken:

@@ -10,6 +10,7 @@ from django.conf import settings
 from records.errors import Infected, ScannerDown, WrongType
 from records.media_types import DEFAULT_TYPES, HEAD_BYTES, NameContradicts, media_type_of, words
 from records.scanner import Scan, ScannerFailed, ScannerLimit
+from records.services.file_names import safe_name
 
 logger = logging.getLogger(__name__)
 
@@ -22,14 +23,19 @@ def describe_types() -> str:
 
 
 def check_type(head: bytes, *, file_name: str, declared: str) -> str:
-    """The media type of a file that begins like this. Raises WrongType for one that is not taken."""
+    """The media type of a file that begins like this. Raises WrongType for one that is not taken.
+
+    Its name counts as the one that it will be saved under.
+    """
+    name = safe_name(file_name)
     try:
-        kind = media_type_of(head, name=file_name, declared=declared)
+        kind = media_type_of(head, name=name, declared=declared)
     except NameContradicts as error:
         raise WrongType(f"{error} It was not taken.") from error
-    if kind not in settings.UPLOAD_TYPES:
-        raise WrongType(f"This file is {words(kind)}, which is not taken here. Nothing was saved.")
-    return kind
+    if kind in settings.UPLOAD_TYPES:
+        return kind
+    said = "This file is" if media_type_of(head, name="") == kind else "By its name, this file is"
+    raise WrongType(f"{said} {words(kind)}, which is not taken here. Nothing was saved.")
 
 
 class Inspection:

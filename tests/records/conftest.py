@@ -92,6 +92,7 @@ def upload(
     via: str = "",
     data: bytes = FILE,
     replaces: str | None = None,
+    file_name: str = "",
 ) -> RecordView:
     """Describe and send a file."""
     described = uploads.describe_upload(
@@ -103,7 +104,7 @@ def upload(
         folder=folder,
         via=via,
         nonce="my own words",
-        file_name="report.pdf" if data.startswith(b"%PDF") else "report.dat",
+        file_name=file_name or ("report.pdf" if data.startswith(b"%PDF") else "report.dat"),
         media_type="application/pdf",
         size=len(data),
         replaces=replaces,

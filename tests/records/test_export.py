@@ -90,6 +90,13 @@ def test_names_are_safe_and_none_stands_twice(patient: Actor) -> None:
         assert ".." not in name.split("/")
 
 
+def test_a_title_gives_no_file_its_ending(patient: Actor) -> None:
+    upload(patient, title="Report.bat", file_name="report")
+    upload(patient, title="Report.bat", file_name="report", data=bytes(50))
+    names = [name for name in take(patient, patient).names if name.startswith("records/")]
+    assert sorted(name.rpartition(".")[2] for name in names) == ["bin", "pdf"]
+
+
 def test_every_version_comes_if_asked(chain: ChainNode, patient: Actor) -> None:
     record = upload(patient).record
     chain.settle()

@@ -87,6 +87,10 @@ def test_content_says_what_a_file_is(head: bytes, name: str, kind: str) -> None:
         (b"#!/bin/sh\n", "a"),
         (b"dir\r\n", "a.bat"),
         (archive(), "a.jar"),
+        (b"[InternetShortcut]\r\nURL=x\r\n", "a.url"),
+        (b"<p onclick='alert(1)'>A report</p>", "a.html"),
+        (b"<html><script>alert(1)</script>\0", "a.htm"),
+        (b"MIME-Version: 1.0\r\n", "a.mhtml"),
         (b"\n <!DOCTYPE html><p>", "a.html"),
         (b"<?xml version='1.0'?><svg xmlns='x'>", "a.svg"),
         (b"<svg xmlns='x'><script>alert(1)</script></svg>", "a.svg"),
@@ -136,6 +140,13 @@ class TestUploads:
         with pytest.raises(WrongType, match="a program"):
             upload_parts.receive_part(actor=patient, upload_id=described, part=0, stream=[data])
         assert documents.list_records(actor=patient, patient=patient.address) == []
+
+    @pytest.mark.parametrize("name", ["a.bat.", "a.bat\u202e", "a.bat .", "a.bat\u200b."])
+    def test_a_name_counts_as_the_one_that_is_saved(self, patient: Actor, name: str) -> None:
+        data = b"dir\r\n"
+        described = describe(patient, size=len(data), file_name=name)
+        with pytest.raises(WrongType, match="By its name, this file is a script, which is not taken"):
+            uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(data), length=len(data))
 
     def test_the_record_says_what_the_content_is(
         self, patient: Actor, monkeypatch: pytest.MonkeyPatch
