@@ -83,26 +83,25 @@ def show_upload(actor: Actor, row: Upload) -> UploadView:
 def claimed(row: Upload) -> Iterator[uuid.UUID]:
     """The upload, for this request alone; a claim that has stopped beating was a process that died.
 
-    The row must still be as it was read: a claim that has ended leaves its name in it. One that was read
-    while a claim stood is read again. Raises Conflict.
+    The row is read anew. Raises Conflict.
     """
     claim, now = uuid.uuid4(), timezone.now()
     free = Q(state=Upload.State.DESCRIBED) | Q(state=Upload.State.RECEIVING, claimed_at__lt=now - STALE_AFTER)
-    taken = {"state": Upload.State.RECEIVING, "claim": claim, "claimed_at": now}
-    if not Upload.objects.filter(free, pk=row.pk, claim=row.claim).update(**taken):
+    taken = Upload.objects.filter(free, pk=row.pk).update(
+        state=Upload.State.RECEIVING, claim=claim, claimed_at=now
+    )
+    if not taken:
         raise Conflict("The bytes of this upload are arriving already.")
-    done, changing = False, row.state == Upload.State.RECEIVING
-    for name, value in taken.items():
-        setattr(row, name, value)
+    done = False
     try:
-        if changing:
-            row.refresh_from_db()
+        row.refresh_from_db()
         yield claim
         done = row.state == Upload.State.DONE
     finally:
         if not done:
-            mine = Upload.objects.filter(pk=row.pk, claim=claim, state=Upload.State.RECEIVING)
-            mine.update(state=Upload.State.DESCRIBED, claimed_at=None)
+            Upload.objects.filter(pk=row.pk, claim=claim, state=Upload.State.RECEIVING).update(
+                state=Upload.State.DESCRIBED, claim=None, claimed_at=None
+            )
 
 
 def update_claimed(row: Upload, claim: uuid.UUID, **changes: object) -> None:
