@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from itertools import product
 
 import puremagic
 
@@ -13,6 +14,7 @@ SCRIPT = "application/x-script"
 _OOXML = "application/vnd.openxmlformats-officedocument"
 _ODF = "application/vnd.oasis.opendocument"
 _OLE = "application/x-ole-storage"
+_OLD_OFFICE = ("application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint")
 
 # Endings of names, without the dot. What is not here is taken by its content alone.
 TYPES = {
@@ -48,6 +50,7 @@ TYPES = {
     "doc": "application/msword",
     "xls": "application/vnd.ms-excel",
     "ppt": "application/vnd.ms-powerpoint",
+    "msg": "application/vnd.ms-outlook",
     "mp3": "audio/mpeg",
     "m4a": "audio/mp4",
     "wav": "audio/wav",
@@ -69,25 +72,39 @@ BY_ENDING = {ending: kind for endings, kind in TYPES.items() for ending in endin
 NEVER = frozenset((PROGRAM, SCRIPT, "text/html", "image/svg+xml"))
 """What runs, or what a browser runs when it is opened: taken only where the settings name it."""
 DEFAULT_TYPES = sorted(
-    set(TYPES.values()) - NEVER | {UNKNOWN, "application/fhir+json", "application/fhir+xml"}
+    set(TYPES.values()) - NEVER | {UNKNOWN, _OLE, "application/fhir+json", "application/fhir+xml"}
 )
 
 # What the content of each of these looks like, where that is something more general.
 _LOOKS_LIKE = (
     {kind: "application/zip" for kind in BY_ENDING.values() if kind.startswith((_OOXML, _ODF))}
     | {"application/epub+zip": "application/zip"}
-    | dict.fromkeys(("application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"), _OLE)
+    | dict.fromkeys((*_OLD_OFFICE, "application/vnd.ms-outlook"), _OLE)
     | dict.fromkeys(("text/csv", "text/markdown", "text/tab-separated-values"), "text/plain")
     | dict.fromkeys(("application/json", "application/rtf", SCRIPT), "text/plain")
     | {"application/fhir+json": "application/json", "application/fhir+xml": "application/xml"}
 )
-# What puremagic takes for a video when the first box has the length of a video's.
-_BRANDS = {
-    "image/heif": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"},
-    "image/avif": {b"avif", b"avis"},
-}
+# puremagic knows a file of boxes (ISO 14496-12) by the length of its first one: too few, and too many.
+_PICTURE_BRANDS = (
+    ("image/heif", {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
+    ("image/avif", {b"avif", b"avis"}),
+    ("image/heif", {b"mif1", b"msf1"}),
+)
+_MEDIA_BRANDS = (
+    ("video/quicktime", (b"qt  ",)),
+    ("audio/mp4", (b"M4A ", b"M4B ", b"M4P ")),
+    ("video/mp4", (b"iso", b"mp4", b"avc1", b"dash", b"M4V", b"MSNV", b"XAVC", b"f4v", b"3g", b"mmp4")),
+)
+# Perhaps after lines that a gateway left: readers look into the first KiB (PDF Reference 1.7, H.3, 13).
+_PDF = re.compile(rb"[\xef\xbb\xbf\0]*+[\t-\r -~\x80-\xff]{0,1000}%PDF-")
+_MP3 = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]")
 _ASCII = bytes(range(0x80))
 _TEXT = re.compile(r"[^\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]*")
+_ROOT = re.compile(
+    r"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|(?><!doctype[^>\[]*(?:\[.*?\])?\s*>))*+<(?:[\w.-]+:)?([\w.-]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ACTIVE = re.compile(r"<([\w.-]+:)?(script|iframe)[\s>/]")
 _PAGE = re.compile(r"<(!doctype\s+html|html|head|body|script|iframe)[\s>]", re.IGNORECASE)
 _PICTURE = re.compile(r"<svg[\s>]", re.IGNORECASE)
 _WORDS = {
@@ -125,13 +142,24 @@ def media_type_of(head: bytes, *, name: str, declared: str = "") -> str:
     return declared if _LOOKS_LIKE.get(declared) == kind else kind
 
 
+def pdf_begins(head: bytes) -> bool:
+    """Whether what is no text begins like a PDF; an archive that a PDF comes first in does not."""
+    return head[128:132] != b"DICM" and _PDF.match(head) is not None
+
+
 def boxed_picture(head: bytes) -> str:
-    """image/heif or image/avif, by the brands in the first box (ISO 14496-12); "" for what is neither."""
+    """image/heif or image/avif, by the brands in the first box; "" for what is neither."""
     if head[4:8] != b"ftyp":
         return ""
     end = min(int.from_bytes(head[:4]), len(head))
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
-    return next((kind for kind, known in _BRANDS.items() if brands & known), "")
+    return next((kind for kind, known in _PICTURE_BRANDS if brands & known), "")
+
+
+def _boxed_media(head: bytes) -> str:
+    if head[4:8] != b"ftyp":
+        return ""
+    return next((kind for kind, known in _MEDIA_BRANDS if head[8:12].startswith(known)), "")
 
 
 def ending_of(kind: str) -> str:
@@ -161,8 +189,8 @@ def _agreed(claimed: str, found: str) -> str | None:
     if (claimed, found) in _NAME_KNOWS_BETTER:
         return claimed
     main, other = claimed.partition("/")[0], found.partition("/")[0]
-    if main == other and main in ("image", "audio", "video", "text"):
-        return found  # a PNG that somebody named .jpg harms nobody
+    if {main, other} <= {"audio", "video"} or (main == other and main in ("image", "text")):
+        return found  # a PNG that somebody named .jpg harms nobody, nor a recording's other container
     harmless = (main in ("audio", "video", "text") and found == UNKNOWN) or (
         claimed,
         found,
@@ -173,13 +201,12 @@ def _agreed(claimed: str, found: str) -> str | None:
 _NAME_KNOWS_BETTER = {
     ("application/dicom", UNKNOWN),  # old files without a preamble
     ("application/xml", "text/plain"),  # without a declaration
+    ("audio/mp4", "video/mp4"),  # recorders of phones
+    *((kind, _OLE) for kind in TYPES.values() if kind.startswith(_OOXML)),  # with a password
 }
 _CONTENT_KNOWS_BETTER = {
     ("text/plain", "application/xml"),
-    ("audio/mp4", "video/mp4"),
-    ("application/msword", "application/rtf"),
-    ("application/msword", "application/zip"),
-    ("application/msword", "text/plain"),
+    *product(_OLD_OFFICE, ("application/rtf", "application/zip", "application/xml", "text/plain")),
 }
 
 
@@ -191,9 +218,13 @@ def _looks(head: bytes) -> str:
         return PROGRAM
     if head[:4] in (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"):
         return PROGRAM
-    if head.startswith(b"%PDF-"):
+    if pdf_begins(head):
         return "application/pdf"
-    return boxed_picture(head) or _signature(head)
+    if head.startswith((b"II+\0", b"MM\0+")):  # BigTIFF
+        return "image/tiff"
+    if _MP3.match(head):
+        return "audio/mpeg"
+    return boxed_picture(head) or _boxed_media(head) or _signature(head)
 
 
 def _signature(head: bytes) -> str:
@@ -218,7 +249,7 @@ def _text_of(head: bytes) -> str | None:
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:
-        if len(head.translate(None, _ASCII)) * 10 > len(head) * 3:
+        if len(head.translate(None, _ASCII)) * 10 > len(head) * 3 and not head.startswith(b"<?xml"):
             return None
         text = head.decode("latin-1")
     return text if _TEXT.fullmatch(text) else None
@@ -232,6 +263,8 @@ def _text_kind(text: str) -> str:
         return "application/rtf"
     if start.startswith("#!"):
         return SCRIPT
+    if start.startswith("<?xml"):
+        return _xml_kind(start)
     if start.startswith("<"):
         opening = start[:1024]
         page, picture = _PAGE.search(opening), _PICTURE.search(opening)
@@ -239,5 +272,13 @@ def _text_kind(text: str) -> str:
             return "image/svg+xml"
         if page:
             return "text/html"
-        return "application/xml" if start.startswith("<?xml") else "text/plain"
     return "text/plain"
+
+
+def _xml_kind(text: str) -> str:
+    """XML by its root, in whatever namespace prefix: letters and messages have a <head> and a <body>, too."""
+    root = _ROOT.match(text)
+    if root and root[1] == "svg":
+        return "image/svg+xml"
+    page = (root and root[1].lower() == "html") or _ACTIVE.search(text)
+    return "text/html" if page else "application/xml"

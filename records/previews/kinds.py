@@ -6,7 +6,7 @@ A whitelist. What is not on it is not shown; HTML and SVG are text like any othe
 from dataclasses import dataclass
 from enum import Enum
 
-from records.media_types import boxed_picture
+from records.media_types import boxed_picture, pdf_begins
 
 HEAD_BYTES = 4096
 """How many of a file's first bytes `look_at` wants to see."""
@@ -52,7 +52,9 @@ def look_at(head: bytes) -> Look | None:
         return Look(Kind.IMAGE, picture)
     if head.lstrip(b"\xef\xbb\xbf\0\t\r\n ").startswith(b"%PDF-"):
         return Look(Kind.PDF, "application/pdf")
-    return Look(Kind.TEXT, "text/plain") if is_text(head) else None
+    if is_text(head):
+        return Look(Kind.TEXT, "text/plain")
+    return Look(Kind.PDF, "application/pdf") if pdf_begins(head) else None
 
 
 def is_text(head: bytes) -> bool:

@@ -20,6 +20,9 @@ RANDOM = os.urandom(HEAD_BYTES)
 PROGRAM = b"MZ" + bytes(200)
 DICOM = bytes(128) + b"DICM" + bytes(20)
 CDA = b"<?xml version='1.0'?><ClinicalDocument xmlns='urn:hl7-org:v3'/>"
+CYRILLIC = "<?xml version='1.0' encoding='windows-1251'?><Letter>Гемоглобин, эритроциты".encode("cp1251")
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj<</Length 9>>stream\n\0\1\2"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -30,12 +33,18 @@ def picture(form: str) -> bytes:
     return file.getvalue()
 
 
-def archive() -> bytes:
+def archive(entry: tuple[str, str] = ("word/document.xml", "<x/>")) -> bytes:
     """A small ZIP."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as made:
-        made.writestr("word/document.xml", "<x/>")
+        made.writestr(*entry)
     return file.getvalue()
+
+
+def boxes(brand: str, *others: str) -> bytes:
+    """The beginning of a file of boxes."""
+    first = b"ftyp" + brand.encode() + bytes(4) + "".join(others).encode()
+    return (len(first) + 4).to_bytes(4, "big") + first + b"\0\0\1\0moov" + RANDOM[:248]
 
 
 @pytest.mark.parametrize(
@@ -63,11 +72,32 @@ def archive() -> bytes:
         (CDA, "a.xml", "application/xml"),
         (archive(), "a.zip", "application/zip"),
         (archive(), "a.docx", DOCX),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.doc", "application/msword"),
+        (OLE, "a.doc", "application/msword"),
         (b"{\\rtf1 x}", "a.rtf", "application/rtf"),
         (b"ID3\x03" + bytes(100), "a.mp3", "audio/mpeg"),
         (b"RIFF\x24\0\0\0WAVEfmt " + bytes(20), "a.wav", "audio/wav"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a.mp4", "video/mp4"),
+        (boxes("3gp4"), "a.3gp", "video/mp4"),
+        (boxes("M4A ", "mp42", "isom"), "memo.m4a", "audio/mp4"),
+        (boxes("isom", "mp42"), "memo.m4a", "audio/mp4"),
+        (boxes("M4A "), "memo.mp3", "audio/mp4"),
+        (boxes("mif1", "miaf"), "a.heif", "image/heif"),
+        (boxes("mif1", "avif"), "a.avif", "image/avif"),
+        (b"\xff\xfb\x90\0" + RANDOM, "dictation.mp3", "audio/mpeg"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\1\x42\x82\x84webm" + RANDOM, "a.wav", "video/webm"),
+        (b"II+\0\x08\0\0\0" + bytes(20), "slide.tif", "image/tiff"),
+        (b"\r\n" + PDF, "a.pdf", "application/pdf"),
+        (b"\xef\xbb\xbf" + PDF, "a.pdf", "application/pdf"),
+        (b"Content-Type: application/pdf\r\n\r\n" + PDF, "a.pdf", "application/pdf"),
+        (archive(("report.pdf", "%PDF-1.7")), "a", "application/zip"),
+        (OLE, "letter.docx", DOCX),
+        (OLE, "a.msg", "application/vnd.ms-outlook"),
+        (OLE, "letter", "application/x-ole-storage"),
+        (archive(), "values.xls", "application/zip"),
+        (b"Date;Value\r\n2024-01-02;5,4\r\n", "values.xls", "text/plain"),
+        (b"<?xml version='1.0'?><Workbook/>", "values.xls", "application/xml"),
+        (b"<?xml version='1.0'?><Letter><head>x</head><body >y</body></Letter>", "a.xml", "application/xml"),
+        (CYRILLIC, "a.xml", "application/xml"),
         (RANDOM, "a.bin", "application/octet-stream"),
         (RANDOM, "a", "application/octet-stream"),
         (b"MZ is how this letter begins", "a.txt", "text/plain"),
@@ -114,6 +144,10 @@ def test_what_runs_is_known_as_such(head: bytes, name: str) -> None:
         (b"<html><body>", "a.jpg"),
         (RANDOM, "a.docx"),
         (b"only text", "a.png"),
+        (b"<?xml version='1.0'?><h:html xmlns:h='x'><h:script>1</h:script></h:html>", "a.xml"),
+        (b"<?xml version='1.0'?><!--" + b"x" * 2000 + b"--><html>", "a.xml"),
+        (b"<?xml version='1.0'?><Letter><script xmlns='x'>1</script></Letter>", "a.xml"),
+        (b"<?xml version='1.0'?><s:svg xmlns:s='x'/>", "a.xml"),
     ],
 )
 def test_a_name_that_contradicts_the_content_is_refused(head: bytes, name: str) -> None:
