@@ -6,6 +6,7 @@ needs nothing of the portal: Python 3.11 and `cryptography` 50 are enough. Sourc
 
 import argparse
 import base64
+import contextlib
 import functools
 import getpass
 import hashlib
@@ -17,6 +18,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -48,6 +50,7 @@ EVENTS = dict(line.split(" ", 1) for line in TABLE.split("\n") if line)
 KEY_PUBLISHED = "0x6b5427145d7d40a284474acefa19903b2a98daccd948cafda1656a6b7c0d90cb"
 ADDRESSES = ("author", "patient", "grantee", "via", "signer", "sender", "recovery")
 NUMBERS = ("folder", "epoch", "version", "flags", "serial", "permissions", "expiry", "notBefore", "toEpoch")
+LAST_SECOND = 253402300799  # of the year 9999
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 Refused = ValueError  # something is not what it should be; the text says what
 
@@ -212,30 +215,35 @@ class Account:
         key = hkdf(self.folder_key(folder, int.from_bytes(sealed[:4])), "folder-name")
         return AESGCM(key).decrypt(sealed[4:16], sealed[16:], sealed[:4]).rstrip(b"\0").decode()
 
-    def save_version(self, event: Event, out: Path | None) -> Event:
-        """A version's description; its content is written into `out`: whole or not at all, over nothing."""
-        record, sealed = event["record"], open_content(self.store, event["description"])
-        described: Event = json.loads(b"".join(open_mdr1(sealed, self.data_key(event), 2, record)))
-        if out is None:
-            return described
-        title, name = f"{described['title'][:60]} {record.hex()[:8]}", described["file_name"][-60:]
-        names = self.folder_name(event["folder"]), title, f"{event['version']} {name}"
+    def describe(self, event: Event) -> Event:
+        """A version's description."""
+        sealed = open_content(self.store, event["description"])
+        described: Event = json.loads(b"".join(open_mdr1(sealed, self.data_key(event), 2, event["record"])))
+        return described | {"title": str(described["title"])}
+
+    def save_content(self, row: Event, out: Path) -> str:
+        """A version's content is written into `out`: whole or not at all, over nothing. Its path there."""
+        record, folder = row["record"], f"Folder {row['folder']}"
+        with contextlib.suppress(Exception):  # a lost name keeps no record from being saved
+            folder = self.folder_name(row["folder"])
+        title, name = f"{row['title'][:60]} {record.hex()[:8]}", row["file_name"][-60:]
+        names = folder, title, f"{row['version']} {name}"
         path = out.joinpath(*(re.sub(r"[^\w .()-]", "_", name).strip(" .") or "_" for name in names))
-        key, salt = bytes.fromhex(described["content_key"]), bytes.fromhex(described["content_salt"])
+        key, salt = bytes.fromhex(row["content_key"]), bytes.fromhex(row["content_salt"])
         part = path if path.exists() else path.with_name(path.name + ".part")  # saved by an earlier run?
         try:
             if part != path:
                 part.parent.mkdir(parents=True, exist_ok=True)
-                content = open_content(self.store, event["content"], event["flags"] & 1)
+                content = open_content(self.store, row["content"], row["flags"] & 1)
                 with content as file, part.open("wb") as target:
                     target.writelines(open_mdr1(file, key, 1, record, salt))
             with part.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != described["sha256"]:
+                if hashlib.file_digest(file, "sha256").hexdigest() != row["sha256"]:
                     raise Refused(f"{part} is not the content described")
             part.rename(path)
         finally:
             path.with_name(path.name + ".part").unlink(missing_ok=True)
-        return described | {"saved": str(path)}
+        return str(path)
 
     def versions(self, out: Path | None) -> Iterator[Event]:
         """Every version, with what it holds or its problem. Filing and moving make none."""
@@ -245,10 +253,14 @@ class Account:
             if seen.get(event["record"]) != files:
                 seen[event["record"]] = files
                 event.setdefault("version", 1)
+                row: Event = {"title": "?"} | event
                 try:
-                    yield event | self.save_version(event, out)
-                except (Refused, InvalidTag, keywrap.InvalidUnwrap, OSError) as error:
-                    yield event | {"title": "?", "problem": str(error) or "its bytes or its key were changed"}
+                    row = self.describe(event) | event  # what the chain says stands above its author's words
+                    if out is not None:
+                        row["saved"] = self.save_content(row, out)
+                except Exception as error:  # whatever an author wrote keeps no other record from opening
+                    row["problem"] = str(error) or "its bytes or its key were changed"
+                yield row
 
     def grants(self) -> list[Event]:
         """The grants that nobody has ended: the highest serial of each place."""
@@ -267,10 +279,11 @@ def main() -> int:
     options.add_argument("--account", type=int, default=0, help="0: the patient's, 1: the practitioner's")
     options.add_argument("--phrase-file", type=Path, help="a file with the 24 words; else they are asked for")
     given = options.parse_args()
+    cast(io.TextIOWrapper, sys.stdout).reconfigure(errors="replace")  # a title in another alphabet
     try:
         phrase = given.phrase_file.read_text() if given.phrase_file else getpass.getpass("Recovery phrase: ")
         account = Account(phrase, given.account, given.rpc, given.contract, given.store)
-    except (Refused, OSError) as problem:
+    except (Refused, OSError, HTTPException) as problem:
         print(f"medrec-open: {problem}", file=sys.stderr)
         return 2
     print(f"Account 0x{account.address.hex()}\n\nRecords")
@@ -278,10 +291,12 @@ def main() -> int:
     for row in account.versions(given.out):
         rows.append(row)
         words = f"folder {row['folder']}, {row['title']}, version {row['version']} {row.get('problem', '')}"
+        words = "".join(letter if letter.isprintable() else "?" for letter in words)
         print(f"  {row['at']:%Y-%m-%d} {words}")
     print("\nWho has access, to which scope, until when")
     for one in grants:
-        print(f"  0x{one['grantee'].hex()} {one['scope'].hex()} {datetime.fromtimestamp(one['expiry'], UTC)}")
+        ends = datetime.fromtimestamp(min(one["expiry"], LAST_SECOND), UTC)
+        print(f"  0x{one['grantee'].hex()} {one['scope'].hex()} {ends}")
     print("\nHistory")
     for event in account.events:
         print(f"  {event['at']:%Y-%m-%d %H:%M} {event['event']} by 0x{event['author'].hex()}")

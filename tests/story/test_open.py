@@ -111,7 +111,7 @@ def _refuses_what_was_changed(opener: Opener, store: Path, copy: Path, scan: Pat
     assert opened.returncode == 1
     index = json.loads((opener.out / "medrec.json").read_text())
     problems = [row["title"] for row in index["records"] if "problem" in row]
-    assert problems == ["?"]
+    assert problems == ["Scan"]
     assert not scan.exists()
     assert len([row for row in index["records"] if "saved" in row]) == 3
     assert not list(opener.out.rglob("*.part"))
