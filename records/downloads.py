@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain as joined
 from typing import TypeVar
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -71,7 +72,10 @@ def answer_export(request: HttpRequest, export: Export) -> HttpResponseBase:
 
 def attachment(name: str) -> str:
     """The Content-Disposition (RFC 6266, RFC 8187) that saves under this name, made safe."""
-    return content_disposition_header(True, safe_name(name)) or "attachment"
+    name = safe_name(name)
+    if "%" in name:  # Chromium takes a plain "x.%62at" for x.bat
+        return f"attachment; filename*=utf-8''{quote(name, safe='')}"
+    return content_disposition_header(True, name) or "attachment"
 
 
 def _answer(request: HttpRequest, found: FoundContent, bytes_of: BytesOf) -> HttpResponseBase:

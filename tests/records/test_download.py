@@ -103,6 +103,12 @@ def test_any_name_becomes_a_header_and_a_file(name: str) -> None:
     assert attachment(name).isprintable()
 
 
+def test_no_browser_reads_another_name_out_of_percent_signs() -> None:
+    """Chromium decodes them in a plain `filename`: x.%62at was saved as x.bat."""
+    assert attachment("x.%62at") == "attachment; filename*=utf-8''x.%2562at"
+    assert attachment("50% iron.pdf") == "attachment; filename*=utf-8''50%25%20iron.pdf"
+
+
 def test_a_long_name_keeps_its_extension() -> None:
     assert safe_name("é" * 300 + ".pdf") == "é" * 87 + ".pdf"
 
