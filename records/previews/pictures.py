@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+import numpy as np
 from pi_heif import register_heif_opener
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
@@ -20,6 +21,7 @@ FRAMES_MAX = 10_000
 TOO_LARGE = "This picture has too many pixels to be shown here. Save the file to look at it."
 DAMAGED = "This picture is damaged, or of a kind that cannot be shown here. Save the file to look at it."
 PAGED = ("TIFF", "HEIF")
+PHOTOMETRIC = 262  # a tag of TIFF
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", *PAGED)
 
 Image.MAX_IMAGE_PIXELS = PIXELS_MAX
@@ -75,12 +77,26 @@ def _check(image: Image.Image) -> None:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """8 bits a channel; 16-bit grey keeps its upper byte, what is transparent is white."""
-    if image.mode.startswith("I;16"):
-        return image.point(lambda value: value / 256).convert("L")
+    """8 bits a channel; what is transparent is white."""
+    if image.mode[0] in "IF":
+        return _grey(image)
     if "A" in image.mode or "transparency" in image.info:
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, "white")
         white.alpha_composite(over)
         return white.convert("RGB")
     return image.convert("RGB")
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits: of 16 the upper byte, else from the least value to the greatest."""
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        shades = (values >> 8).astype(np.uint8)
+        white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0  # Pillow inverts 8 bits alone
+        return Image.fromarray(~shades if white_is_zero else shades)
+    values = values.astype(np.float32)
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if known.size else (0, 0)
+    scaled = (values - low) * (255 / ((high - low) or 1))
+    return Image.fromarray(np.nan_to_num(scaled).clip(0, 255).astype(np.uint8))

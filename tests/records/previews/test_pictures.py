@@ -2,7 +2,9 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -41,6 +43,32 @@ def test_each_page_is_a_png(data: bytes) -> None:
     assert near(second.getpixel((5, 5)), (0, 128, 0))
     with pytest.raises(NoSuchFrame):
         asking.ask("page", frame=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "photometric", "shades"),
+    [
+        (np.array([[0, 0x8000, 0xFFFF]], "<u2"), 1, [0, 128, 255]),
+        (np.array([[0, 0x8000, 0xFFFF]], ">u2"), 1, [0, 128, 255]),
+        (np.array([[0, 0x8000, 0xFFFF]], "<u2"), 0, [255, 127, 0]),
+        (np.array([[-1000, 0, 1000]], "i4"), 1, [0, 127, 255]),
+        (np.array([[0.25, 0.5, 0.75, np.nan, np.inf]], "f4"), 1, [0, 127, 255, 0, 255]),
+        (np.array([[7.0, 7.0]], "f4"), 1, [0, 0]),
+    ],
+)
+def test_grey_of_more_than_8_bits(values: Any, photometric: int, shades: list[int]) -> None:
+    out = io.BytesIO()
+    mode = "I;16B" if values.dtype == ">u2" else None
+    image = Image.frombytes(mode, values.shape[::-1], values.tobytes()) if mode else Image.fromarray(values)
+    image.save(out, "TIFF")
+    data = out.getvalue()
+    order: Any = "big" if mode else "little"
+    tag = (262).to_bytes(2, order) + (3).to_bytes(2, order) + (1).to_bytes(4, order)
+    assert data.count(tag) == 1
+    at = data.index(tag) + len(tag)
+    data = data[:at] + photometric.to_bytes(2, order) + data[at + 2 :]
+    shown = Image.open(io.BytesIO(Asking(data).ask("page", frame=0)))
+    assert list(shown.convert("L").tobytes()) == shades
 
 
 def test_every_cut_of_a_photograph_is_words() -> None:
