@@ -103,6 +103,17 @@ class FolderView:
 
 
 @dataclass(frozen=True)
+class SenderView:
+    """A doctor or an institution from whom a patient takes no records into the inbox."""
+
+    address: str
+    name: str
+    lifting: bool  # the newest word ends the block, and waits
+    state: ActState  # of the newest word
+    act: str
+
+
+@dataclass(frozen=True)
 class Terms:
     """What a request asks for, or a grant was given for."""
 

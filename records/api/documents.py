@@ -13,6 +13,7 @@ from accounts.actor import Actor
 from records.api.base import ActorView, answer, answer_list, body_of, checked, length_of
 from records.api.shapes import (
     ActShape,
+    BlockShape,
     DescriptionShape,
     ExportQuery,
     FinishShape,
@@ -21,12 +22,13 @@ from records.api.shapes import (
     MoveShape,
     RecordShape,
     SearchShape,
+    SenderShape,
     UploadAnswer,
     UploadShape,
     VersionQuery,
 )
 from records.downloads import answer_content, answer_export
-from records.services import documents, export, folders, inbox, reading, upload_parts, uploads
+from records.services import documents, export, folders, inbox, reading, senders, upload_parts, uploads
 from records.services.searching import Filter, choose_records
 
 TOTAL = [
@@ -177,6 +179,35 @@ class Refuse(ActorView):
         """It takes no further versions."""
         act = inbox.refuse_record(actor=self.actor, record=record)
         return answer(ActShape, act, status=202)
+
+
+class Senders(ActorView):
+    """From whom a patient takes nothing into the inbox."""
+
+    @extend_schema(operation_id="list_blocked_senders", responses=SenderShape(many=True))
+    def get(self, request: Request) -> Response:
+        """One's own."""
+        return answer_list(SenderShape, senders.list_senders(actor=self.actor))
+
+
+class BlockSender(ActorView):
+    """Taking nothing more from a doctor or an institution."""
+
+    @extend_schema(operation_id="block_sender", request=BlockShape, responses={202: SenderShape(many=True)})
+    def post(self, request: Request) -> Response:
+        """Obeyed at once. Said again, it has one effect."""
+        inbox.block_sender(actor=self.actor, **checked(BlockShape, request.data))
+        return answer_list(SenderShape, senders.list_senders(actor=self.actor), status=202)
+
+
+class UnblockSender(ActorView):
+    """Taking records from a doctor or an institution again."""
+
+    @extend_schema(operation_id="unblock_sender", request=BlockShape, responses={202: SenderShape(many=True)})
+    def post(self, request: Request) -> Response:
+        """Once the chain has confirmed it."""
+        inbox.block_sender(actor=self.actor, **checked(BlockShape, request.data), blocked=False)
+        return answer_list(SenderShape, senders.list_senders(actor=self.actor), status=202)
 
 
 class Uploads(ActorView):

@@ -246,6 +246,22 @@ class ActShape(serializers.Serializer):  # type: ignore[type-arg]
     error = serializers.CharField()
 
 
+class BlockShape(serializers.Serializer):  # type: ignore[type-arg]
+    """A doctor or an institution."""
+
+    sender = AddressField()
+
+
+class SenderShape(serializers.Serializer):  # type: ignore[type-arg]
+    """From whom nothing is taken into the inbox; while it is `lifting`, it waits to be taken again."""
+
+    address = serializers.CharField()
+    name = serializers.CharField()
+    lifting = serializers.BooleanField()
+    state = serializers.CharField(help_text="Of the patient's newest word: waiting or confirmed.")
+    act = serializers.CharField()
+
+
 class ScopeShape(serializers.Serializer):  # type: ignore[type-arg]
     """A scope that a doctor holds."""
 

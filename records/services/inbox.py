@@ -3,14 +3,16 @@
 from django.db import transaction
 
 from accounts.actor import Actor
+from accounts.models import Account
+from accounts.services.directory import person_of
 from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
 from chain.outbox import next_number, submit_act
 from chain.slots import slot_block
-from records.errors import Conflict, NotFound
-from records.models import BlockedSender
+from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.services import documents, writing
+from records.services.senders import words_of
 from records.shapes import RecordView
 
 
@@ -36,18 +38,26 @@ def refuse_record(*, actor: Actor, record: str) -> Act:
     return documents.close_record(actor=actor, record=record, reason="refused")
 
 
-def block_sender(*, actor: Actor, sender: str, blocked: bool = True) -> Act | None:
-    """Take no more inbox records from a doctor or institution (or take them again). None if it is so already.
+def block_sender(*, actor: Actor, sender: str, blocked: bool = True) -> None:
+    """Take no more inbox records from a doctor or institution, or take them again.
 
-    Raises Conflict, VaultClosed.
+    What lies in the inbox stays there. Does nothing where that was the last word. Raises AccessRefused,
+    InvalidInput, Conflict, VaultClosed.
     """
-    row = BlockedSender.objects.filter(patient=actor.address, sender=sender).first()
-    if (row.blocked if row else False) == blocked:
-        return None
+    writing.require_keys(actor)
+    if actor.kind != Account.Kind.PATIENT:
+        raise AccessRefused("Only patients have an inbox.")
+    if sender == actor.address or person_of(sender).kind == Account.Kind.PATIENT:
+        raise InvalidInput(
+            "sender", "Patients leave no records: give the address of a doctor or institution."
+        )
+    said = words_of(actor.address).get(sender, [])
+    if (said[-1].blocked if said else False) == blocked:
+        return
     serial = next_number(slot_block(actor.address, sender))
     act = prepare_act("BlockSender", author=actor.address, sender=sender, blocked=blocked, serial=serial)
     try:
         with transaction.atomic():
-            return submit_act(actor.sign(act))
+            submit_act(actor.sign(act))
     except ActConflict as error:
         raise Conflict(str(error)) from error

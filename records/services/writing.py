@@ -23,7 +23,7 @@ from records.crypto.payloads import DataKeyPayload
 from records.crypto.wrap import wrap
 from records.errors import AccessRefused, Conflict, InvalidInput
 from records.holdings import hold
-from records.models import BlockedSender, Grant, QueuedKey, SelectionRecord
+from records.models import Grant, QueuedKey, SelectionRecord
 from records.services.envelopes import (
     ListAbout,
     SealedList,
@@ -34,6 +34,7 @@ from records.services.envelopes import (
 )
 from records.services.epochs import current_epoch
 from records.services.keyring import Keyring, OpenVersion
+from records.services.senders import is_blocked
 from records.services.states import RecordState, VersionState
 
 KEY_BYTES = 32
@@ -100,8 +101,7 @@ def require_sender(actor: Actor, patient: str, via: str) -> None:
     """Raise unless the actor may leave a record in this patient's inbox through `via`."""
     if not via or not is_affiliated(via, actor.address):
         raise InvalidInput("via", "Choose an institution that you belong to now.")
-    refused = BlockedSender.objects.filter(patient=patient, sender__in=(actor.address, via), blocked=True)
-    if refused.exists():
+    if is_blocked(patient, actor.address, via):
         raise AccessRefused("This patient takes no records from you.", patient=patient, via=via)
 
 

@@ -63,6 +63,8 @@ pages = [
     path("inbox/", inbox.inbox_list, name="inbox"),
     path("inbox/<id32:record>/file/", inbox.inbox_file, name="inbox-file"),
     path("inbox/<id32:record>/refuse/", inbox.inbox_refuse, name="inbox-refuse"),
+    path("inbox/<id32:record>/block/", inbox.inbox_block, name="inbox-block"),
+    path("inbox/unblock/", inbox.inbox_unblock, name="inbox-unblock"),
     path("patients/<address:address>/", listing.patient_records, name="patient"),
     path(
         "patients/<address:address>/observations/", observations.patient_trends, name="patient-observations"

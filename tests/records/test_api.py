@@ -212,6 +212,26 @@ def test_a_read_only_token_reads_and_does_not_act(chain: ChainNode, patient: Act
     assert reader.post("uploads", title="A", kind=LABORATORY, file_name="a.pdf").status_code == 403
 
 
+def test_a_sender_is_blocked_and_taken_again(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    ada, dana = Api(patient), Api(clinic.doctor)
+    for _ in range(2):
+        answer = ada.post("senders/block", sender=clinic.via)
+        assert answer.status_code == 202
+        (row,) = answer.json()
+        assert (row["address"], row["state"], row["lifting"]) == (clinic.via, "waiting", False)
+    advert = {"title": "Advert", "kind": LABORATORY, "file_name": "a.pdf", "via": clinic.via}
+    assert dana.post("uploads", patient=patient.address, **advert).status_code == 403
+    assert dana.post("senders/block", sender=clinic.via).status_code == 403
+    assert ada.post("senders/block", sender="0x12").status_code == 400
+    assert Api(patient, scope="read").post("senders/block", sender=clinic.via).status_code == 403
+    chain.settle()
+    assert ada.get("senders").json()[0]["state"] == "confirmed"
+    assert ada.post("senders/unblock", sender=clinic.via).json()[0]["lifting"] is True
+    chain.settle()
+    assert ada.get("senders").json() == dana.get("senders").json() == []
+    assert dana.post("uploads", patient=patient.address, **advert).status_code == 201
+
+
 def test_the_schema_names_every_door() -> None:
     answer = Client().get("/api/v1/schema", headers={"accept": "application/vnd.oai.openapi+json"})
     paths = answer.json()["paths"]

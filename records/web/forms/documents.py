@@ -93,6 +93,19 @@ class FolderChoiceForm(forms.Form):
         self.fields["folder"].choices = folder_choices(folders)  # type: ignore[attr-defined]
 
 
+class SenderForm(forms.Form):
+    """From whom nothing more is taken: who left a record, or everybody of the institution."""
+
+    sender = forms.ChoiceField(label="Take no more records from", choices=[], widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, record: RecordView, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(record.author, record.author_name)]
+        choices += [(record.via, f"everybody at {record.via_name}")] if record.via else []
+        self.fields["sender"].choices = choices  # type: ignore[attr-defined]
+        self.initial["sender"] = record.author
+
+
 class FolderNameForm(forms.Form):
     """A folder's name; it is encrypted like the records."""
 

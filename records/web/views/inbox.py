@@ -6,9 +6,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actor import Actor
-from records.services import documents, folders, inbox
+from records.errors import NotFound
+from records.services import documents, folders, inbox, senders
 from records.web.doors import PATIENT, actor_view, run_form
-from records.web.forms.documents import FolderChoiceForm
+from records.web.forms.documents import FolderChoiceForm, SenderForm
 
 
 @require_GET
@@ -42,13 +43,45 @@ def inbox_refuse(request: HttpRequest, actor: Actor, record: str) -> HttpRespons
     return redirect("records:inbox")
 
 
+@actor_view(PATIENT)
+def inbox_block(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
+    """Take nothing more from who left this record: the doctor, or everybody of the institution."""
+    found = documents.get_record(actor=actor, record=record)
+    if found.patient != actor.address or found.author == actor.address:
+        raise NotFound("Nobody has left this record for you.")
+
+    def block(data: dict[str, str]) -> HttpResponse:
+        inbox.block_sender(actor=actor, sender=data["sender"])
+        messages.success(request, "Blocked. Nothing more comes into your inbox from there.")
+        return redirect("records:inbox")
+
+    form = SenderForm(request.POST if request.method == "POST" else None, record=found)
+    done, status = run_form(form, block)
+    return done or render(request, "records/block.html", {"form": form, "record": found}, status=status)
+
+
+@require_POST
+@actor_view(PATIENT)
+def inbox_unblock(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Take records from a sender again."""
+    sender = request.POST.get("sender", "")
+    if sender not in {view.address for view in senders.list_senders(actor=actor)}:
+        raise NotFound("You have not blocked this sender.")
+    inbox.block_sender(actor=actor, sender=sender, blocked=False)
+    messages.success(request, "Records come in from there again once the ledger has confirmed it.")
+    return redirect("records:inbox")
+
+
 def _render_inbox(
     request: HttpRequest, actor: Actor, status: int, failed: FolderChoiceForm | None = None
 ) -> HttpResponse:
     found = documents.list_records(actor=actor, patient=actor.address, folder=0)
+    blocked = senders.list_senders(actor=actor)
     context = {
         "records": [record for record in found if record.in_inbox],
         "folders": folders.list_folders(actor=actor),
         "failed": failed,
+        "senders": blocked,
+        "unsettled": any(view.state == "waiting" for view in blocked),
     }
     return render(request, "records/inbox.html", context, status=status)

@@ -149,6 +149,34 @@ def test_a_doctor_without_a_grant_leaves_a_record_that_the_patient_files_or_refu
     assert "Letter" in patient.client.get("/records/folders/1/").content.decode()
 
 
+def test_a_sender_is_blocked_from_the_inbox_and_taken_again(
+    chain: ChainNode, clinic: Clinic, patient: Visitor, stranger: Visitor
+) -> None:
+    doctor, via = clinic.doctor.client, clinic.institution.address
+    form = f"/records/upload/?{urlencode({'patient': patient.address})}"
+    left = send(doctor, describe(doctor, form, via=via, folder="0", title="Advert"))
+    chain.settle()
+    block = left.replace("/records/", "/inbox/") + "block/"
+    assert block in patient.client.get("/inbox/").content.decode()
+    assert f"everybody at {clinic.institution.name}" in patient.client.get(block).content.decode()
+    for other in (stranger, clinic.doctor):
+        assert other.client.post(block, {"sender": via}).status_code in (403, 404)
+    assert patient.client.post(block, {"sender": stranger.address}).status_code == 400
+    assert patient.client.post(block, {"sender": via}).status_code == 302
+    page = patient.client.get("/inbox/").content.decode()
+    assert "Blocked senders" in page
+    assert 'hx-select="#senders"' in page
+    with pytest.raises(AssertionError, match="takes no records from you"):
+        describe(doctor, form, via=via, folder="0", title="More")
+    chain.settle()
+    assert 'hx-select="#senders"' not in patient.client.get("/inbox/").content.decode()
+    assert patient.client.post("/inbox/unblock/", {"sender": stranger.address}).status_code == 404
+    assert patient.client.post("/inbox/unblock/", {"sender": via}).status_code == 302
+    assert "taken again once confirmed" in patient.client.get("/inbox/").content.decode()
+    chain.settle()
+    assert "Blocked senders" not in patient.client.get("/inbox/").content.decode()
+
+
 def test_a_mailed_link_is_opened_by_its_address_and_not_kept_through_a_sign_in(
     clinic: Clinic, patient: Visitor, stranger: Visitor
 ) -> None:
