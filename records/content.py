@@ -15,7 +15,7 @@ from chain.nudging import Nudge
 from records.chain_words import word
 from records.errors import NoRoom, StoreDown
 from records.holdings import erase_given_up, give_up, note_lost, put_held
-from records.models import Blob
+from records.models import Blob, PinNode
 from records.storage import Blob as StoredBlob
 from records.storage import Cid, FallbackBlob, IpfsStore, Store, address_of, open_store
 from records.storage.errors import ContentNotFound, StorageError, StoreFull
@@ -49,10 +49,17 @@ def pin_nodes() -> dict[str, Store]:
 
 def open_stored(cid: Cid) -> StoredBlob:
     """A content, to be read; from a further node where the store does not give it. Raises StorageError."""
-    nodes = pin_nodes()
-    if not nodes:
+    if not settings.IPFS_PIN_API_URLS:
         return store().open(cid)
-    return FallbackBlob(cid, [store(), *nodes.values()], on_loss=partial(note_lost, cid.hex))
+    return FallbackBlob(cid, _places(), on_loss=partial(note_lost, cid.hex))
+
+
+def _places() -> Iterator[Store]:
+    """The store; where it does not give a content, the further nodes, last those that failed lately."""
+    yield store()
+    failing = set(PinNode.objects.exclude(failing_since=None).values_list("pk", flat=True))
+    nodes = sorted(pin_nodes().items(), key=lambda node: node[0] in failing)
+    yield from (files for _, files in nodes)
 
 
 @contextmanager

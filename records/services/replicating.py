@@ -6,8 +6,10 @@ erased on each node, on one that is down as soon as it is back.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Lock
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -34,17 +36,35 @@ WANTED, HELD, LEAVING = Replica.State.WANTED, Replica.State.HELD, Replica.State.
 
 
 def replicate() -> int:
-    """One round on every node; returns how many copies were made, given back or erased."""
+    """One round on every node; returns how many copies were made, given back or erased.
+
+    A process is at a node once at a time: one that hangs keeps one thread waiting, and the others at work.
+    """
     until, done = timezone.now() + ROUND, 0
-    for address, files in pin_nodes().items():
-        answers = _answers(address, files)
-        _list_what_is_new(address)
-        if answers:
-            done += _Round(address, files).run()
+    for address, files in _in_turn():
+        if not _AT_WORK[address].acquire(blocking=False):
+            continue
+        try:
+            answers = _answers(address, files)
+            _list_what_is_new(address)
+            if answers:
+                done += _Round(address, files).run()
+        finally:
+            _AT_WORK[address].release()
         if timezone.now() > until:
             break
     return done + _give_back()
 
+
+def _in_turn() -> list[tuple[str, Store]]:
+    """The nodes, those first that were asked longest ago: who takes a whole round is the last in the next."""
+    asked = {node.pk: node.checked_at for node in PinNode.objects.all() if node.checked_at is not None}
+    nodes = list(pin_nodes().items())
+    new = [node for node in nodes if node[0] not in asked]
+    return new + sorted((node for node in nodes if node[0] in asked), key=lambda node: asked[node[0]])
+
+
+_AT_WORK: defaultdict[str, Lock] = defaultdict(Lock)
 
 _Work = Callable[[Replica, QuerySet[Replica]], int]
 
@@ -151,8 +171,10 @@ def _list_what_is_new(address: str) -> None:
 def _give_back() -> int:
     """Put into the store what it has lost, from a node that has it."""
     done = 0
+    failing = set(PinNode.objects.exclude(failing_since=None).values_list("pk", flat=True))
+    nodes = [files for address, files in pin_nodes().items() if address not in failing]
     for holding in Holding.objects.filter(state=KEPT).exclude(lost_since=None)[:COPIED_AT_ONCE]:
-        for files in pin_nodes().values():
+        for files in nodes:
             try:
                 if not files.has(cid_of(holding)):
                     continue
@@ -185,5 +207,6 @@ def words_of(error: StorageError) -> str:
         ContentNotFound: "The store does not have it.",
         ContentCorrupt: "The store has other bytes than its CID says.",
     }
-    unreachable = isinstance(error.__cause__, OSError) or "ConnectionError" in str(error)
+    silent = any(word in str(error) for word in ("ConnectionError", "Timeout"))
+    unreachable = silent or isinstance(error.__cause__, OSError)
     return known.get(type(error)) or ("It does not answer." if unreachable else str(error)[:200])

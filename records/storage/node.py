@@ -40,6 +40,7 @@ ADD_OPTIONS = {
     "progress": "false",
 }
 CONNECT_TIMEOUT = 5.0  # seconds
+ANSWER_TIMEOUT = 10.0  # seconds until the answer to the cheapest question: who needs longer hangs
 READ_TIMEOUT = 60.0  # seconds without a byte; a node with peers looks for a block that long
 WRITE_TIMEOUT = 600.0  # seconds until the answer to an add, a pin, an erasing: the node does all of it first
 RETRY_PAUSES = (0.1, 0.5)  # seconds before the second and the third attempt
@@ -133,7 +134,8 @@ class IpfsNode:
 
     def version(self) -> str:
         """The node's version; the cheapest thing to ask."""
-        return str(self._ask(lambda client, limit: client.version(timeout=limit))["Version"])
+        limit = _seconds(ANSWER_TIMEOUT)
+        return str(self._ask(lambda client, _: client.version(timeout=limit))["Version"])
 
     def _ask(self, question: Callable[[Any, tuple[float, float]], Any]) -> Any:
         """Ask something that may be asked again, three times if the connection fails."""

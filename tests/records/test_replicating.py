@@ -2,6 +2,8 @@
 
 import html
 import secrets
+import socket
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,10 +16,10 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import User
 from medrec.gauges import PortalCollector
-from records.content import delete_blobs, keep_blob, settle_blobs, store
+from records.content import delete_blobs, keep_blob, open_stored, settle_blobs, store
 from records.holdings import erase_given_up, put_held
 from records.models import Holding, PinNode, Replica
-from records.services import reading
+from records.services import reading, replicating
 from records.services.copies import with_storage
 from records.services.documents import get_record
 from records.services.replicating import replicate
@@ -90,6 +92,59 @@ def test_a_node_that_is_down_gets_it_when_it_is_back(nodes: tuple[KuboNode, Kubo
     assert states(cid) == [HELD, HELD]
     down.refresh_from_db()
     assert down.error == ""
+
+
+@pytest.fixture
+def hung(nodes: tuple[KuboNode, KuboNode], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a node that takes questions and never answers; it stands first in the settings."""
+    monkeypatch.setattr("records.storage.node.ANSWER_TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        monkeypatch.setattr(settings, "IPFS_PIN_API_URLS", [url, *(kubo.url for kubo in nodes)])
+        yield url
+
+
+def test_a_node_that_hangs_holds_nothing_up(hung: str) -> None:
+    cid = put()
+    began = time.monotonic()
+    replicate()
+    assert time.monotonic() - began < 30
+    assert states(cid) == [HELD, HELD, WANTED]
+    node = PinNode.objects.get(pk=hung)
+    assert (node.failing_since is not None, node.error) == (True, "It does not answer.")
+    settings.STORE_PATH.joinpath("objects", cid.digest[:1].hex(), str(cid)).unlink()
+    with open_stored(cid) as blob:
+        assert len(b"".join(blob)) == 2 * MIB + 1
+    assert time.monotonic() - began < 30, "a node that failed is asked last"
+    replicate()
+    assert store().keeps(cid)
+
+
+def test_while_one_thread_waits_for_a_node_others_pass_it_over(
+    nodes: tuple[KuboNode, KuboNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cid, asked, meanwhile = put(5), list[IpfsStore](), list[list[str]]()
+
+    def slow(self: IpfsStore) -> None:
+        asked.append(self)
+        if len(asked) == 1:
+            replicate()
+            meanwhile.append(states(cid))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IpfsStore, "check", slow)
+        replicate()
+    assert meanwhile == [[HELD]], "the other node has it already"
+    assert len({id(one) for one in asked[:2]}) == len(nodes)
+
+
+def test_nodes_take_turns(nodes: tuple[KuboNode, KuboNode], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicating, "ROUND", timedelta(0))  # the first of a round takes all of it
+    for _ in range(2):
+        replicate()
+    assert set(PinNode.objects.exclude(checked_at=None).values_list("pk", flat=True)) == {
+        kubo.url for kubo in nodes
+    }
 
 
 def test_a_node_that_has_lost_a_content_gets_it_again(nodes: tuple[KuboNode, KuboNode]) -> None:
