@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from records.observations.known import PART_NAMES
 from records.observations.model import Part
 from records.observations.series import Row, Series
 
 WIDTH, HEIGHT = 420, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 404, 14, 190
+DIGIT, GAP = 8.5, 6  # the width of a digit on a phone; between figures and axis
 POINTS_MAX = 400
 TICKS_MAX = 5
 FOCUS_MAX = 60  # more points than this are not stops of the tab key: the table has them all
@@ -59,13 +61,24 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of one series; `band` is the reference range as (top, height)."""
+    """A chart of one series; `band` is the reference range as (top, height), `left` where the axis stands."""
 
+    left: float
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     band: tuple[float, float] | None
     cut: bool  # older points are left out
+
+    @property
+    def width(self) -> float:
+        """From the axis to the right end."""
+        return RIGHT - self.left
+
+    @property
+    def figures_end(self) -> float:
+        """Where the figures on the axis end."""
+        return self.left - GAP
 
     @property
     def focusable(self) -> bool:
@@ -80,39 +93,47 @@ def draw_chart(series: Series) -> Chart | None:
     moments = [row.when.middle for row in shown if row.when]
     if len(set(moments)) < 2:
         return None
-    parts = {(part.code, part.name): None for row in shown for part in row.parts if part.amount.plotted}
+    parts: dict[str, str] = {}  # laboratories name one code in many ways: it is one line
+    for part in (part for row in shown for part in row.parts if part.amount.plotted):
+        parts.setdefault(_line_of(part), PART_NAMES.get(part.code, part.name))
     values = [float(part.amount.number or 0) for row in shown for part in row.parts if part.amount.plotted]
     low, high, step = _scale(min(values), max(values))
     start, end = min(moments), max(moments)
+    places = max(0, -math.floor(math.log10(step)))
+    steps = round((high - low) / step)
+    figures = [f"{low + step * n:.{places}f}" for n in range(steps + 1)]
+    left = max(LEFT, max(map(len, figures)) * DIGIT + GAP)
 
     def across(moment: datetime) -> float:
-        return LEFT + (RIGHT - LEFT) * ((moment - start) / (end - start))
+        return left + (RIGHT - left) * ((moment - start) / (end - start))
 
     def down(value: float) -> float:
         return BOTTOM - (BOTTOM - TOP) * (value - low) / (high - low)
 
     lines = [
-        Line(part_of[1], number, tuple(_points(shown, part_of, series.unit, across, down)))
-        for number, part_of in enumerate(parts, start=1)
+        Line(name, number, tuple(_points(shown, key, series.unit, across, down)))
+        for number, (key, name) in enumerate(parts.items(), start=1)
     ]
-    places = max(0, -math.floor(math.log10(step)))
-    steps = round((high - low) / step)
-    y_ticks = [Tick(down(low + step * n), f"{low + step * n:.{places}f}") for n in range(steps + 1)]
+    y_ticks = [Tick(down(low + step * n), words) for n, words in enumerate(figures)]
     x_ticks = [Tick(across(moment), words) for moment, words in _dates(start, end)]
     band = _band(series, low, high, down) if len(lines) == 1 else None
-    return Chart(tuple(lines), tuple(x_ticks), tuple(y_ticks), band, len(rows) > len(shown))
+    return Chart(left, tuple(lines), tuple(x_ticks), tuple(y_ticks), band, len(rows) > len(shown))
+
+
+def _line_of(part: Part) -> str:
+    return part.code or part.name.casefold()
 
 
 def _points(
     shown: list[Row],
-    part_of: tuple[str, str],
+    key: str,
     unit: str,
     across: Callable[[datetime], float],
     down: Callable[[float], float],
 ) -> Iterator[Point]:
     for row in shown:
         for part in row.parts:
-            if row.when and (part.code, part.name) == part_of and part.amount.plotted:
+            if row.when and _line_of(part) == key and part.amount.plotted:
                 words = f"{part.amount.figures} {unit}".strip()
                 x, y = across(row.when.middle), down(float(part.amount.number or 0))
                 yield Point(x, y, f"{words}, {row.when}")

@@ -77,6 +77,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
 BY_KEY: Final = {measure.key: measure for measure in MEASURES}
 BY_LOINC: Final = {unit.loinc: measure for measure in MEASURES for unit in measure.units}
 PART_OF: Final = {code: measure for measure in MEASURES for code, _ in measure.parts}
+PART_NAMES: Final = {code: name for measure in MEASURES for code, name in measure.parts}
 
 # Units that are the same number by definition: one series, whichever of them a laboratory writes.
 SAME_UNIT: Final = {"10*3/uL": "10*9/L", "ug/L": "ng/mL"}

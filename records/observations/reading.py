@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from records.observations.decimals import COMPARATORS, BadNumber, checked_decimal
-from records.observations.known import BY_LOINC
+from records.observations.known import BY_LOINC, PART_NAMES
 from records.observations.model import LOINC, UCUM, Amount, Observation, Part, Range
 from records.observations.moments import BadMoment, Moment, parse_moment
 
@@ -161,7 +161,8 @@ def _concept(concept: dict[str, Any], where: str) -> tuple[str, str]:
     if first and first.get("system") != LOINC:
         code = f"{first.get('system', '')}|{code}"
     known = BY_LOINC.get(code)
-    name = concept.get("text") or first.get("display") or (known.name if known else first.get("code"))
+    known_name = known.name if known else PART_NAMES.get(code)
+    name = concept.get("text") or first.get("display") or known_name or first.get("code")
     name = tidy(str(name or ""), TEXT_MAX)
     if not name:
         raise BadBundle(f"{where}: it says neither text nor code.")

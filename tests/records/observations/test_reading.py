@@ -164,6 +164,13 @@ def test_a_reference_range_is_compared_in_its_own_unit_only() -> None:
     assert only(bundle(weight(referenceRange=[{"high": high}, {"high": high}]))).parts[0].range is None
 
 
+def test_a_known_code_alone_has_a_name() -> None:
+    pressure = {"coding": [{"system": "http://loinc.org", "code": SYSTOLIC}]}
+    component = {"code": pressure, "valueQuantity": WEIGHT["valueQuantity"]}
+    found = only(bundle(weight(component=[component])))
+    assert [part.name for part in found.parts] == ["Body weight", "Systolic"]
+
+
 def test_an_observation_by_itself_is_read_too() -> None:
     assert len(read_observations(json.dumps(WEIGHT).encode()).observations) == 1
 

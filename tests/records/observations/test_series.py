@@ -18,12 +18,13 @@ def glucose(value: str, when: str | None, unit: str = "mg/dL", **more: str) -> O
     return Observation("2345-7", "Glucose", moment, (Part("2345-7", "Glucose", amount),))
 
 
-def pressure(systolic: int, diastolic: int, when: str) -> Observation:
+def pressure(systolic: int, diastolic: int, when: str, *names: str) -> Observation:
     """A blood pressure."""
+    upper, lower = names or ("Systolic", "Diastolic")
     unit = {"unit": "mmHg", "unit_code": "mm[Hg]"}
     parts = (
-        Part(SYSTOLIC, "Systolic", Amount(Decimal(systolic), **unit)),
-        Part(DIASTOLIC, "Diastolic", Amount(Decimal(diastolic), **unit)),
+        Part(SYSTOLIC, upper, Amount(Decimal(systolic), **unit)),
+        Part(DIASTOLIC, lower, Amount(Decimal(diastolic), **unit)),
     )
     return Observation(BLOOD_PRESSURE, "Blood pressure", parse_moment(when), parts)
 
@@ -66,6 +67,25 @@ def test_a_blood_pressure_is_one_row_and_two_lines() -> None:
     chart = draw_chart(found)
     assert chart is not None
     assert [line.name for line in chart.lines] == ["Systolic", "Diastolic"]
+
+
+def test_other_names_of_one_code_are_one_line() -> None:
+    (found,) = series_of(
+        pressure(120, 80, "2025-01-01"),
+        pressure(130, 85, "2026-01-01", "Systolic blood pressure", "Diastolic blood pressure"),
+    )
+    chart = draw_chart(found)
+    assert chart is not None
+    assert [(line.name, len(line.points)) for line in chart.lines] == [("Systolic", 2), ("Diastolic", 2)]
+
+
+def test_there_is_room_for_the_figures_on_the_axis() -> None:
+    (found,) = series_of(glucose("980000000", "2025", "IU/mL"), glucose("20", "2026", "IU/mL"))
+    chart = draw_chart(found)
+    assert chart is not None
+    assert chart.y_ticks[-1].words == "1000000000"
+    assert chart.figures_end >= 8 * len("1000000000")
+    assert min(point.x for point in chart.lines[0].points) == chart.left
 
 
 def test_a_systolic_by_itself_joins_the_blood_pressures() -> None:
