@@ -6,7 +6,6 @@ needs nothing of the portal: Python 3.11 and `cryptography` 50 are enough. Sourc
 
 import argparse
 import base64
-import contextlib
 import functools
 import getpass
 import hashlib
@@ -17,8 +16,8 @@ import re
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -31,26 +30,20 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 Event = dict[str, Any]  # event, at, block, transaction, and its arguments: numbers, or bytes
 # The first four bytes of each event's topic; the event's name and arguments, topics first.
 TABLE = """
-b4f0fc24 AccessDenied author request reason
-92099bcc AccessGivenUp patient author scope via serial
-f6a18628 AccessGranted author grantee scope via permissions notBefore expiry epoch envelopes request serial
-6b81a753 AccessRequested patient author request via nonce envelopes
-db6470bb AccessRevoked author grantee scope via serial
-2e08433c FolderNamed author folder name serial
-2c628ae2 FolderRekeyed author folder fromEpoch toEpoch envelopes
-6b542714 KeyPublished author version key
-c3308e04 KeysReplaced author signer generation version key envelopes
-2cbfaadf RecordAdded patient author record via folder epoch flags nonce content description secret
-094f2991 RecordClosed patient author record nonce reason
-eb210792 RecordModified patient author record via folder epoch version flags content description secret
-d32b5a99 RecoveryNamed author recovery serial
-05052796 RequestWithdrawn patient author request nonce
-7d751b88 SenderBlocked author sender blocked serial"""
-EVENTS = dict(line.split(" ", 1) for line in TABLE.split("\n") if line)
+b4f0fc24 AccessDenied author request reason; 92099bcc AccessGivenUp patient author scope via serial;
+f6a18628 AccessGranted author grantee scope via permissions notBefore expiry epoch envelopes request serial;
+6b81a753 AccessRequested patient author request via nonce envelopes; db6470bb AccessRevoked author grantee
+scope via serial; 2e08433c FolderNamed author folder name serial; 2c628ae2 FolderRekeyed author folder
+fromEpoch toEpoch envelopes; 6b542714 KeyPublished author version key; c3308e04 KeysReplaced author signer
+generation version key envelopes; 2cbfaadf RecordAdded patient author record via folder epoch flags nonce
+content description secret; 094f2991 RecordClosed patient author record nonce reason; eb210792
+RecordModified patient author record via folder epoch version flags content description secret; d32b5a99
+RecoveryNamed author recovery serial; 05052796 RequestWithdrawn patient author request nonce; 7d751b88
+SenderBlocked author sender blocked serial"""
+EVENTS = dict(" ".join(one.split()).split(" ", 1) for one in TABLE.split(";"))
 KEY_PUBLISHED = "0x6b5427145d7d40a284474acefa19903b2a98daccd948cafda1656a6b7c0d90cb"
 ADDRESSES = ("author", "patient", "grantee", "via", "signer", "sender", "recovery")
 NUMBERS = ("folder", "epoch", "version", "flags", "serial", "permissions", "expiry", "notBefore", "toEpoch")
-LAST_SECOND = 253402300799  # of the year 9999
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 Refused = ValueError  # something is not what it should be; the text says what
 
@@ -144,9 +137,8 @@ def open_content(store: str, digest: bytes, tree: int | None = None) -> BinaryIO
 def open_mdr1(file: BinaryIO, key: bytes, role: int, record: bytes, salt: bytes = b"") -> Iterator[bytes]:
     """The plaintext of an MDR1 file: each chunk is verified, and only the end shows that none is missing."""
     header = file.read(70)
-    salt = salt or header[6:38]
-    both = HKDF(hashes.SHA256(), 64, salt, b"MDR1\1\1" + bytes((role,)) + record).derive(key)
-    if header != b"MDR1\1\1" + salt + both[32:]:
+    both = HKDF(hashes.SHA256(), 64, salt or header[6:38], b"MDR1\1\1" + bytes((role,)) + record).derive(key)
+    if header != b"MDR1\1\1" + (salt or header[6:38]) + both[32:]:
         raise Refused("not the file that the record describes")
     cipher, index, chunk = AESGCM(both[:32]), 0, file.read(65552)
     while chunk or not index:
@@ -200,20 +192,18 @@ class Account:
             info += self.address + record + bytes(4)
             sealed = open_content(self.store, rows[at + 52 : at + 84]).read()[1:]
             for version in range(1, 1 + sum(one["event"] == "KeyPublished" for one in self.events)):
-                try:
+                with suppress(InvalidTag):
                     return SUITE.decrypt(sealed, self.sharing_key(version)[0], info=info)
-                except InvalidTag:
-                    continue
         raise Refused("its key was sealed to nobody with this phrase")
 
     def folder_name(self, folder: int) -> str:
         """The patient's newest name for a folder."""
         named = [one for one in self.events if one["event"] == "FolderNamed" and one["folder"] == folder]
-        if not named:
-            return {0: "Inbox", 1: "General"}.get(folder, f"Folder {folder}")
-        sealed = open_content(self.store, max(named, key=lambda one: one["serial"])["name"]).read()
-        key = hkdf(self.folder_key(folder, int.from_bytes(sealed[:4])), "folder-name")
-        return AESGCM(key).decrypt(sealed[4:16], sealed[16:], sealed[:4]).rstrip(b"\0").decode()
+        with suppress(Exception):  # it may have none, or have lost it: that keeps no record from being saved
+            sealed = open_content(self.store, max(named, key=lambda one: one["serial"])["name"]).read()
+            key = hkdf(self.folder_key(folder, int.from_bytes(sealed[:4])), "folder-name")
+            return AESGCM(key).decrypt(sealed[4:16], sealed[16:], sealed[:4]).rstrip(b"\0").decode()
+        return {0: "Inbox", 1: "General"}.get(folder, f"Folder {folder}")
 
     def describe(self, event: Event) -> Event:
         """A version's description."""
@@ -223,11 +213,8 @@ class Account:
 
     def save_content(self, row: Event, out: Path) -> str:
         """A version's content is written into `out`: whole or not at all, over nothing. Its path there."""
-        record, folder = row["record"], f"Folder {row['folder']}"
-        with contextlib.suppress(Exception):  # a lost name keeps no record from being saved
-            folder = self.folder_name(row["folder"])
-        title, name = f"{row['title'][:60]} {record.hex()[:8]}", row["file_name"][-60:]
-        names = folder, title, f"{row['version']} {name}"
+        record, title = row["record"], f"{row['title'][:60]} {row['record'].hex()[:8]}"
+        names = self.folder_name(row["folder"]), title, f"{row['version']} {row['file_name'][-60:]}"
         path = out.joinpath(*(re.sub(r"[^\w .()-]", "_", name).strip(" .") or "_" for name in names))
         key, salt = bytes.fromhex(row["content_key"]), bytes.fromhex(row["content_salt"])
         part = path if path.exists() else path.with_name(path.name + ".part")  # saved by an earlier run?
@@ -255,7 +242,7 @@ class Account:
                 event.setdefault("version", 1)
                 row: Event = {"title": "?"} | event
                 try:
-                    row = self.describe(event) | event  # what the chain says stands above its author's words
+                    row |= self.describe(event) | event  # what the chain says stands above its author's words
                     if out is not None:
                         row["saved"] = self.save_content(row, out)
                 except Exception as error:  # whatever an author wrote keeps no other record from opening
@@ -283,19 +270,17 @@ def main() -> int:
     try:
         phrase = given.phrase_file.read_text() if given.phrase_file else getpass.getpass("Recovery phrase: ")
         account = Account(phrase, given.account, given.rpc, given.contract, given.store)
-    except (Refused, OSError, HTTPException) as problem:
-        print(f"medrec-open: {problem}", file=sys.stderr)
-        return 2
+    except Exception as problem:
+        options.exit(2, f"medrec-open: {problem}\n")
     print(f"Account 0x{account.address.hex()}\n\nRecords")
     rows, grants = [], account.grants()
     for row in account.versions(given.out):
         rows.append(row)
         words = f"folder {row['folder']}, {row['title']}, version {row['version']} {row.get('problem', '')}"
-        words = "".join(letter if letter.isprintable() else "?" for letter in words)
-        print(f"  {row['at']:%Y-%m-%d} {words}")
+        print(f"  {row['at']:%Y-%m-%d}", re.sub(r"[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", "?", words))
     print("\nWho has access, to which scope, until when")
     for one in grants:
-        ends = datetime.fromtimestamp(min(one["expiry"], LAST_SECOND), UTC)
+        ends = datetime.fromtimestamp(min(one["expiry"], 1 << 37), UTC)
         print(f"  0x{one['grantee'].hex()} {one['scope'].hex()} {ends}")
     print("\nHistory")
     for event in account.events:
