@@ -47,7 +47,7 @@ class StartOver(Conflict):
 
 
 class TooLarge(RecordsError):
-    """A file over the limit."""
+    """A file over the limit, or over what the malware scanner takes."""
 
     status = 413
 
@@ -65,7 +65,7 @@ class Infected(RecordsError):
 
 
 class ScannerDown(RecordsError):
-    """The malware scanner does not answer, or takes no file of this size; nothing was accepted."""
+    """The malware scanner does not answer; nothing was accepted."""
 
     status = 503
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from records.errors import Infected, ScannerDown, WrongType
+from records.errors import Infected, ScannerDown, TooLarge, WrongType
 from records.media_types import DEFAULT_TYPES, HEAD_BYTES, NameContradicts, media_type_of, words
 from records.scanner import Scan, ScannerFailed, ScannerLimit
 from records.services.file_names import safe_name
@@ -48,7 +48,7 @@ class Inspection:
         self.media_type = ""
 
     def feed(self, plain: bytes) -> None:
-        """The next bytes of the file. Raises WrongType, ScannerDown."""
+        """The next bytes of the file. Raises WrongType, TooLarge, ScannerDown."""
         if not self.media_type:
             self._head += plain[: HEAD_BYTES - len(self._head)]
             if len(self._head) >= HEAD_BYTES:
@@ -58,7 +58,7 @@ class Inspection:
                 self._scan.feed(plain)
 
     def end(self) -> None:
-        """That was all. Raises WrongType, Infected, ScannerDown."""
+        """That was all. Raises WrongType, Infected, TooLarge, ScannerDown."""
         if not self.media_type:
             self._find_type()
         if self._scan is not None:
@@ -94,7 +94,7 @@ def _scanner_errors() -> Iterator[None]:
     try:
         yield
     except ScannerLimit as error:
-        raise ScannerDown(
+        raise TooLarge(
             "This file is larger than the malware scanner takes, so it cannot be accepted. Nothing was saved."
         ) from error
     except ScannerFailed as error:

@@ -21,7 +21,7 @@ from records.content import remove_staged, staging, staging_errors, storing
 from records.crypto.errors import FileRefused
 from records.crypto.mdr1 import Decryptor, Role, new_salt
 from records.crypto.parts import NO_DIGEST, PartEncryptor, digest_with
-from records.errors import Conflict, Infected, InvalidInput, StartOver, WrongType
+from records.errors import Conflict, Infected, InvalidInput, StartOver, TooLarge, WrongType
 from records.holdings import put_held
 from records.media_types import HEAD_BYTES
 from records.models import Upload
@@ -76,7 +76,7 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
 
     `digest` (hex) is that of the sender's parts, see `records.crypto.parts.digest_with`: a file that changed
     between two sittings is noticed. Raises NotFound, Conflict, InvalidInput, StartOver, AccessRefused,
-    StoreDown, ScannerDown, VaultClosed; Infected and WrongType, and the upload is forgotten.
+    StoreDown, ScannerDown, VaultClosed; Infected, WrongType and TooLarge, and the upload is forgotten.
     """
     writing.require_keys(actor)
     row = find_upload(actor, upload_id)
@@ -93,7 +93,7 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
         staged = row.staged
         try:
             received = _store_whole(row, claim, keys, draft)
-        except (Infected, WrongType):  # refused for good: nothing of it is kept
+        except (Infected, WrongType, TooLarge):  # refused for good: nothing of it is kept
             Upload.objects.filter(pk=row.pk, claim=claim).delete()
             remove_staged(staged)
             raise

@@ -10,7 +10,7 @@ from accounts.actor import Actor
 from chain.health import Unhealthy
 from records.content import staging
 from records.crypto.mdr1 import CHUNK_BYTES
-from records.errors import Infected, ScannerDown
+from records.errors import Infected, ScannerDown, TooLarge
 from records.health import check_scanner
 from records.models import Upload
 from records.services import documents, upload_parts, uploads
@@ -107,6 +107,21 @@ def test_a_scanner_that_hangs_accepts_nothing(
 
 
 def test_a_file_over_the_scanners_limit_is_not_accepted(patient: Actor, store_folder: Path) -> None:
-    with pytest.raises(ScannerDown, match="larger than the malware scanner takes"):
+    with pytest.raises(TooLarge, match="larger than the malware scanner takes"):
         send(patient, b"%PDF-1.7\n" + bytes(4 * STREAM_MAX))
     nothing_is_kept(patient, store_folder)
+
+
+def test_a_file_over_the_scanners_limit_is_refused_in_parts_for_good(
+    patient: Actor, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "UPLOAD_PART_BYTES", STREAM_MAX)
+    data = b"%PDF-1.7\n" + bytes(2 * STREAM_MAX - 9)
+    described = describe(patient, size=len(data), file_name="letter.pdf")
+    for part in (0, 1):
+        body = [data[part * STREAM_MAX : (part + 1) * STREAM_MAX]]
+        upload_parts.receive_part(actor=patient, upload_id=described, part=part, stream=body)
+    with pytest.raises(TooLarge, match="larger than the malware scanner takes"):
+        upload_parts.finish_upload(actor=patient, upload_id=described, digest=digest_of(data, STREAM_MAX))
+    nothing_is_kept(patient, store_folder)
+    assert (staging().names(), Upload.objects.count()) == ([], 0)
