@@ -16,12 +16,16 @@ from tests.chain_node import chain, chain_node
 __all__ = ["chain", "chain_node", "chromium"]
 
 _SHARED_PORTALS = {"geth", "leaks", "run", "servers", "story"}  # a file has one portal, or a story's steps
-_SHARED_CHAINS = {"tests/chain/test_resync.py"}
-_WHOLE_PORTALS = {"faults", "leaks", "run", "story"}  # browser/ looks at pages, the same on any database
+_SHARED_FIXTURES = {"tests/chain/test_resync.py", "tests/exploits/test_seeded_bugs.py"}
+_WHOLE_PORTALS = {"faults", "leaks", "run", "story"}
+# On servers the story is told over the API alone: its pages are the same on any database, as browser/ is.
+_SAME_ANYWHERE = {"tests/story/test_browser.py", "tests/story/test_open.py"}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what touches a database, a queue or the cache."""
+    if item.nodeid.partition("::")[0] in _SAME_ANYWHERE:
+        return
     whole = _folder(item.nodeid) in _WHOLE_PORTALS
     if whole or "db" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db"):
         item.add_marker("servers")
@@ -50,7 +54,7 @@ def _shared_by(nodeid: str) -> str:
     folder, file = _folder(nodeid), nodeid.partition("::")[0]
     if folder == "browser":
         return folder
-    return file if folder in _SHARED_PORTALS or file in _SHARED_CHAINS else nodeid
+    return file if folder in _SHARED_PORTALS or file in _SHARED_FIXTURES else nodeid
 
 
 def _folder(nodeid: str) -> str:

@@ -8,6 +8,8 @@ import os
 import shutil
 import tempfile
 
+from accounts.crypto import vault
+from tests.hashers import quick_key
 from tests.servers.share import cache_of_worker
 
 _var = tempfile.mkdtemp(prefix="medrec-tests-")
@@ -24,4 +26,5 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 PASSWORD_HASHERS = ["tests.hashers.QuickHasher"]
+vault._password_key = quick_key
 CHAIN_BATCH_WAIT = 0.0  # no waiting for company
