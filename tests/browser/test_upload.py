@@ -26,3 +26,21 @@ def test_a_vault_that_closes_while_sending_is_opened_at_the_next_try(window: Win
     page.context.clear_cookies(name="medrec_vault")
     page.get_by_role("button", name="Encrypt and save").click()
     page.wait_for_url("**/vault/?next=%2Frecords%2Fupload%2F")
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("blood_report-2.pdf", "blood report 2"),
+        ("Scan 01.02", "Scan 01.02"),
+        ("Letter of Dr. Meier", "Letter of Dr. Meier"),
+        ("\U0001f489" * 60 + ".pdf", "\U0001f489" * 60),
+        ("a" * 240 + ".pdf", "a" * 200),
+    ],
+)
+def test_a_file_gives_its_record_a_title_that_is_taken(window: Window, name: str, title: str) -> None:
+    page = window()
+    sign_in(page, CHIARA.email, PASSWORD)
+    page.goto("/records/upload/")
+    page.set_input_files("#file", {"name": name, "mimeType": "application/pdf", "buffer": b"%PDF-1.7"})
+    assert page.locator("form input[name=title]").input_value() == title

@@ -36,7 +36,9 @@ const show = () => {
   }
 };
 
-const titleOf = (name) => name.replace(/\.[^.]+$/, "").replace(/[_-]+/g, " ").trim();
+// "Scan 01.02" and "Letter of Dr. Meier" have no ending; the page takes 200 characters, each of them whole.
+const titleOf = (name) =>
+  [...name.replace(/\.[a-z][a-z0-9]{0,4}$/i, "").replace(/[_-]+/g, " ").trim()].slice(0, 200).join("").trim();
 
 const problemOf = (chosen) =>
   chosen.size === 0
