@@ -6,6 +6,7 @@ import pytest
 
 from records.demo.cast import CHIARA, PASSWORD
 from tests.browser.conftest import Window, sign_in
+from tests.browser.test_pages import OVERFLOW
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -44,3 +45,18 @@ def test_a_file_gives_its_record_a_title_that_is_taken(window: Window, name: str
     page.goto("/records/upload/")
     page.set_input_files("#file", {"name": name, "mimeType": "application/pdf", "buffer": b"%PDF-1.7"})
     assert page.locator("form input[name=title]").input_value() == title
+
+
+def test_a_title_without_a_space_stays_on_a_phone(window: Window) -> None:
+    page = window(width=390)
+    sign_in(page, CHIARA.email, PASSWORD)
+    page.goto("/records/upload/")
+    name = f"{'W' * 240}.pdf"
+    page.set_input_files("#file", {"name": name, "mimeType": "application/pdf", "buffer": b"%PDF-1.7"})
+    page.get_by_label("Kind").select_option("11502-2")
+    page.get_by_role("button", name="Encrypt and save").click()
+    page.get_by_role("heading", name="About").wait_for()
+    looked = page.get_by_role("link", name="Look at it").get_attribute("href")
+    for path in (page.url, looked, "/", "/records/", "/history/"):
+        page.goto(str(path))
+        assert page.evaluate(OVERFLOW) == 0, path
