@@ -10,7 +10,14 @@ from io import StringIO
 TEXT_BYTES_MAX = 1024 * 1024
 ROWS_MAX, COLUMNS_MAX, CELL_MAX = 1000, 60, 500
 DEPTH_MAX = 64
+SAMPLE = 8192  # characters that a table's delimiter is found in
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_XML_ENCODING = re.compile(
+    rb"""<\?xml\s[^>]{0,99}encoding=["'](windows-125[0-8]|iso-8859-(?:[1-9]|1[013-6])|koi8-[ru]|gb2312|gbk|gb18030|big5"""
+    rb"""|shift_jis|euc-jp|euc-kr)["']""",
+    re.IGNORECASE,
+)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -75,14 +82,16 @@ def indent_json(text: str) -> str | None:
 
 
 def _decode(data: bytes) -> tuple[str, str]:
-    """UTF-8, or what a byte order mark says, else Windows-1252; a character cut at the end is left out."""
+    """UTF-8, or what a mark or XML says, else Windows-1252; a character cut at the end is left out."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _lenient(data[len(mark) :], encoding), encoding
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(data), "utf-8"
     except UnicodeDecodeError:
-        return _lenient(data, "windows-1252"), "windows-1252"
+        said = _XML_ENCODING.match(data)
+        encoding = said[1].decode().lower() if said else "windows-1252"
+        return _lenient(data, encoding), encoding
 
 
 def _lenient(data: bytes, encoding: str) -> str:
@@ -96,12 +105,10 @@ def _is(name: str, media_type: str, endings: tuple[str, ...], types: tuple[str, 
 
 def _rows(text: str, delimiter: str) -> tuple[list[list[str]], bool]:
     """(the table's rows, whether something was left out); no rows where it is no table."""
-    sample = text[:8192]
-    counted = {one: sample.count(one) for one in ",;\t|"}
-    delimiter = delimiter or max(counted, key=lambda one: counted[one])
     rows: list[list[str]] = []
     left_out = False
     try:
+        delimiter = delimiter or _delimiter(text[:SAMPLE])
         for row in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
             if len(rows) == ROWS_MAX:
                 left_out = True
@@ -112,6 +119,16 @@ def _rows(text: str, delimiter: str) -> tuple[list[list[str]], bool]:
     except csv.Error:
         return [], False
     return (_square(rows), left_out) if any(len(row) > 1 for row in rows) else ([], False)
+
+
+def _delimiter(sample: str) -> str:
+    """What cuts all rows into as many cells; a comma last, since 5,4 is a number in much of the world."""
+    for one in "\t;|,":
+        rows = list(csv.reader(StringIO(sample, newline=""), delimiter=one))
+        widths = {len(row) for row in (rows[:-1] if len(sample) == SAMPLE else rows) if any(row)}
+        if len(widths) == 1 and widths != {1}:
+            return one
+    return max(",;\t|", key=_DECIMAL_COMMA.sub("", sample).count)
 
 
 def _square(rows: list[list[str]]) -> list[list[str]]:

@@ -19,6 +19,18 @@ def test_its_encoding_is_found(data: bytes, encoding: str) -> None:
     assert (found.text, found.encoding) == ("Müller", encoding)
 
 
+@pytest.mark.parametrize("encoding", ["windows-1251", "KOI8-R", "ISO-8859-5", "ISO-8859-16", "GB18030"])
+def test_xml_says_its_encoding(encoding: str) -> None:
+    words = "Ș" if encoding == "ISO-8859-16" else "Кровь"
+    source = f"<?xml version='1.0' encoding='{encoding}'?><Letter>{words}</Letter>"
+    assert read_text(source.encode(encoding), cut=False).text == source
+
+
+def test_an_encoding_that_is_none_is_not_tried() -> None:
+    source = b"<?xml version='1.0' encoding='zip'?><a>\xe4</a>"
+    assert read_text(source, cut=False).encoding == "windows-1252"
+
+
 def test_a_character_cut_in_two_is_left_out() -> None:
     found = read_text("Müll€".encode()[:-1], cut=True)
     assert (found.text, found.encoding, found.cut) == ("Müll", "utf-8", True)
@@ -50,6 +62,22 @@ def test_csv_is_a_table_with_rows_of_one_length() -> None:
     found = read_text(b'name;value\n"Haemo;globin";11,1\nshort\n', cut=False, name="values.CSV")
     assert found.rows == [["name", "value"], ["Haemo;globin", "11,1"], ["short", ""]]
     assert not found.cut
+
+
+@pytest.mark.parametrize(
+    ("source", "row"),
+    [
+        ("1,5;2,5;3,5\n4,5;5,5;6,5\n", ["1,5", "2,5", "3,5"]),
+        ("Hb;11,2\n\nEry;4,5\nLeu;6,7\n", ["Hb", "11,2"]),
+        ("Hb;11,2;8,1;9,9\nEry;4,5\n", ["Hb", "11,2", "8,1", "9,9"]),
+        ("1,2,3\n4,5,6\n", ["1", "2", "3"]),
+        ('"a; b",1\n"c",2\n', ["a; b", "1"]),
+        ("day\tHb, total\n1\t5,4\n", ["day", "Hb, total"]),
+        ("1;5,4;6,5\n" * 2000, ["1", "5,4", "6,5"]),
+    ],
+)
+def test_a_decimal_comma_cuts_no_number(source: str, row: list[str]) -> None:
+    assert read_text(source.encode(), cut=False, name="values.csv").rows[0] == row
 
 
 @pytest.mark.parametrize(
