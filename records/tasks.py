@@ -12,13 +12,16 @@ from records.services.garbage import collect_garbage
 from records.services.replicating import replicate as copy_to_nodes
 from records.services.sweeping import sweep_records
 from records.storage.errors import StorageError
+from records.turns import OneAtATime
+
+_settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def store_blobs() -> int:
     """Put new small ciphertexts into the file store, erase deleted ones."""
     try:
-        return settle_blobs()
+        return _settle()
     except StorageError:
         return 0  # the store is down: the sweep tries again
     finally:
@@ -37,7 +40,7 @@ def replicate() -> int:
 def collect() -> int:
     """Note contents that nothing names, and erase those whose time has come."""
     try:
-        return collect_garbage()
+        return _collect()
     except StorageError:
         return 0  # the store is down: the sweep tries again
 
