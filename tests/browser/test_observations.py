@@ -66,3 +66,16 @@ def test_a_search_narrows_while_typing_and_stands_in_no_address(window: Window) 
     page.get_by_role("link", name="Show all").click()
     expect(page.get_by_role("link", name=BLOOD_COUNTS.title)).to_be_visible()
     assert not any(word in url.lower() for url in asked for word in ("blood", "nothing", "11502"))
+
+
+def test_a_file_that_is_no_text_of_fhir_is_not_taken_for_one(window: Window) -> None:
+    page = window()
+    sign_in(page, CHIARA.email, PASSWORD)
+    page.goto("/records/observations/import/")
+    text = page.get_by_label("FHIR bundle (JSON)")
+    good, bad = '{"note": "Größe"}'.encode(), '{"note": "Größe"}'.encode("latin-1")
+    page.get_by_label("File").set_input_files({"name": "a.json", "mimeType": "", "buffer": good})
+    expect(text).to_have_value('{"note": "Größe"}')
+    page.get_by_label("File").set_input_files({"name": "b.json", "mimeType": "", "buffer": bad})
+    expect(page.get_by_text("This file is not UTF-8 text")).to_be_visible()
+    expect(text).to_have_value("")

@@ -8,6 +8,13 @@ choose.hidden = false;
 file.addEventListener("change", async () => {
   said.textContent = "";
   if (!file.files.length) return;
+  const bundle = document.querySelector("[name=bundle]");
+  bundle.value = "";
   if (file.files[0].size > LARGEST) said.textContent = "This file is larger than 1 MB: upload it as a record.";
-  else document.querySelector("[name=bundle]").value = await file.files[0].text();
+  else
+    try {
+      bundle.value = new TextDecoder("utf-8", { fatal: true }).decode(await file.files[0].arrayBuffer());
+    } catch {
+      said.textContent = "This file is not UTF-8 text, as FHIR's are: upload it as a record.";
+    }
 });
