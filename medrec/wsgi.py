@@ -2,10 +2,14 @@
 
 import gc
 import os
+import resource
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
+
+# A crash leaves no image of the memory on a disk: records and open vaults are in it.
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 application = get_wsgi_application()
 

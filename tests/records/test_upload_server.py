@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import tempfile
@@ -88,9 +89,21 @@ def test_no_plaintext_in_any_file_and_a_killed_server(tmp_path: Path) -> None:
     settings = {"TMPDIR": str(spool), "UPLOAD_PART_BYTES": str(PART)}
     with run_portal(var, settings=settings) as portal:
         sender = Sender(portal, token(portal))
+        _leaves_no_core(portal)
         _watch_uploads(portal, sender, [var, spool])
         _kill_in_a_part(portal, sender)
         portal.stop()
+
+
+def _leaves_no_core(portal: Portal) -> None:
+    """A crash would write the memory to a disk, plaintext and keys in it."""
+    for pid in _web(portal):
+        (limit,) = re.findall(r"^Max core file size +(\S+) +(\S+)", _limits(pid), re.MULTILINE)
+        assert limit == ("0", "0")
+
+
+def _limits(pid: int) -> str:
+    return Path(f"/proc/{pid}/limits").read_text()
 
 
 def _watch_uploads(portal: Portal, sender: Sender, folders: list[Path]) -> None:
