@@ -99,7 +99,7 @@ _MEDIA_BRANDS = (
 _PDF = re.compile(rb"[\xef\xbb\xbf\0]*+[\t-\r -~\x80-\xff]{0,1000}%PDF-")
 _MP3 = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]")
 _ASCII = bytes(range(0x80))
-_TEXT = re.compile(r"[^\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]*")
+_TEXT = re.compile(r"[^\x00-\x08\x0e-\x19\x1e\x1f\x7f]*")
 _ROOT = re.compile(
     r"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|(?><!doctype[^>\[]*(?:\[.*?\])?\s*>))*+<(?:[\w.-]+:)?([\w.-]+)",
     re.IGNORECASE | re.DOTALL,

@@ -33,8 +33,9 @@ PNG, GIF, JPEG = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"\xff\xd8\xff"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 DICOM_AT = 128
 BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-# Control characters that text has: tab, line feed, form feed, carriage return, and escape (HL7, terminals).
-TEXT_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1b\x1c\x1d")
+# Control characters that text has: tab, line feed, form feed, carriage return, escape (HL7, terminals), and
+# the end of a file of DOS (LDT, GDT).
+TEXT_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d")
 
 
 def look_at(head: bytes) -> Look | None:

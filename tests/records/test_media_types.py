@@ -68,6 +68,8 @@ def boxes(brand: str, *others: str) -> bytes:
         ("Größe, Gewicht und Blutdruck\n".encode("latin-1"), "a.txt", "text/plain"),
         ("Größe".encode("utf-16"), "a.csv", "text/csv"),
         (b"MSH|^~\\&|LAB\r", "a.hl7", "text/plain"),
+        (b"\x0bMSH|^~\\&|LAB\r\x1c\r", "a.hl7", "text/plain"),
+        (b"01380006301\r\n\x1a", "a.gdt", "text/plain"),
         (b'{"resourceType":"Bundle"}', "a.json", "application/json"),
         (CDA, "a.xml", "application/xml"),
         (archive(), "a.zip", "application/zip"),

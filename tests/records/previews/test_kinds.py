@@ -36,6 +36,7 @@ def test_pictures_are_shown_by_the_browser(kind: str) -> None:
         (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", Kind.TEXT),
         ("Müller: 38,5 °C".encode("windows-1252"), Kind.TEXT),
         (b"\xff\xfeT\0e\0x\0t\0", Kind.TEXT),
+        (b"01380006301\r\n\x1a", Kind.TEXT),
         (b"PK\x03\x04 a zip", None),
         (b"\0\1\2", None),
         (b"\x7fELF", None),
