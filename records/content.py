@@ -18,7 +18,7 @@ from records.holdings import erase_given_up, give_up, note_lost, put_held
 from records.models import Blob, PinNode
 from records.storage import Blob as StoredBlob
 from records.storage import Cid, FallbackBlob, IpfsStore, Store, address_of, open_store
-from records.storage.errors import ContentNotFound, StorageError, StoreFull
+from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError, StoreFull
 from records.storage.staging import Staging
 
 logger = logging.getLogger(__name__)
@@ -73,6 +73,21 @@ def storing() -> Iterator[Store]:
     except StorageError as error:
         logger.warning("file store: %s: %s", type(error).__name__, error)
         raise StoreDown from error
+
+
+@contextmanager
+def fetching() -> Iterator[None]:
+    """Failures of the store as StoreDown, in words for who wants to read: is it away, or is the file?"""
+    try:
+        yield
+    except (ContentNotFound, ContentCorrupt) as error:
+        logger.error("file store: %s: %s", type(error).__name__, error)
+        raise StoreDown(
+            "The store does not have this file, or has it damaged. Those who run this portal have to look."
+        ) from error
+    except StorageError as error:
+        logger.warning("file store: %s: %s", type(error).__name__, error)
+        raise StoreDown("The file store cannot be reached. Try again.") from error
 
 
 def staging() -> Staging:

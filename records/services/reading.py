@@ -12,7 +12,7 @@ from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from records import access
 from records.chain_words import raw
-from records.content import open_stored, storing
+from records.content import fetching, open_stored
 from records.crypto.description import Description
 from records.crypto.description import open_content as open_file
 from records.crypto.mdr1 import Decryptor
@@ -73,7 +73,7 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
 def open_unlogged(found: FoundContent) -> OpenedContent:
     """The file; who calls this logs the look before a byte of it is shown. Raises StoreDown."""
     description, wanted = found.description, found.version
-    with storing():
+    with fetching():
         blob = open_stored(Cid(raw(wanted.content), dag_pb=bool(wanted.flags & 1)))
         try:
             file = open_file(description, raw(wanted.record), read_at=blob.view_at, size=blob.size)
@@ -114,7 +114,7 @@ def open_content(*, actor: Actor, record: str, version: int | None = None) -> Op
 
 
 def _iterate(file: Decryptor, start: int, end: int) -> Iterator[bytes]:
-    with storing():
+    with fetching():
         try:
             yield from file.iterate(start, end)
         except CryptoError as error:

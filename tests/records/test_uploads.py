@@ -11,6 +11,7 @@ from accounts.actor import Actor
 from records.errors import Conflict, InvalidInput, NoRoom, NotFound, StoreDown, TooLarge
 from records.models import Upload
 from records.services import documents, reading, uploads
+from records.storage import Cid
 from tests.chain_node import ChainNode
 from tests.people import make_patient
 from tests.records.conftest import FILE, LABORATORY, Clinic, pieces, upload
@@ -242,3 +243,21 @@ def test_a_store_that_is_full_says_so_and_keeps_nothing(patient: Actor) -> None:
     assert documents.list_records(actor=patient, patient=patient.address) == []
     view = uploads.receive_upload(actor=patient, upload_id=described, stream=pieces(FILE), length=len(FILE))
     assert view.state == "waiting"
+
+
+@pytest.mark.parametrize("harm", ["lost", "damaged", "away"])
+def test_who_reads_is_told_whether_the_store_is_away_or_the_file(
+    patient: Actor, store_folder: Path, harm: str
+) -> None:
+    record = upload(patient)
+    (path,) = store_folder.rglob(str(Cid.parse(record.versions[0].content)))
+    if harm == "lost":
+        path.unlink()
+    elif harm == "damaged":
+        path.write_bytes(bytes(path.stat().st_size))
+    else:
+        path.unlink()
+        path.symlink_to(path)  # the system gives an error other than "no such file"
+    words = "cannot be reached. Try again" if harm == "away" else "does not have this file, or has it damaged"
+    with pytest.raises(StoreDown, match=words):
+        reading.open_content(actor=patient, record=record.record)
