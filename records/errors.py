@@ -76,7 +76,7 @@ class StoreDown(RecordsError):
     status = 503
 
     def __init__(
-        self, message: str = "The file store cannot be reached. Nothing was saved; try again."
+        self, message: str = "The file store cannot be reached. The record was not saved; try again."
     ) -> None:
         super().__init__(message)
 
@@ -88,7 +88,7 @@ class NoRoom(StoreDown):
 
     def __init__(
         self,
-        message: str = "There is no room for this file: the file store is full. Nothing was saved. "
+        message: str = "There is no room for this file: the file store is full. The record was not saved. "
         "Those who run this portal have to make room; try again later.",
     ) -> None:
         super().__init__(message)
