@@ -6,11 +6,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -129,8 +130,7 @@ class StoryPortal:
     def frozen(self, *names: str) -> Iterator[None]:
         """Freeze (SIGSTOP) the programs whose command line has one of these names; thaw them at the end."""
         pids = [pid for name in names for pid in self.pids(name)]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        self._freeze(*pids)
         yield
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -138,8 +138,30 @@ class StoryPortal:
 
     def stop_worker(self) -> None:
         """Freeze the worker for good: what is queued waits until the portal starts again."""
-        (worker,) = self.pids("-A medrec worker")
-        os.kill(worker, signal.SIGSTOP)
+        self._freeze(*self.pids("-A medrec worker"))
+
+    def _freeze(self, *pids: int) -> None:
+        """Stop programs where they stand, but not in a transaction: no other could write."""
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        while self._is_locked():
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+            time.sleep(0.1)
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+
+    def _is_locked(self) -> bool:
+        """Whether somebody stands in a transaction of the database file."""
+        file = self.var / "medrec.sqlite3"
+        if not file.exists():  # the tests run on servers
+            return False
+        with closing(sqlite3.connect(file, timeout=1, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+        return False
 
     def pids(self, name: str) -> list[int]:
         """The processes whose command line has this name; there must be some."""
