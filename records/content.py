@@ -47,6 +47,11 @@ def pin_nodes() -> dict[str, Store]:
     return dict(_pin_node(url) for url in settings.IPFS_PIN_API_URLS)
 
 
+def failing_nodes() -> set[str]:
+    """The addresses of those that did not answer last."""
+    return set(PinNode.objects.exclude(failing_since=None).values_list("pk", flat=True))
+
+
 def open_stored(cid: Cid) -> StoredBlob:
     """A content, to be read; from a further node where the store does not give it. Raises StorageError."""
     if not settings.IPFS_PIN_API_URLS:
@@ -57,7 +62,7 @@ def open_stored(cid: Cid) -> StoredBlob:
 def _places() -> Iterator[Store]:
     """The store; where it does not give a content, the further nodes, last those that failed lately."""
     yield store()
-    failing = set(PinNode.objects.exclude(failing_since=None).values_list("pk", flat=True))
+    failing = failing_nodes()
     nodes = sorted(pin_nodes().items(), key=lambda node: node[0] in failing)
     yield from (files for _, files in nodes)
 

@@ -107,7 +107,7 @@ class SenderView:
     """A doctor or an institution from whom a patient takes no records into the inbox."""
 
     address: str
-    name: str
+    name: str  # "": a patient's, who never gave this actor access
     lifting: bool  # the newest word ends the block, and waits
     state: ActState  # of the newest word
     act: str

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chain.models.bulk import insert_rows
-from records.content import open_stored, pin_nodes, store
+from records.content import failing_nodes, open_stored, pin_nodes, store
 from records.holdings import KEPT, cid_of, note_lost
 from records.models import Holding, PinNode, Replica
 from records.storage import Blob, Store
@@ -171,7 +171,7 @@ def _list_what_is_new(address: str) -> None:
 def _give_back() -> int:
     """Put into the store what it has lost, from a node that has it."""
     done = 0
-    failing = set(PinNode.objects.exclude(failing_since=None).values_list("pk", flat=True))
+    failing = failing_nodes()
     nodes = [files for address, files in pin_nodes().items() if address not in failing]
     for holding in Holding.objects.filter(state=KEPT).exclude(lost_since=None)[:COPIED_AT_ONCE]:
         for files in nodes:

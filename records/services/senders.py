@@ -6,6 +6,7 @@ from accounts.actor import Actor
 from accounts.services.directory import names_of
 from chain.models import Act, Event
 from records.models import BlockedSender
+from records.services.naming import people_named_to
 from records.shapes import ActState, SenderView
 
 
@@ -44,9 +45,9 @@ def words_of(patient: str) -> dict[str, list[Word]]:
 def list_senders(*, actor: Actor) -> list[SenderView]:
     """Whom the patient has blocked, by name; who is to be taken again, too, until that is confirmed."""
     words = {sender: said for sender, said in words_of(actor.address).items() if _blocks(said)}
-    names = names_of(words)
+    people = people_named_to(actor, words, names_of)
     views = [
-        SenderView(sender, names[sender].name, not said[-1].blocked, said[-1].state, said[-1].act)
+        SenderView(sender, people[sender].name, not said[-1].blocked, said[-1].state, said[-1].act)
         for sender, said in words.items()
     ]
     return sorted(views, key=lambda view: (view.name.casefold(), view.address))

@@ -114,6 +114,12 @@ def test_an_upload_described_before_the_block_ends_in_nothing(patient: Actor, cl
     assert not Act.objects.of_kind("NewRecord").exists()
 
 
+def test_a_patient_blocked_past_the_portal_stays_nameless(patient: Actor) -> None:
+    stranger = make_patient("Ben Carter").address
+    BlockedSender.objects.create(patient=patient.address, sender=stranger, blocked=True, serial=1)
+    assert (only(patient).address, only(patient).name) == (stranger, "")
+
+
 def test_who_cannot_block_or_be_blocked(patient: Actor, clinic: Clinic) -> None:
     with pytest.raises(AccessRefused, match="Only patients"):
         inbox.block_sender(actor=clinic.doctor, sender=clinic.via)
