@@ -1,7 +1,8 @@
 """Envelopes and their public lists: sealed here, kept as blobs, opened by the keys an actor holds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -36,6 +37,34 @@ from records.crypto.payloads import (
 from records.errors import ChainDown, InvalidInput
 from records.models import Envelope, Grant, QueuedKey, Record, Rekey
 from records.models import EnvelopeList as ListRow
+
+_GRANTED: Mapping[Purpose, "PayloadType[FolderPayload | RecordPayload | SelectionPayload]"] = {
+    Purpose.FOLDER: FolderPayload,
+    Purpose.RECORD: RecordPayload,
+    Purpose.SELECTION: SelectionPayload,
+}
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class PayloadType(Protocol[T_co]):
+    """A class of records.crypto.payloads: its one decoder, whose failures are CryptoErrors."""
+
+    @staticmethod
+    def from_bytes(data: bytes, /) -> T_co:
+        """The payload in these bytes."""
+
+
+@dataclass(frozen=True)
+class Opened(Generic[T]):
+    """What a list holds for an actor.
+
+    Without a payload, `damaged` says that an envelope is there which does not open or holds something else;
+    otherwise it is absent: not listed, erased, not found, or sealed to a key that this actor does not have.
+    """
+
+    payload: T | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,11 +163,13 @@ def delete_envelopes(*, patient: str, scope: str, recipient: str) -> None:
     ended.update(deleted_at=timezone.now())
 
 
-def open_mine(actor: Actor, list_digest: str, about: ListAbout) -> bytes | None:
-    """The payload that a list holds for this actor, or None."""
+def open_listed(actor: Actor, list_digest: str, about: ListAbout, payload_type: PayloadType[T]) -> Opened[T]:
+    """Open and decode what a list holds for this actor; nothing that it holds makes this raise."""
     _ensure_indexed(list_digest, about)
-    row = Envelope.objects.select_related("list").filter(list=list_digest, recipient__in=actor.recipients)
-    return next(_opened(actor, row), (None, None))[1]
+    rows = Envelope.objects.select_related("list").filter(list=list_digest, recipient__in=actor.recipients)
+    opened = [_open_row(actor, row, payload_type) for row in rows]
+    readable = (one for one in opened if one.payload is not None)
+    return next(readable, Opened(damaged=any(one.damaged for one in opened)))
 
 
 def newest_secret(actor: Actor, *, patient: str, scope: str, least: int) -> tuple[int, bytes] | None:
@@ -146,8 +177,9 @@ def newest_secret(actor: Actor, *, patient: str, scope: str, least: int) -> tupl
     generation, _ = unpack_epoch(least)
     _ensure_scope(patient, scope)
     found = _envelopes(actor, patient, scope, Purpose.FOLDER).filter(list__epoch__gte=least)
-    for _, payload in _opened(actor, found.order_by("-list__epoch")):
-        secrets = FolderPayload.from_bytes(payload).secrets
+    for row in found.order_by("-list__epoch"):
+        payload = _open_row(actor, row, FolderPayload).payload
+        secrets = payload.secrets if payload is not None else {}
         for packed in sorted(secrets, reverse=True):
             if packed >= least and unpack_epoch(packed)[0] == generation:
                 return unpack_epoch(packed)[1], secrets[packed]
@@ -157,20 +189,20 @@ def newest_secret(actor: Actor, *, patient: str, scope: str, least: int) -> tupl
 def scope_keys(actor: Actor, *, patient: str, scope: str) -> Iterator[tuple[str, bytes]]:
     """(record, data key) from the envelopes of a grant of a record or of a selection."""
     _ensure_scope(patient, scope)
-    found = _envelopes(actor, patient, scope, Purpose.RECORD, Purpose.SELECTION)
-    for row, payload in _opened(actor, found.order_by("-list__created_at")):
-        if row.list.purpose == Purpose.RECORD:
-            yield scope, RecordPayload.from_bytes(payload).data_key
-            continue
-        selection = SelectionPayload.from_bytes(payload)
-        if word(selection.selection_id(patient)) == scope:
-            yield from ((word(record), key) for record, key in selection.data_keys.items())
+    rows = _envelopes(actor, patient, scope, Purpose.RECORD, Purpose.SELECTION)
+    for row in rows.order_by("-list__created_at"):
+        payload = _open_row(actor, row, _GRANTED[Purpose(row.list.purpose)]).payload
+        if isinstance(payload, RecordPayload):
+            yield scope, payload.data_key
+        elif isinstance(payload, SelectionPayload) and word(payload.selection_id(patient)) == scope:
+            yield from ((word(record), key) for record, key in payload.data_keys.items())
 
 
 def record_keys(actor: Actor, *, list_digest: str, author: str, patient: str, record: str) -> list[bytes]:
     """The data key that stands sealed to the patient in a record's wrapped secret's place."""
-    payload = open_mine(actor, list_digest, ListAbout(Purpose.INBOX, author, patient, record))
-    return [] if payload is None else [DataKeyPayload.from_bytes(payload).data_key]
+    about = ListAbout(Purpose.INBOX, author, patient, record)
+    payload = open_listed(actor, list_digest, about, DataKeyPayload).payload
+    return [] if payload is None else [payload.data_key]
 
 
 def queued_about(row: QueuedKey) -> ListAbout:
@@ -185,37 +217,28 @@ def queued_keys(actor: Actor, rows: Iterable[QueuedKey]) -> Iterator[bytes]:
         if seed is None:
             continue
         try:
-            payload = open_envelope(
-                queued_about(row).context(actor.origin, row.recipient), seed, bytes(row.sealed)
-            )
+            context = queued_about(row).context(actor.origin, row.recipient)
+            payload = DataKeyPayload.from_bytes(open_envelope(context, seed, bytes(row.sealed)))
         except CryptoError:
             continue
-        yield DataKeyPayload.from_bytes(payload).data_key
+        yield payload.data_key
 
 
 def open_terms(actor: Actor, list_digest: str, about: ListAbout) -> Terms | None:
     """What a request asks for, if this actor is party to it."""
-    payload = open_mine(actor, list_digest, about)
-    return None if payload is None else Terms.from_bytes(payload)
+    return open_listed(actor, list_digest, about, Terms).payload
 
 
 def grant_terms(actor: Actor, list_digest: str, about: ListAbout) -> Terms | None:
     """The terms that a grant's envelope for this actor holds."""
-    payload = open_mine(actor, list_digest, about)
-    if payload is None:
-        return None
-    kinds: dict[Purpose, type[FolderPayload | RecordPayload | SelectionPayload]] = {
-        Purpose.FOLDER: FolderPayload,
-        Purpose.RECORD: RecordPayload,
-        Purpose.SELECTION: SelectionPayload,
-    }
-    return kinds[about.purpose].from_bytes(payload).terms
+    payload = open_listed(actor, list_digest, about, _GRANTED[about.purpose]).payload
+    return payload.terms if payload is not None else None
 
 
 def open_reason(actor: Actor, list_digest: str, about: ListAbout) -> str:
     """Why a request was denied, or "" for whoever holds no key to it."""
-    payload = open_mine(actor, list_digest, about)
-    return "" if payload is None else Reason.from_bytes(payload).text
+    payload = open_listed(actor, list_digest, about, Reason).payload
+    return payload.text if payload is not None else ""
 
 
 def about_scope(patient: str, scope: str, epoch: int) -> ListAbout:
@@ -238,19 +261,20 @@ def _envelopes(actor: Actor, patient: str, scope: str, *purposes: Purpose) -> Qu
     )
 
 
-def _opened(actor: Actor, rows: Iterable[Envelope]) -> Iterator[tuple[Envelope, bytes]]:
-    for row in rows:
-        seed = actor.sharing_seed(row.key_digest)
-        sealed = read_blob(row.digest) if seed is not None else None
-        if seed is None or sealed is None:
-            continue
-        about = ListAbout(
-            Purpose(row.list.purpose), row.list.sender, row.list.patient, row.list.scope, row.list.epoch
-        )
-        try:
-            yield row, open_envelope(about.context(actor.origin, row.recipient), seed, sealed)
-        except CryptoError:
-            continue
+def _open_row(actor: Actor, row: Envelope, payload_type: PayloadType[T]) -> Opened[T]:
+    """Open one envelope and decode its payload: to the reader the two are one step, with one failure."""
+    seed = actor.sharing_seed(row.key_digest)
+    sealed = read_blob(row.digest) if seed is not None else None
+    if seed is None or sealed is None:
+        return Opened()
+    about = ListAbout(
+        Purpose(row.list.purpose), row.list.sender, row.list.patient, row.list.scope, row.list.epoch
+    )
+    try:
+        opened = open_envelope(about.context(actor.origin, row.recipient), seed, sealed)
+        return Opened(payload_type.from_bytes(opened))
+    except CryptoError:
+        return Opened(damaged=True)
 
 
 def _index(digest: str, about: ListAbout, listed: EnvelopeList) -> None:

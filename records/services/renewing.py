@@ -16,7 +16,7 @@ from records.content import delete_blobs
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import RecordPayload, SelectionPayload
 from records.models import Envelope, Grant, Record, Selection, SelectionRecord
-from records.services.envelopes import ListAbout, about_scope, keep_list, key_of, open_mine, seal_list
+from records.services.envelopes import ListAbout, about_scope, keep_list, key_of, open_listed, seal_list
 from records.services.keyring import Keyring
 from records.services.rekeying import UNKNOWN_TERMS
 from records.services.states import state_of, states_of
@@ -96,8 +96,7 @@ def _record(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | None:
     opened = Keyring(actor, actor.address).open_latest(standing) if standing is not None else None
     if opened is None:
         return None
-    held = open_mine(actor, grant.envelopes, about)
-    payload = RecordPayload.from_bytes(held) if held is not None else None
+    payload = open_listed(actor, grant.envelopes, about, RecordPayload).payload
     terms = payload.terms if payload is not None else UNKNOWN_TERMS
     kept = payload is not None and payload.data_key == opened.data_key
     return _Fresh(RecordPayload(opened.data_key, terms).to_bytes(), kept)
@@ -105,10 +104,10 @@ def _record(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | None:
 
 def _selection(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | None:
     """A selection is of its day: the same keys again; today's, where the patient's envelope is lost."""
-    held = open_mine(actor, grant.envelopes, about)
+    held = open_listed(actor, grant.envelopes, about, SelectionPayload).payload
     if held is not None:
-        _list_records(actor.address, grant.scope, SelectionPayload.from_bytes(held))
-        return _Fresh(held, kept=True)
+        _list_records(actor.address, grant.scope, held)
+        return _Fresh(held.to_bytes(), kept=True)
     row = Selection.objects.filter(pk=grant.scope, patient=actor.address).first()
     records = Record.objects.filter(pk__in=row.records.values("record")) if row is not None else ()
     keyring = Keyring(actor, actor.address)
