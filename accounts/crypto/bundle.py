@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from accounts.crypto.errors import BadBundle
+from accounts.crypto.errors import BadBundle, BadJson
 from accounts.crypto.keys import address_of, folder_root, sharing_seed, signing_key
+from accounts.crypto.origin import ADDRESS
+from accounts.crypto.strict_json import JsonObject, hex_bytes, read_object, whole_number
 
 FORMAT = 1
+BYTES_MAX = 1024 * 1024
+ACCOUNTS_MAX = 16
+_U32_MAX = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,10 @@ class KeyBundle:
     def from_bytes(cls, data: bytes) -> "KeyBundle":
         """The bundle that `to_bytes` wrote. Raises BadBundle."""
         try:
-            content = json.loads(data)
-            if content["format"] != FORMAT:
-                raise BadBundle(f"key bundle of format {content['format']}")
-            rows = [_from_json(row) for row in content["accounts"]]
-        except (ValueError, KeyError, TypeError) as error:
+            content = read_object(data, most=BYTES_MAX)
+            content.constant("format", FORMAT)
+            rows = [_from_json(JsonObject(row)) for row in content.items("accounts", most=ACCOUNTS_MAX)]
+        except BadJson as error:
             raise BadBundle("not a key bundle") from error
         return cls({keys.index: keys for keys in rows})
 
@@ -80,14 +84,22 @@ def _to_json(keys: AccountKeys) -> dict[str, Any]:
     }
 
 
-def _from_json(row: dict[str, Any]) -> AccountKeys:
+def _from_json(row: JsonObject) -> AccountKeys:
+    address = row.text("address", most=42)
+    if not ADDRESS.fullmatch(address):
+        raise BadJson("address: 0x and 40 hex digits are expected")
     return AccountKeys(
-        index=int(row["index"]),
-        address=str(row["address"]),
-        sharing_seeds={
-            (int(generation), int(version)): bytes.fromhex(seed)
-            for generation, version, seed in row["sharing_seeds"]
-        },
-        folder_root=bytes.fromhex(row["folder_root"]),
-        signing_key=bytes.fromhex(row["signing_key"]) if row["signing_key"] is not None else None,
+        index=row.number("index", most=_U32_MAX),
+        address=address,
+        sharing_seeds=dict(_seed(item) for item in row.items("sharing_seeds", most=BYTES_MAX)),
+        folder_root=row.hex_bytes("folder_root", 32),
+        signing_key=None if row.is_null("signing_key") else row.hex_bytes("signing_key", 32),
     )
+
+
+def _seed(item: Any) -> tuple[tuple[int, int], bytes]:
+    if not isinstance(item, list) or len(item) != 3:
+        raise BadJson("sharing_seeds: generation, version and seed are expected")
+    generation = whole_number(item[0], "generation", least=0, most=_U32_MAX)
+    version = whole_number(item[1], "version", least=0, most=_U32_MAX)
+    return (generation, version), hex_bytes(item[2], "seed", 32)

@@ -13,6 +13,10 @@ class WrongPassword(CryptoError):
     """The password does not open this vault, or the vault was changed."""
 
 
+class BadJson(CryptoError):
+    """Not JSON as docs/FORMAT.md has it, or a field that is missing or is not what it has to be."""
+
+
 class BadVault(CryptoError):
     """Not a sealed vault, or one whose parameters are out of bounds."""
 

@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 def address_bytes(address: str) -> bytes:
     """The 20 bytes of "0x" and 40 hex digits. Raises ValueError."""
-    if not _ADDRESS.fullmatch(address):
+    if not ADDRESS.fullmatch(address):
         raise ValueError("an address is 0x and 40 hex digits")
     return bytes.fromhex(address[2:])
 

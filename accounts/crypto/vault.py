@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from accounts.crypto.derivation import KEY_BYTES, derive, labelled, require_length
-from accounts.crypto.errors import BadVault, CannotOpen, WrongPassword
+from accounts.crypto.errors import BadJson, BadVault, CannotOpen, WrongPassword
 from accounts.crypto.phrase import ENTROPY_BYTES
+from accounts.crypto.strict_json import JsonObject
 
 MEMORY_KIB, PASSES, LANES = 64 * 1024, 3, 1
 NONCE_BYTES = 12
@@ -40,25 +41,22 @@ class SealedVault:
     def from_dict(cls, values: dict[str, Any]) -> "SealedVault":
         """What `to_dict` gave, its parameters checked: too cheap or too dear is refused. Raises BadVault."""
         try:
-            if (values["format"], values["kdf"]) != (1, "argon2id"):
-                raise BadVault("a vault of another format")
-            for name, (least, most) in _BOUNDS.items():
-                if type(values[name]) is not int or not least <= values[name] <= most:
-                    raise BadVault(f"{name} is out of bounds")
-            vault = cls(
-                memory_kib=values["memory_kib"],
-                passes=values["passes"],
-                lanes=values["lanes"],
-                salt=bytes.fromhex(values["salt"]),
-                nonce=bytes.fromhex(values["nonce"]),
-                ciphertext=bytes.fromhex(values["ciphertext"]),
+            fields = JsonObject(values)
+            fields.constant("format", 1)
+            fields.constant("kdf", "argon2id")
+            costs = {
+                name: fields.number(name, least=least, most=most) for name, (least, most) in _BOUNDS.items()
+            }
+            return cls(
+                **costs,
+                salt=fields.hex_bytes("salt", SALT_BYTES),
+                nonce=fields.hex_bytes("nonce", NONCE_BYTES),
+                ciphertext=fields.hex_bytes("ciphertext", ENTROPY_BYTES + TAG_BYTES),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadVault("not a sealed vault") from error
-        lengths = len(vault.salt), len(vault.nonce), len(vault.ciphertext)
-        if lengths != (SALT_BYTES, NONCE_BYTES, ENTROPY_BYTES + TAG_BYTES):
-            raise BadVault("a vault with fields of other lengths")
-        return vault
+        except BadJson as error:
+            raise BadVault(
+                "not a sealed vault of this format, or its parameters are out of bounds"
+            ) from error
 
 
 def seal_vault(entropy: bytes, password: str, user_id: str, purpose: str) -> SealedVault:

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 STEP = 1024
+BYTES_MAX = 64 * 1024
+"""Bytes that a reader takes, the padding counted. `accounts.crypto.strict_json` is the reader."""
 
 
 def encode_json(value: dict[str, Any]) -> bytes:
@@ -14,11 +16,3 @@ def encode_json(value: dict[str, Any]) -> bytes:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     plain = text.encode()
     return plain.ljust(-(-len(plain) // STEP) * STEP)
-
-
-def decode_json(data: bytes) -> dict[str, Any]:
-    """The object in padded JSON. Raises ValueError."""
-    value = json.loads(data.decode())
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from records.crypto.canonical import decode_json, encode_json
+from accounts.crypto.errors import BadJson
+from accounts.crypto.strict_json import JsonObject, read_object
+from records.crypto.canonical import BYTES_MAX, encode_json
 from records.crypto.errors import BadDescription, FileRefused
 from records.crypto.mdr1 import (
+    CHUNK_BYTES,
+    CHUNKS_MAX,
     Decryptor,
     Encryptor,
     ReadAt,
@@ -17,7 +21,8 @@ from records.crypto.mdr1 import (
 )
 
 FORMAT = 1
-BYTES_MAX = 64 * 1024
+TEXTS_MAX = {"title": 1000, "kind": 64, "file_name": 1000, "media_type": 255}
+"""Characters (code points) that each text may have; this portal's forms allow fewer."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,28 +72,24 @@ class Description:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Description":
         """The description in padded JSON, every field checked. Raises BadDescription."""
-        if len(data) > BYTES_MAX:
-            raise BadDescription(f"a description has at most {BYTES_MAX} bytes")
         try:
-            values = decode_json(data)
-            if values["format"] != FORMAT:
-                raise BadDescription("a description of another format")
-            day, previous = values["service_date"], values["previous_data_key"]
-            found = cls(
-                **{name: _text(values[name]) for name in ("title", "kind", "file_name", "media_type")},
-                service_date=None if day is None else date.fromisoformat(day),
-                size=_count(values["size"]),
-                sha256=_bytes32(values["sha256"]),
-                content_key=_bytes32(values["content_key"]),
-                content_salt=_bytes32(values["content_salt"]),
-                content_length=_count(values["content_length"]),
-                previous_data_key=None if previous is None else _bytes32(previous),
+            fields = read_object(data, most=BYTES_MAX)
+            fields.constant("format", FORMAT)
+            description = cls(
+                **{name: fields.text(name, most=most) for name, most in TEXTS_MAX.items()},
+                service_date=fields.day("service_date"),
+                size=fields.number("size", most=CHUNKS_MAX * CHUNK_BYTES),
+                sha256=fields.hex_bytes("sha256", 32),
+                content_key=fields.hex_bytes("content_key", 32),
+                content_salt=fields.hex_bytes("content_salt", 32),
+                content_length=fields.number("content_length"),
+                previous_data_key=_previous_key(fields),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except BadJson as error:
             raise BadDescription("not a description") from error
-        if found.content_length != ciphertext_size(found.size):
+        if description.content_length != ciphertext_size(description.size):
             raise BadDescription("size and length of the content do not belong together")
-        return found
+        return description
 
 
 def seal_description(data_key: bytes, record_id: bytes, description: Description) -> bytes:
@@ -112,20 +113,5 @@ def open_content(description: Description, record_id: bytes, *, read_at: ReadAt,
     return decryptor
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("text expected")
-    return value
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError("a count expected")
-    return value
-
-
-def _bytes32(value: Any) -> bytes:
-    data = bytes.fromhex(value)
-    if len(data) != 32:
-        raise ValueError("32 bytes expected")
-    return data
+def _previous_key(fields: JsonObject) -> bytes | None:
+    return None if fields.is_null("previous_data_key") else fields.hex_bytes("previous_data_key", 32)

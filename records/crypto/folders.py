@@ -9,7 +9,7 @@ import hashlib
 from accounts.crypto.derivation import derive, labelled, require_length, u16, u32
 from accounts.crypto.errors import CannotOpen
 from accounts.crypto.origin import Origin
-from accounts.crypto.vault import open_under, seal_under
+from accounts.crypto.vault import NONCE_BYTES, TAG_BYTES, open_under, seal_under
 from records.crypto.errors import BadName, EpochOutOfRange
 
 LAST = 0xFFFF
@@ -17,6 +17,7 @@ LAST = 0xFFFF
 SECRET_BYTES = 32
 NAME_BYTES_MAX = 255
 _NAME_STEP = 256
+NAME_SEALED_BYTES = 4 + NONCE_BYTES + _NAME_STEP + TAG_BYTES
 _STEP = labelled("folder-step")
 
 
@@ -64,7 +65,10 @@ def folder_key(secret: bytes) -> bytes:
 
 def seal_name(key: bytes, packed_epoch: int, name: str) -> bytes:
     """Seal a folder's name under its key of this epoch; 288 bytes whatever its length. Raises BadName."""
-    plain = name.encode()
+    try:
+        plain = name.encode()
+    except UnicodeEncodeError as error:
+        raise BadName("a folder's name holds half of a character") from error
     if not 0 < len(plain) <= NAME_BYTES_MAX or b"\x00" in plain:
         raise BadName(f"a folder's name has 1 to {NAME_BYTES_MAX} bytes and no zero character")
     epoch = u32(packed_epoch)
@@ -79,12 +83,17 @@ def name_epoch(sealed: bytes) -> int:
 
 
 def open_name(key: bytes, sealed: bytes) -> str:
-    """The folder's name, under the folder key of `name_epoch(sealed)`. Raises CannotOpen."""
+    """The folder's name, under the folder key of `name_epoch(sealed)`. Raises CannotOpen or BadName."""
     epoch = u32(name_epoch(sealed))
+    if len(sealed) != NAME_SEALED_BYTES:
+        raise CannotOpen(f"a sealed name has {NAME_SEALED_BYTES} bytes")
+    plain = open_under(_name_key(key), sealed[4:], epoch).rstrip(b"\x00")
+    if not 0 < len(plain) <= NAME_BYTES_MAX or b"\x00" in plain:
+        raise BadName("a folder's name is empty or holds a zero character")
     try:
-        return open_under(_name_key(key), sealed[4:], epoch).rstrip(b"\x00").decode()
+        return plain.decode()
     except UnicodeDecodeError as error:
-        raise CannotOpen("not a folder's name") from error
+        raise BadName("a folder's name is no UTF-8") from error
 
 
 def _name_key(key: bytes) -> bytes:

@@ -3,14 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
 from accounts.crypto.derivation import u16, u32
-from records.crypto.canonical import decode_json, encode_json
+from accounts.crypto.errors import BadJson
+from accounts.crypto.strict_json import read_object
+from records.crypto.canonical import BYTES_MAX, encode_json
 from records.crypto.errors import BadPayload
 from records.crypto.ids import SELECTION_MAX, selection_id
 
-_T = TypeVar("_T")
+PERMISSIONS = (1, 3)
+"""Read, read and write: as the contract has them."""
+DAYS_MAX = 36_525
+CODE_MAX, KINDS_MAX, WORDS_MAX = 64, 256, 10_000
+"""Characters of a code, codes in a list, characters of a note or reason; this portal's forms allow fewer."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,7 +35,7 @@ class Terms:
     note: str = ""
 
     def to_bytes(self) -> bytes:
-        """Padded canonical JSON. Raises BadPayload."""
+        """Padded canonical JSON. Raises BadPayload for terms that `from_bytes` would refuse."""
         values = {
             "purpose": self.purpose,
             "kinds": sorted(self.kinds),
@@ -39,23 +45,28 @@ class Terms:
             "last_date": self.last_date.isoformat() if self.last_date else None,
             "note": self.note,
         }
-        return _encode(values)
+        data = _encode(values)
+        self.from_bytes(data)
+        return data
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Terms":
         """The terms in padded JSON. Raises BadPayload."""
         try:
-            values = decode_json(data)
+            fields = read_object(data, most=BYTES_MAX)
+            permissions = fields.number("permissions")
+            if permissions not in PERMISSIONS:
+                raise BadJson("permissions: 1 or 3 is expected")
             return cls(
-                purpose=_typed(values["purpose"], str),
-                kinds=tuple(_typed(kind, str) for kind in _typed(values["kinds"], list)),
-                permissions=_typed(values["permissions"], int),
-                days=None if values["days"] is None else _typed(values["days"], int),
-                first_date=_date(values["first_date"]),
-                last_date=_date(values["last_date"]),
-                note=_typed(values["note"], str),
+                purpose=fields.text("purpose", most=CODE_MAX),
+                kinds=fields.texts("kinds", most=KINDS_MAX, most_each=CODE_MAX),
+                permissions=permissions,
+                days=None if fields.is_null("days") else fields.number("days", most=DAYS_MAX),
+                first_date=fields.day("first_date"),
+                last_date=fields.day("last_date"),
+                note=fields.text("note", most=WORDS_MAX),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except BadJson as error:
             raise BadPayload("not the terms of a request or grant") from error
 
 
@@ -67,14 +78,16 @@ class Reason:
 
     def to_bytes(self) -> bytes:
         """Padded canonical JSON. Raises BadPayload."""
-        return _encode({"text": self.text})
+        data = _encode({"text": self.text})
+        self.from_bytes(data)
+        return data
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Reason":
         """The reason in padded JSON. Raises BadPayload."""
         try:
-            return cls(_typed(decode_json(data)["text"], str))
-        except (ValueError, KeyError, TypeError) as error:
+            return cls(read_object(data, most=BYTES_MAX).text("text", most=WORDS_MAX))
+        except BadJson as error:
             raise BadPayload("not a reason") from error
 
 
@@ -100,9 +113,10 @@ class FolderPayload:
     def from_bytes(cls, data: bytes) -> "FolderPayload":
         """What `to_bytes` wrote. Raises BadPayload."""
         rows, rest = _rows(data, head=0, count_bytes=2, widths=(4, 32))
+        epochs = [epoch for epoch, _ in rows]
+        if epochs != sorted(set(epochs)):
+            raise BadPayload("the epochs do not rise, or one stands twice")
         secrets = {int.from_bytes(epoch, "big"): secret for epoch, secret in rows}
-        if len(secrets) != len(rows):
-            raise BadPayload("an epoch stands twice")
         _require_secrets(secrets)
         return cls(secrets, Terms.from_bytes(rest))
 
@@ -198,13 +212,3 @@ def _encode(values: dict[str, Any]) -> bytes:
         return encode_json(values)
     except ValueError as error:
         raise BadPayload("text that cannot be written") from error
-
-
-def _typed(value: Any, kind: type[_T]) -> _T:
-    if type(value) is not kind:
-        raise TypeError(f"{kind.__name__} expected")
-    return value
-
-
-def _date(value: Any) -> date | None:
-    return None if value is None else date.fromisoformat(value)
