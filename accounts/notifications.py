@@ -1,4 +1,8 @@
-"""Mails: that something waits, and a link. Never a medical word, and no secret in queue or database."""
+"""Mails: that something waits, and a link. Never a medical word, and no secret in queue or database.
+
+A mail carries no words that a person has chosen: no name, no note. So nobody can send a text of their own to
+somebody else's mailbox. An invitation names its institution, whose name an administrator has typed in.
+"""
 
 from typing import Any
 
@@ -16,10 +20,11 @@ TASK = "accounts.tasks.send_notification"
 def notify(who: str | User, template: str, context: dict[str, Any] | None = None) -> Notification | None:
     """Queue the mail `templates/mail/<template>.txt` for a user, or for the user behind an address.
 
-    The context is kept and queued: ids and paths only. None if no user stands behind the address.
+    The context is kept and queued: ids and paths only. None if no user stands behind the address, or the
+    user's e-mail address is not verified: a stranger may have typed it in.
     """
     user = who if isinstance(who, User) else _user_behind(who)
-    if user is None:
+    if user is None or not user.email_verified:
         return None
     row = Notification.objects.create(user=user, template=template, context=context or {})
     transaction.on_commit(lambda: nudge(row))
@@ -44,7 +49,7 @@ def send_link(*, email: str, template: str, context: dict[str, Any]) -> None:
 
 def send_queued(row: Notification) -> None:
     """Send one queued mail."""
-    _send(row.user.email, row.template, {"user": row.user, **row.context})
+    _send(row.user.email, row.template, row.context)
 
 
 def _send(email: str, template: str, context: dict[str, Any]) -> None:
