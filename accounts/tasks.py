@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Notification
 from accounts.notifications import send_queued
+from accounts.sessions import SessionStore
 from accounts.vault_session import forget_expired
 
 logger = logging.getLogger(__name__)
@@ -42,9 +43,10 @@ def send_notification(notification_id: str) -> bool:
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Send mails whose nudge was lost, forget opened vaults that are past their time."""
+    """Send mails whose nudge was lost, forget sessions and opened vaults that are past their time."""
     now = timezone.now()
     forget_expired(now)
+    SessionStore.clear_expired()
     Notification.objects.filter(sent_at__lt=now - KEEP_SENT).delete()
     unsent = Notification.objects.filter(
         sent_at=None, attempts__lt=ATTEMPTS, created_at__lt=now - timedelta(seconds=30)

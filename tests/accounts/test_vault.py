@@ -7,7 +7,6 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -20,6 +19,7 @@ from accounts.tasks import sweep
 from accounts.vault_session import COOKIE, take_cookie
 from tests.accounts.conftest import mailed_link, sign_in
 from tests.people import PASSWORD, make_person
+from tests.sessions import kept_in_sessions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
 
@@ -34,11 +34,6 @@ def is_open(client: Client) -> bool:
 def phrase_of_user(user: User, password: str = PASSWORD) -> str:
     """The user's 24 words."""
     return phrase_of(vaults.open_entropy(user, password))
-
-
-def everything_in_sessions() -> str:
-    """All that the session store holds, decoded."""
-    return repr([session.get_decoded() for session in Session.objects.all()])
 
 
 def test_signing_in_opens_the_vault_and_changes_the_session_key() -> None:
@@ -134,7 +129,7 @@ def test_no_stored_session_holds_the_cookie_whatever_page_was_posted_to() -> Non
     for path, data in posts.items():
         secret = client.cookies[COOKIE].value
         client.post(path, data)
-        held = everything_in_sessions()
+        held = kept_in_sessions(client)
         suspended = suspended or "account_reauthentication_state" in held
         assert secret not in held, path
         assert COOKIE not in held, path

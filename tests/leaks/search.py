@@ -9,12 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from django.contrib.sessions.serializers import JSONSerializer
-from django.core import signing
-
+from accounts.sessions import open_session, row_id
 from tests.leaks.stores import Database, database_of
-
-SESSIONS = "django.contrib.sessions.SessionStore"  # Django's salt
 
 
 def spellings(secret: bytes) -> set[bytes]:
@@ -66,14 +62,13 @@ def rows_of(database: Database) -> Iterator[tuple[str, bytes]]:
                     yield f"{table}, row {number}", value if isinstance(value, bytes) else str(value).encode()
 
 
-def sessions_of(var: Path) -> list[dict[str, Any]]:
-    """Every session as Django reads it: stored, it is compressed, and no search sees into it."""
-    key = (var / "secret_key").read_text()
-    rows = database_of(var).read("SELECT session_data FROM django_session")
-    return [signing.loads(data, key=key, salt=SESSIONS, serializer=JSONSerializer) for (data,) in rows]
+def sessions_of(var: Path, cookies: Iterable[str]) -> list[dict[str, Any]]:
+    """The sessions of these browsers as the portal reads them: sealed, no search sees into a row."""
+    rows = dict(database_of(var).read("SELECT session_key, session_data FROM django_session"))
+    return [open_session(cookie, rows[row_id(cookie)]) for cookie in cookies if row_id(cookie) in rows]
 
 
-def opened_sessions(var: Path) -> Iterator[tuple[str, bytes]]:
-    """The sessions, to search."""
-    for number, session in enumerate(sessions_of(var)):
+def opened_sessions(var: Path, cookies: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The sessions of these browsers, to search."""
+    for number, session in enumerate(sessions_of(var, cookies)):
         yield f"session {number}", json.dumps(session, ensure_ascii=False).encode()

@@ -208,3 +208,9 @@ def vault_keys(*visitors: PlainVisitor) -> dict[str, bytes]:
         found[f"cookie of {visitor.name}"] = sent.encode()
         found[f"vault key of {visitor.name}"] = base64.urlsafe_b64decode(sent)
     return found
+
+
+def session_cookies(*visitors: PlainVisitor) -> list[str]:
+    """The session cookies of these visitors' browsers."""
+    jars = [cookie for visitor in visitors for cookie in visitor.cookies]
+    return [cookie.value or "" for cookie in jars if cookie.name == "sessionid"]

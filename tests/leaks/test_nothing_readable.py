@@ -9,7 +9,7 @@ import pytest
 from chain.localchain.rpc import Rpc
 from tests.leaks.search import files_of, find_words, opened_sessions, rows_of, sessions_of
 from tests.leaks.stores import database_of, redis_of
-from tests.leaks.story import MarkedStory, vault_keys
+from tests.leaks.story import MarkedStory, session_cookies, vault_keys
 from tests.servers.share import own_share
 from tests.story.plain import PlainVisitor
 from tests.story.portal import PASSWORD, StoryPortal
@@ -39,8 +39,13 @@ def story(portal: StoryPortal) -> MarkedStory:
     return told
 
 
-def everything(portal: StoryPortal) -> Iterator[tuple[str, bytes]]:
-    """All a thief could carry away: files, rows, sessions, queues, and the chain's blocks and log."""
+def everything(story: MarkedStory) -> Iterator[tuple[str, bytes]]:
+    """All a thief could carry away: files, rows, sessions, queues, and the chain's blocks and log.
+
+    And more: the sessions of the patient and the doctor, opened with the cookies of their browsers.
+    """
+    portal = story.portal
+    cookies = session_cookies(story.visitor, story.hospital.doctor)
     rpc = Rpc(int(portal.settings["LOCALCHAIN_PORT"]))
     log = rpc.call("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest"})
     head = int(rpc.call("eth_blockNumber"), 16)
@@ -48,7 +53,7 @@ def everything(portal: StoryPortal) -> Iterator[tuple[str, bytes]]:
     assert len(log) > 10
     yield from [("the chain's log", json.dumps(log).encode()), ("its blocks", json.dumps(blocks).encode())]
     rows, queues = rows_of(database_of(portal.var)), redis_of(portal.var)
-    yield from joined(files_of(portal.var), rows, opened_sessions(portal.var), queues)
+    yield from joined(files_of(portal.var), rows, opened_sessions(portal.var, cookies), queues)
 
 
 def test_no_marked_word_is_stored_anywhere(story: MarkedStory) -> None:
@@ -56,10 +61,10 @@ def test_no_marked_word_is_stored_anywhere(story: MarkedStory) -> None:
     assert len(words) > 30
     words["recovery phrase"] = story.visitor.phrase.encode()
     words["four words of it"] = " ".join(story.visitor.phrase.split()[:4]).encode()
-    assert find_words(words, everything(portal)) == []
+    assert find_words(words, everything(story)) == []
     # The same search, for what is known to be there: each kind of place is really looked at.
     address = story.patient.address.removeprefix("0x").encode()
-    places = find_words({"address": address, "e-mail": story.visitor.email.encode()}, everything(portal))
+    places = find_words({"address": address, "e-mail": story.visitor.email.encode()}, everything(story))
     looked_at = ["address in the chain's log", "address in its blocks", "address in chain/journal.jsonl"]
     looked_at += ["e-mail in accounts_user, row"]
     folders = ["store", "mail"]
@@ -81,8 +86,14 @@ def test_no_stored_session_holds_a_vault_cookies_key_whatever_page_was_posted_to
     suspended = 0
     for path, fields in POSTS:
         patient.post_blind(path, **fields)
-        suspended += any(SUSPENDED in session for session in sessions_of(story.portal.var))
+        cookies = session_cookies(patient, doctor)
+        suspended += any(SUSPENDED in session for session in sessions_of(story.portal.var, cookies))
         secrets |= vault_keys(patient, doctor)
-        assert find_words(secrets, opened_sessions(story.portal.var)) == [], path
+        assert find_words(secrets, opened_sessions(story.portal.var, cookies)) == [], path
     assert suspended, "no page suspended a POST: this test would not see the leak it is for"
-    assert find_words(secrets, everything(story.portal)) == []
+    assert find_words(secrets, everything(story)) == []
+    # A session's cookie stands nowhere either: a copy of everything signs in as nobody.
+    rows = joined(files_of(story.portal.var), rows_of(database_of(story.portal.var)))
+    cookies = session_cookies(patient, doctor)
+    assert len(cookies) == 2
+    assert find_words({f"session of {number}": c.encode() for number, c in enumerate(cookies)}, rows) == []

@@ -1,17 +1,16 @@
 """Entering measurements by the pages: rows, mending, FHIR files, the trends; and what is refused."""
 
-import json
 import re
 import uuid
 
 import pytest
-from django.contrib.sessions.models import Session
 
 from accounts.vault_session import COOKIE
 from chain.models import Act
 from tests.chain_node import ChainNode
 from tests.records.observations.test_reading import bundle, weight
 from tests.records.web.conftest import Clinic, Visitor
+from tests.sessions import kept_in_sessions
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +183,6 @@ def test_strangers_and_closed_vaults_see_nothing(
 def test_no_value_is_in_a_session(patient: Visitor) -> None:
     saved(patient, NEW, rows({"measure": "other", "name": "Zebrafish count", "value": "77.123"}))
     patient.client.post("/records/", {"text": "Zebrafish"})
-    kept = json.dumps([session.get_decoded() for session in Session.objects.all()])
+    kept = kept_in_sessions(patient.client)
     assert "Zebrafish" not in kept
     assert "77.123" not in kept

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -14,6 +13,7 @@ from chain.models import Act
 from records.models import Upload
 from tests.chain_node import ChainNode
 from tests.records.web.conftest import BLOOD, Visitor, describe, send
+from tests.sessions import kept_in_sessions
 
 pytestmark = pytest.mark.django_db
 
@@ -171,6 +171,6 @@ def test_no_medical_word_is_in_a_session(chain: ChainNode, patient: Visitor) -> 
     )
     patient.client.post("/records/folders/new/", {"name": "Zebrafish folder"})
     patient.client.post(f"{page}close/", {"reason": "entered in error"})
-    kept = repr([session.get_decoded() for session in Session.objects.all()])
+    kept = kept_in_sessions(patient.client)
     assert "Zebrafish" not in kept
     assert Act.objects.filter(kind__in=["ModifyRecord", "NameFolder", "CloseRecord"]).count() == 3
