@@ -1,4 +1,4 @@
-"""Where allauth meets the vault: sign-up seals it, every password that is checked opens it."""
+"""Where allauth meets the vault: sign-up seals it, and it opens after the last stage of sign-in."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +12,12 @@ from accounts.errors import AccountsError, InvitationRefused
 from accounts.models import Account, User
 from accounts.services import signup, vaults
 from accounts.services.invitations import find_invitation
+from accounts.sign_in.pending_vault import keep_pending, take_pending
 from accounts.vault_session import VaultSession
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Signs people up with a vault and an account, and opens the vault whenever a password passes."""
+    """Signs people up with a vault and an account, and opens the vault for who has signed in."""
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:  # noqa: ARG002
         """Save the user, the sealed vault and the patient account together.
@@ -30,15 +31,28 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Check the password (sign-in, re-authentication, closed-vault page) and open the vault with it."""
+        """Check the password (sign-in, re-authentication, closed-vault page), and open the vault with it."""
         user: User | None = super().authenticate(request, **credentials)
         if user is not None and credentials.get("password"):
-            open_vault_here(request, user, credentials["password"])
+            unseal_vault(request, user, credentials["password"])
         return user
 
+    def login(self, request: HttpRequest, user: User) -> None:
+        """After the last stage: sign in, and open the vault in this browser."""
+        bundle = take_pending(request.session, user)
+        super().login(request, user)
+        # A session that waited for this stage was to end with it.
+        request.session.set_expiry(0)
+        vault: VaultSession | None = getattr(request, "vault", None)
+        if bundle is not None and vault is not None:
+            vault.open(user, bundle)
 
-def open_vault_here(request: HttpRequest, user: User, password: str) -> None:
-    """Open the user's vault in this browser; it stays closed where there is none or a reset closed it."""
+
+def unseal_vault(request: HttpRequest, user: User, password: str) -> None:
+    """Open the vault of who is signed in; that of who is not yet waits for the last stage of sign-in.
+
+    It stays closed where there is none or a reset closed it.
+    """
     vault: VaultSession | None = getattr(request, "vault", None)
     if vault is None:
         return
@@ -46,9 +60,11 @@ def open_vault_here(request: HttpRequest, user: User, password: str) -> None:
         bundle = vaults.open_with_password(user, password)
     except AccountsError:
         return
-    vault.open(user, bundle)
-    if request.user.is_authenticated:
+    if request.user == user:
+        vault.open(user, bundle)
         request.session.cycle_key()
+    else:
+        keep_pending(request.session, user, bundle)
 
 
 def is_invited(request: HttpRequest, email: str) -> bool:

@@ -1,8 +1,10 @@
 """What the tests of people and keys share: mails, and browsers."""
 
 import re
+import time
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
@@ -39,3 +41,16 @@ def sign_in(user: User, password: str = PASSWORD) -> Client:
     answer = client.post("/accounts/login/", {"login": user.email, "password": password})
     assert answer.status_code == 302, answer.content.decode()
     return client
+
+
+def add_second_factor(user: User) -> str:
+    """Give the user an authenticator app; its secret."""
+    secret: str = totp.generate_totp_secret()
+    totp.TOTP.activate(user, secret)
+    return secret
+
+
+def totp_code(secret: str, step: int = 0) -> str:
+    """The code that an authenticator app shows, this many steps of 30 seconds from now."""
+    counter = int(time.time()) // 30 + step
+    return str(totp.format_hotp_value(totp.hotp_value(secret, counter)))

@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings
 from django.core import mail
 from django.test import Client
@@ -245,17 +243,3 @@ def test_an_administrator_has_no_vault_and_needs_none() -> None:
     )
     admin.refresh_from_db()
     assert admin.check_password(NEW_PASSWORD)
-
-
-def test_with_a_second_factor_the_password_alone_opens_nothing() -> None:
-    user, client = make_person(), Client()
-    secret = totp.generate_totp_secret()
-    totp.TOTP.activate(user, secret)
-    assert secret not in str(Authenticator.objects.get(user=user).data)
-    answer = client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
-    assert answer["Location"] == "/accounts/2fa/authenticate/"
-    assert client.get("/profile/")["Location"].startswith("/accounts/login/")
-    counter = next(iter(totp.yield_hotp_counters_from_time()))
-    code = totp.format_hotp_value(totp.hotp_value(secret, counter))
-    assert client.post("/accounts/2fa/authenticate/", {"code": code}).status_code == 302
-    assert is_open(client)

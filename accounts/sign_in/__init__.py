@@ -1,0 +1,1 @@
+"""Signing in: its stages, second factors, limits, and what is told about it."""
