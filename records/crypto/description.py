@@ -1,5 +1,7 @@
 """A version's description: what a list shows of a record, and the key of its content."""
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -103,14 +105,45 @@ def open_description(data_key: bytes, record_id: bytes, file: bytes) -> Descript
     return Description.from_bytes(decryptor_of(file, data_key, Role.DESCRIPTION, record_id).read())
 
 
+class DescribedContent(Decryptor):
+    """A content that is given out whole only if it has the SHA-256 that its description names.
+
+    A read of the whole holds the last chunk back until the digest is compared. A range is verified bytes of
+    the file that the content key sealed, and no more is known of it.
+    """
+
+    def __init__(self, description: Description, record_id: bytes, *, read_at: ReadAt, size: int) -> None:
+        super().__init__(description.content_key, Role.CONTENT, record_id, read_at=read_at, size=size)
+        self._sha256 = description.sha256
+
+    def _iterate(self, start: int, end: int) -> Iterator[bytes]:
+        whole, digest, read = (start, end) == (0, self.plaintext_size), hashlib.sha256(), 0
+        if whole and not self.plaintext_size:
+            self._compare(digest.digest())
+        for part in super()._iterate(start, end):
+            if whole:
+                digest.update(part)
+                read += len(part)
+                if read == end:
+                    self._compare(digest.digest())
+            yield part
+
+    def _compare(self, digest: bytes) -> None:
+        if digest != self._sha256:
+            raise FileRefused("the content has another SHA-256 than the one described")
+
+
 def open_content(description: Description, record_id: bytes, *, read_at: ReadAt, size: int) -> Decryptor:
-    """The content that this description describes. Raises FileRefused for any other file, or WrongKey."""
+    """The content that this description describes. Raises FileRefused for any other file, or WrongKey.
+
+    Reading the whole raises FileRefused before its last chunk where the SHA-256 is not the one described.
+    """
     if size != description.content_length:
         raise FileRefused("the content has another length than the one described")
-    decryptor = Decryptor(description.content_key, Role.CONTENT, record_id, read_at=read_at, size=size)
-    if decryptor.salt != description.content_salt:
+    content = DescribedContent(description, record_id, read_at=read_at, size=size)
+    if content.salt != description.content_salt:
         raise FileRefused("the content has another salt than the one described")
-    return decryptor
+    return content
 
 
 def _previous_key(fields: JsonObject) -> bytes | None:

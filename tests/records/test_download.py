@@ -1,6 +1,7 @@
 """Downloads: whole and in part, known ones, names, and who is told of a look."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from accounts.actor import Actor
+from records.crypto.description import Description
+from records.crypto.mdr1 import CHUNK_BYTES
 from records.downloads import attachment
+from records.errors import StoreDown
 from records.models import ViewLog
 from records.services.file_names import NAME_BYTES_MAX, safe_name
 from records.services.ranges import Span, Unsatisfiable, is_known, requested_span
+from records.services.registering import Received
+from records.services.registering import _describe as describe
 from tests.chain_node import ChainNode
 from tests.records.conftest import Clinic, grant, upload
 from tests.records.test_api import Api
@@ -133,6 +139,10 @@ def body(answer: Any) -> bytes:
     return b"".join(pieces)
 
 
+def _with_another_digest(draft: dict[str, object], received: Received) -> Description:
+    return replace(describe(draft, received), sha256=bytes(32))
+
+
 @pytest.mark.django_db
 class TestOverHttp:
     """One record of 200,000 bytes."""
@@ -201,6 +211,23 @@ class TestOverHttp:
         answer = fetch(Api(patient), f"records/{record}/content")
         assert answer["Content-Type"] == "application/octet-stream"
         assert answer["Content-Disposition"] == 'attachment; filename="a X_ y"'
+
+    @pytest.mark.parametrize("data", [DATA[:100], DATA], ids=["one chunk", "four chunks"])
+    def test_what_is_not_the_file_described_is_never_whole(
+        self, patient: Actor, chain: ChainNode, monkeypatch: pytest.MonkeyPatch, data: bytes
+    ) -> None:
+        with monkeypatch.context() as lying:
+            lying.setattr("records.services.registering._describe", _with_another_digest)
+            record = upload(patient, data=data).record
+        chain.settle()
+        answer = fetch(Api(patient), f"records/{record}/content")
+        if len(data) <= CHUNK_BYTES:
+            assert (answer.status_code, data in answer.content) == (503, False)
+        else:
+            taken: list[bytes] = []
+            with pytest.raises(StoreDown, match="not the one that was uploaded"):
+                taken.extend(answer.streaming_content)
+            assert b"".join(taken) == data[: len(data) // CHUNK_BYTES * CHUNK_BYTES]
 
 
 @pytest.mark.django_db

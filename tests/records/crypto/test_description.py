@@ -3,13 +3,14 @@
 import json
 from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from records.crypto.description import Description, open_content, open_description, seal_description
 from records.crypto.errors import BadDescription, FileRefused, WrongKey
-from records.crypto.mdr1 import Encryptor, ReadAt, Role, ciphertext_size
+from records.crypto.mdr1 import CHUNK_BYTES, Encryptor, ReadAt, Role, ciphertext_size
 
 DATA_KEY, RECORD, OTHER = bytes(range(32)), bytes(range(32, 64)), bytes(32)
 CONTENT_KEY, SALT = b"\x01" * 32, b"\x02" * 32
@@ -21,7 +22,7 @@ DESCRIPTION = Description(
     file_name="blood.pdf",
     media_type="application/pdf",
     size=len(CONTENT),
-    sha256=b"\x03" * 32,
+    sha256=sha256(CONTENT).digest(),
     content_key=CONTENT_KEY,
     content_salt=SALT,
     content_length=ciphertext_size(len(CONTENT)),
@@ -125,3 +126,17 @@ def test_another_content_of_the_same_key_is_refused() -> None:
     for file in (longer, salted):
         with pytest.raises(FileRefused):
             open_content(DESCRIPTION, RECORD, read_at=reader(file), size=len(file))
+
+
+@pytest.mark.parametrize("content", [b"", b"short", CONTENT, CONTENT[: 2 * CHUNK_BYTES]])
+def test_a_content_with_another_digest_is_not_given_out_whole(content: bytes) -> None:
+    described = replace(DESCRIPTION, size=len(content), content_length=ciphertext_size(len(content)))
+    file = content_file(content)
+    wrong = open_content(replace(described, sha256=bytes(32)), RECORD, read_at=reader(file), size=len(file))
+    taken: list[bytes] = []
+    with pytest.raises(FileRefused, match="SHA-256"):
+        taken.extend(wrong.iterate())
+    assert b"".join(taken) == content[: max(0, (len(content) - 1) // CHUNK_BYTES * CHUNK_BYTES)]
+    assert b"".join(wrong.iterate(1, len(content) or 1) if content else ()) == content[1:]
+    right = replace(described, sha256=sha256(content).digest())
+    assert open_content(right, RECORD, read_at=reader(file), size=len(file)).read() == content
