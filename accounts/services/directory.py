@@ -37,6 +37,11 @@ class Person:
     key_fingerprint: str = ""
     known: bool = True
 
+    @property
+    def name_if_known(self) -> str:
+        """The name, or nothing where `name` is no more than a short form of the address."""
+        return self.name if self.known else ""
+
 
 def parse_address(text: str) -> str:
     """The address in what somebody typed or scanned ("0x..", "ethereum:0x.."). Raises BadAddress."""
@@ -82,6 +87,12 @@ def newest_digests(addresses: Iterable[str]) -> dict[str, str]:
     return dict(found.values_list("account", "digest"))
 
 
+def unnamed(address: str, key_fingerprint: str = "") -> Person:
+    """What is said of an address that nobody here has, or whose owner the reader may not know."""
+    name = f"{address[:8]}…{address[-6:]}"
+    return Person(address=address, name=name, kind="", key_fingerprint=key_fingerprint, known=False)
+
+
 def fingerprint(digest: str) -> str:
     """The first 16 hex digits of a key's digest in groups of four, for people to compare."""
     digits = digest.removeprefix("0x")[:16].upper()
@@ -118,11 +129,10 @@ def names_of(addresses: Iterable[str], known: Iterable[Account] = ()) -> dict[st
     people = {}
     for address in wanted:
         account = by_address.get(address)
-        people[address] = Person(
-            address=address,
-            name=_name_of(account) if account else f"{address[:8]}…{address[-6:]}",
-            kind=account.kind if account else "",
-            known=account is not None,
+        people[address] = (
+            Person(address=address, name=_name_of(account), kind=account.kind)
+            if account
+            else unnamed(address)
         )
     return people
 

@@ -5,7 +5,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.services.directory import person_of
 from records.api.base import ActorView, answer, answer_list, checked
 from records.api.shapes import (
     ActShape,
@@ -21,6 +20,7 @@ from records.api.shapes import (
     RequestShape,
 )
 from records.services import consent, grants, log, requests, revocations
+from records.services.naming import person_named_to
 
 
 class Me(ActorView):
@@ -29,7 +29,7 @@ class Me(ActorView):
     @extend_schema(operation_id="me", responses=MeShape)
     def get(self, request: Request) -> Response:
         """The account: address, name, institutions, fingerprint of the sharing key."""
-        person = person_of(self.actor.address)
+        person = person_named_to(self.actor, self.actor.address)
         body = {
             "address": self.actor.address,
             "kind": self.actor.kind,

@@ -5,7 +5,6 @@ from django.db.models import Count, Max
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
-from accounts.services.directory import people_of
 from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
@@ -19,6 +18,7 @@ from records.errors import Conflict, InvalidInput, NotFound
 from records.models import FolderState, PatientFolder, Record
 from records.services.epochs import current_epoch
 from records.services.keyring import Keyring
+from records.services.naming import people_named_to
 from records.services.states import act_state
 from records.shapes import ActState, FolderView, SharedWith
 
@@ -54,7 +54,7 @@ def list_folders(*, actor: Actor) -> list[FolderView]:
     names = folder_names(keyring, numbers)
     counted = Record.objects.filter(patient=actor.address).values("folder").annotate(count=Count("pk"))
     counts = {row["folder"]: row["count"] for row in counted}
-    shared = _shared_with(actor.address)
+    shared = _shared_with(actor)
     states = _name_states(actor.address)
     return [
         FolderView(
@@ -149,9 +149,10 @@ def _save_name(keyring: Keyring, folder: int, name: str, *, fresh: bool) -> None
         raise Conflict("The folders were changed elsewhere just now. Look again.") from error
 
 
-def _shared_with(patient: str) -> dict[str, list[SharedWith]]:
-    grants = standing_grants(patient)
-    people = people_of({grant.grantee for grant in grants} | {grant.via for grant in grants if grant.via})
+def _shared_with(actor: Actor) -> dict[str, list[SharedWith]]:
+    grants = standing_grants(actor.address)
+    parties = {grant.grantee for grant in grants} | {grant.via for grant in grants if grant.via}
+    people = people_named_to(actor, parties)
     shared: dict[str, list[SharedWith]] = {}
     for grant in grants:
         shared.setdefault(grant.scope, []).append(

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import Account
 from accounts.notifications import notify
-from accounts.services.directory import PublicKey, fingerprint, is_admitted, is_affiliated, person_of
+from accounts.services.directory import PublicKey, fingerprint, is_admitted, is_affiliated
 from chain.acts import PreparedAct, prepare_act
 from chain.deployment import domain
 from chain.errors import ActConflict
@@ -27,6 +27,7 @@ from records.services import consent
 from records.services.act_words import describe_act
 from records.services.envelopes import ListAbout, SealedList, keep_list, key_of
 from records.services.epochs import current_epoch
+from records.services.naming import people_named_to, person_named_to
 from records.services.scopes import SealedScope, seal_folder, seal_record, seal_selection
 from records.services.terms import DAYS_MAX, check_kinds, grant_terms, permissions_of
 from records.services.writing import require_keys
@@ -85,7 +86,7 @@ def propose_grant(
         raise InvalidInput("folders", "Choose what to share.")
     acts = [_act(actor, wish, scope) for scope in scopes]
     draft = _keep_draft(actor, wish, acts, scopes)
-    return _proposal(draft, wish, acts, scopes)
+    return _proposal(actor, draft, wish, acts, scopes)
 
 
 def grant_access(*, actor: Actor, proposal: str | GrantProposal) -> list[Act]:
@@ -138,7 +139,7 @@ def _check(
         raise InvalidInput("expires_at", f"Access lasts at most {DAYS_MAX} days.")
     if grantee == actor.address:
         raise InvalidInput("grantee", "This is your own address.")
-    _check_via(grantee, via)
+    _check_via(actor, grantee, via)
     asked = consent.get_request(actor=actor, request=request) if request else None
     if asked is not None:
         if asked.patient != actor.address or grantee not in (asked.author, asked.via):
@@ -155,15 +156,14 @@ def _check(
     )
 
 
-def _check_via(grantee: str, via: str) -> None:
-    kind = person_of(grantee).kind
+def _check_via(actor: Actor, grantee: str, via: str) -> None:
     if via == grantee:
         if not is_admitted(via):
             raise InvalidInput("via", "This institution is not admitted now.")
     elif via:
         if not is_affiliated(via, grantee):
             raise InvalidInput("via", "The doctor does not belong to this institution now.")
-    elif kind != Account.Kind.PATIENT:
+    elif person_named_to(actor, grantee).kind not in ("", Account.Kind.PATIENT):
         raise InvalidInput("via", "Choose the institution through which access is given.")
 
 
@@ -206,10 +206,10 @@ def _keep_draft(actor: Actor, wish: _Wish, acts: list[PreparedAct], scopes: list
 
 
 def _proposal(
-    draft: GrantDraft, wish: _Wish, acts: list[PreparedAct], scopes: list[SealedScope]
+    actor: Actor, draft: GrantDraft, wish: _Wish, acts: list[PreparedAct], scopes: list[SealedScope]
 ) -> GrantProposal:
-    who = person_of(wish.grantee.account)
-    place = person_of(wish.via) if wish.via else None
+    people = people_named_to(actor, {wish.grantee.account, wish.via} - {""})
+    who, place = people[wish.grantee.account], people.get(wish.via)
     records: list[RecordView] = [view for scope in scopes for view in scope.records]
     words = [scope.words for scope in scopes]
     return GrantProposal(
@@ -225,7 +225,7 @@ def _proposal(
         scope_words=words,
         records=records,
         acts=[
-            ActWords(act.kind, describe_act(act, scope.words), act.typed_data(domain()))
+            ActWords(act.kind, describe_act(act, scope.words, who=who, via=place), act.typed_data(domain()))
             for act, scope in zip(acts, scopes, strict=True)
         ],
         request=wish.request.id if wish.request is not None else "",

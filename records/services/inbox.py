@@ -4,7 +4,6 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.models import Account
-from accounts.services.directory import person_of
 from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
@@ -47,10 +46,8 @@ def block_sender(*, actor: Actor, sender: str, blocked: bool = True) -> None:
     writing.require_keys(actor)
     if actor.kind != Account.Kind.PATIENT:
         raise AccessRefused("Only patients have an inbox.")
-    if sender == actor.address or person_of(sender).kind == Account.Kind.PATIENT:
-        raise InvalidInput(
-            "sender", "Patients leave no records: give the address of a doctor or institution."
-        )
+    if sender == actor.address:
+        raise InvalidInput("sender", "This is your own address. Give that of a doctor or institution.")
     said = words_of(actor.address).get(sender, [])
     if (said[-1].blocked if said else False) == blocked:
         return

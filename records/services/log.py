@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from accounts.actor import Actor
-from accounts.services.directory import Person, people_of
+from accounts.services.directory import Person
 from chain.abi import ACT_OF_EVENT
 from chain.models import Act, Event
 from records.chain_words import ZERO_WORD, address_row
 from records.errors import NotFound
 from records.models import Anchor, Record, ViewLog
 from records.services.keyring import Keyring
+from records.services.naming import people_named_to
 from records.services.states import act_record, act_state, states_of
 from records.shapes import HistoryEntry
 
@@ -51,7 +52,7 @@ def access_history(*, actor: Actor, patient: str, lines: int = LINES) -> list[Hi
         for act in Act.objects.about(patient).of_kind(*ACTS).exclude(state="confirmed")
         if act.digest not in seen
     ]
-    people = people_of(_addresses(views, events, acts))
+    people = people_named_to(actor, _addresses(views, events, acts))
     titles = _titles(actor, {row.record for row in views} | {_record(event) for event in events})
     told = [_from_view(row, anchors.get(row.anchor), people, titles) for row in views]
     told += [_from_event(event, people, titles) for event in events]

@@ -52,7 +52,7 @@ def _record_view(
     return RecordView(
         record=state.record,
         patient=state.patient,
-        patient_name=people[state.patient].name,
+        patient_name=people[state.patient].name_if_known,
         author=state.author,
         author_name=people[state.author].name,
         via=state.via,

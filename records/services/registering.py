@@ -7,7 +7,7 @@ from datetime import date
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.services.directory import person_of
+from accounts.services.directory import has_published_key
 from chain.models import Act
 from records import access
 from records.crypto.description import Description
@@ -66,9 +66,9 @@ def choose_folder(actor: Actor, patient: str, folder: int | None, via: str) -> i
         require_folder(actor, chosen)
         return chosen
     if not folder:
-        if not person_of(patient).known:
-            raise NotFound("Nobody here has this address.")
-        writing.require_patient(patient)
+        writing.require_patient(actor, patient)
+        if not has_published_key(patient):
+            raise NotFound("Nothing can be sent to this address yet. Ask the patient for the right one.")
         writing.require_sender(actor, patient, via)
         return INBOX
     if not access.can_write_folder(actor, patient=patient, folder=folder, via=via):

@@ -70,7 +70,7 @@ def request_access(
     _require_asker(actor, via)
     if patient == actor.address:
         raise InvalidInput("patient", "This is your own address.")
-    require_patient(patient)
+    require_patient(actor, patient)
     nonce = _next_nonce(actor, patient, via)
     request = word(request_id(actor.address, raw(nonce)))
     about = ListAbout(Purpose.TERMS, actor.address, patient, request)

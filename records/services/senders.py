@@ -47,7 +47,7 @@ def list_senders(*, actor: Actor) -> list[SenderView]:
     words = {sender: said for sender, said in words_of(actor.address).items() if _blocks(said)}
     people = people_named_to(actor, words, names_of)
     views = [
-        SenderView(sender, people[sender].name, not said[-1].blocked, said[-1].state, said[-1].act)
+        SenderView(sender, people[sender].name_if_known, not said[-1].blocked, said[-1].state, said[-1].act)
         for sender, said in words.items()
     ]
     return sorted(views, key=lambda view: (view.name.casefold(), view.address))

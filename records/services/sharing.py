@@ -8,13 +8,14 @@ from typing import Literal
 from django.utils import timezone
 
 from accounts.actor import Actor
-from accounts.services.directory import Person, people_of
+from accounts.services.directory import Person
 from chain.models import Act
 from records.access import LiveGrant, is_paused, live_grants, narrow, slot_of
 from records.chain_words import address_row, moment
 from records.models import Grant, Record, Selection, SelectionRecord
 from records.services.folders import folder_names
 from records.services.keyring import Keyring
+from records.services.naming import people_named_to
 from records.services.states import act_state, states_of
 from records.shapes import GrantView, PatientView, ScopeView
 
@@ -32,7 +33,7 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
     scopes = {row.scope for row in rows.values()} | {act.fields["scope"] for act in acts.values()}
     names = _scope_names(Keyring(actor, actor.address), scopes)
     given = [row for row in rows.values() if row.granted_at is not None]
-    people = people_of(_parties(given, acts.values()))
+    people = people_named_to(actor, _parties(given, acts.values()))
     views = []
     for slot in rows.keys() | acts.keys():
         row, act = rows.get(slot), acts.get(slot)
@@ -45,7 +46,8 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
 def patients_of(*, actor: Actor) -> list[PatientView]:
     """The patients of whom this doctor holds live grants, each with every institution through which."""
     grants = live_grants(actor)
-    people = people_of({grant.patient for grant in grants} | {grant.via for grant in grants if grant.via})
+    parties = {grant.patient for grant in grants} | {grant.via for grant in grants if grant.via}
+    people = people_named_to(actor, parties)
     held: dict[tuple[str, str], list[LiveGrant]] = defaultdict(list)
     for grant in grants:
         held[grant.patient, grant.via].append(grant)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor, ReadOnlyToken, VaultClosed
 from accounts.models import Account, PublishedKey
-from accounts.services.directory import is_affiliated, person_of
+from accounts.services.directory import is_affiliated
 from chain.acts import PreparedAct, prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
@@ -34,6 +34,7 @@ from records.services.envelopes import (
 )
 from records.services.epochs import current_epoch
 from records.services.keyring import Keyring, OpenVersion
+from records.services.naming import person_named_to
 from records.services.senders import is_blocked
 from records.services.states import RecordState, VersionState
 
@@ -90,9 +91,9 @@ def require_writer(actor: Actor, state: RecordState, via: str) -> None:
         )
 
 
-def require_patient(address: str) -> None:
-    """Raise InvalidInput for an address that is known here as a doctor's, an institution's or a machine's."""
-    person = person_of(address)
+def require_patient(actor: Actor, address: str) -> None:
+    """Raise InvalidInput for an address that the actor may know to be a doctor's or an institution's."""
+    person = person_named_to(actor, address)
     if person.known and person.kind != Account.Kind.PATIENT:
         raise InvalidInput("patient", "This is not a patient's address. Ask the patient for it.")
 

@@ -15,6 +15,7 @@ from accounts.models import Account
 from accounts.services import directory
 from records.errors import Conflict, InvalidInput, NotFound
 from records.services import consent, documents, folders, grants, revocations
+from records.services.naming import person_named_to
 from records.shapes import GrantView, RecordView, RequestView
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
 from records.web.forms.consent import FOLDERS, RECORDS, SELECTION, GranteeForm, GrantForm
@@ -47,7 +48,7 @@ def grant_new(request: HttpRequest, actor: Actor) -> HttpResponse:
             raise Conflict("This request was answered or taken back already.")
         return _choose(request, actor, grantee=asked.author, asked=asked)
     form = GranteeForm(request.GET if "grantee" in request.GET else None)
-    done, status = run_form(form, lambda data: _choose(request, actor, grantee=_known(data["grantee"])))
+    done, status = run_form(form, lambda data: _choose(request, actor, grantee=_reachable(data["grantee"])))
     return done or render(request, "records/grant_whom.html", {"form": form}, status=status)
 
 
@@ -81,7 +82,7 @@ def revoke(request: HttpRequest, actor: Actor) -> HttpResponse:
 def _choose(
     request: HttpRequest, actor: Actor, *, grantee: str, asked: RequestView | None = None
 ) -> HttpResponse:
-    person = directory.person_of(grantee)
+    person = person_named_to(actor, grantee)
     terms = asked.terms if asked else None
     form = GrantForm(
         request.POST if request.method == "POST" else None,
@@ -144,13 +145,14 @@ def _scopes(data: dict[str, Any]) -> dict[str, Any]:
     return {"selection": True, "kinds": data["kinds"], "since": data["since"], "until": data["until"]}
 
 
-def _known(address: str) -> str:
-    account = directory.find_account(address)
-    if account is None or account.kind == Account.Kind.MACHINE:
+def _reachable(address: str) -> str:
+    """The address, if something can be sealed to it: the chain tells that of everybody's."""
+    if not directory.has_published_key(address):
         raise InvalidInput(
-            "grantee", "Nobody here has this address. Copy it from the doctor or the institution."
+            "grantee",
+            "Nothing can be shared with this address yet. Copy it from the doctor or the institution.",
         )
-    return account.address
+    return address
 
 
 def _places(person: directory.Person) -> list[tuple[str, str]]:

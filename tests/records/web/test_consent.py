@@ -223,7 +223,7 @@ def test_a_doctor_gives_back_what_was_granted(chain: ChainNode, clinic: Clinic, 
     [
         ("0x8617E340B3D01FA5F11F306F4090FD50E238070d", "checksum"),
         ("somebody", "0x followed by 40"),
-        ("0x8617E340B3D01FA5F11F306F4090FD50E238070D", "Nobody here has this address"),
+        ("0x8617E340B3D01FA5F11F306F4090FD50E238070D", "Nothing can be shared with this address yet"),
     ],
 )
 def test_a_wrong_address_is_refused_beside_its_field(patient: Visitor, typed: str, words: str) -> None:
