@@ -5,7 +5,7 @@ import sys
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
-RECURSION_LIMIT = 1000  # calls; Python's own default
+from chain.signer import RECURSION_LIMIT
 
 
 class ChainConfig(AppConfig):
@@ -19,6 +19,4 @@ class ChainConfig(AppConfig):
         from chain import checks, health_checks, signers  # noqa: F401  (importing registers them)
 
         autodiscover_modules("handlers")
-        # py_ecc, which eth_account brings, lifts Python's limit to 100,000 calls. Deeply nested JSON is then
-        # no RecursionError: it overruns the thread's stack, and the process dies with all that it was doing.
-        sys.setrecursionlimit(RECURSION_LIMIT)
+        sys.setrecursionlimit(RECURSION_LIMIT)  # another library may have lifted it, as in chain/signer.py

@@ -1,5 +1,6 @@
 """secp256k1: signing keys, their addresses, their signatures, signed transactions."""
 
+import sys
 from typing import Any
 
 from eth_account import Account
@@ -9,6 +10,11 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 from hexbytes import HexBytes
+
+RECURSION_LIMIT = 1000  # calls; Python's own default
+# py_ecc, which eth_account brings, lifts Python's limit to 100,000 calls. Deeply nested JSON is then no
+# RecursionError: it overruns the thread's stack, and the process dies with all that it was doing.
+sys.setrecursionlimit(RECURSION_LIMIT)
 
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -46,3 +52,10 @@ def sign_transaction(key: bytes, fields: dict[str, Any]) -> tuple[bytes, str]:
 def transaction_call(raw: bytes) -> bytes:
     """The calldata of a signed EIP-1559 transaction."""
     return bytes(TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["data"])
+
+
+def keys_of_phrase(phrase: str, count: int) -> list[bytes]:
+    """Return the signing keys of a BIP-39 phrase's first accounts (BIP-44, m/44'/60'/0'/0/i)."""
+    Account.enable_unaudited_hdwallet_features()
+    paths = [f"m/44'/60'/0'/0/{number}" for number in range(count)]
+    return [bytes(Account.from_mnemonic(phrase, account_path=path).key) for path in paths]

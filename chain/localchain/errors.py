@@ -15,3 +15,7 @@ class NodeRefused(LocalChainError):
 
 class JournalBroken(LocalChainError):
     """The journal cannot be read, or does not lead to the chain it describes."""
+
+
+class LineDamaged(JournalBroken):
+    """A line of the journal is not the next block."""

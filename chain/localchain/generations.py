@@ -90,7 +90,7 @@ class Generations:
             written: dict[str, Any] = json.loads(line)
             digest, node = written.pop("digest"), written["node"]
             place = Place(written["number"], written["hash"], written["offset"])
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
         if digest != _digest(written, state) or place.number != number:
             return None

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from chain.localchain.errors import JournalBroken
+from chain.localchain.errors import LineDamaged
 from chain.localchain.files import sync_folder
 
 _PIECE = 64 * 1024
@@ -52,7 +55,7 @@ class Journal:
     def blocks(self, after: Place | None = None) -> Iterator[tuple[Place, Block]]:
         """Every block in order with its place, or those after a place that this journal holds.
 
-        Raises JournalBroken at a line that is not the next block.
+        Raises LineDamaged at a line that is not the next block.
         """
         with self.path.open("rb") as file:
             number, offset = 1, 0
@@ -62,7 +65,7 @@ class Journal:
             for line in file:
                 block = self._parse(line, f"line {number}")
                 if block.number != number:
-                    raise JournalBroken(f"{self.path}: line {number} holds block {block.number}")
+                    raise LineDamaged(f"{self.path}: line {number} holds block {block.number}")
                 yield Place(number, block.hash, offset), block
                 number, offset = number + 1, offset + len(line)
 
@@ -72,18 +75,24 @@ class Journal:
             file.seek(place.offset)
             try:
                 block = self._parse(file.readline(), f"byte {place.offset}")
-            except JournalBroken:
+            except LineDamaged:
                 return False
         return (block.number, block.hash) == (place.number, place.hash)
 
     def last_number(self) -> int:
-        """The last block's number; 0 in an empty journal. Raises JournalBroken for a line that is none."""
+        """Return the number of the last block before any damaged line; 0 where there is none."""
         with self.path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             if not size:
                 return 0
             file.seek(_line_start(file.fileno(), size - 1))
-            return self._parse(file.readline(), "its last line").number
+            with suppress(LineDamaged):
+                return self._parse(file.readline(), "its last line").number
+        number = 0
+        with suppress(LineDamaged):
+            for place, _ in self.blocks():
+                number = place.number
+        return number
 
     def append(self, block: Block) -> Place:
         """Write the next block, and return its place only when it is on the disk."""
@@ -95,13 +104,28 @@ class Journal:
             os.fsync(file.fileno())
         return Place(block.number, block.hash, offset)
 
+    def set_aside(self, after: Place) -> Path:
+        """Move every line after a block into a file of its own, which is returned."""
+        with self.path.open("r+b") as file:
+            file.seek(after.offset)
+            end = after.offset + len(file.readline())
+            tail = self.path.with_name(f"{self.path.stem}-after-{after.number}-{time.time_ns()}.jsonl")
+            with tail.open("xb") as copy:
+                shutil.copyfileobj(file, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            sync_folder(self.path.parent)
+            file.truncate(end)
+            os.fsync(file.fileno())
+        return tail
+
     def _parse(self, line: bytes, where: str) -> Block:
         try:
             fields = json.loads(line)
             fields["transactions"] = tuple(fields["transactions"])
             return Block(**fields)
-        except (ValueError, TypeError, KeyError) as error:
-            raise JournalBroken(f"{self.path} is damaged at {where}") from error
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise LineDamaged(f"{self.path} is damaged at {where}") from error
 
 
 def _line_start(file: int, end: int) -> int:

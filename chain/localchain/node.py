@@ -2,6 +2,7 @@
 
 import os
 import platform
+import secrets
 import socket
 import subprocess
 import sys
@@ -43,15 +44,26 @@ def foundry_binary(name: str) -> Path:
     return binary
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port of a loopback address that nobody listens on now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
+def secret_loopback_host() -> str:
+    """Return a loopback address that no web page can guess: with the port, one of some 2^38.
+
+    Anvil cannot be kept from listening on TCP, and its WebSocket takes every page. Linux has all of
+    127.0.0.0/8; elsewhere there is 127.0.0.1 alone, and the port is all there is to guess.
+    """
+    if sys.platform != "linux":
+        return "127.0.0.1"
+    return "127." + ".".join(str(1 + secrets.randbelow(254)) for _ in range(3))
+
+
 class Anvil:
-    """A running node on a free loopback port; a context manager. `options` are further anvil options.
+    """A running node on a free port of `host`; a context manager. `options` are further anvil options.
 
     The node has the rules of a public network: hardfork pinned, a gas limit for blocks (gas) and, as in
     EIP-7825, for single transactions. It dies with the process that made it. Balances, nonces and contracts
@@ -63,12 +75,13 @@ class Anvil:
         self,
         *,
         chain_id: int,
+        host: str = "127.0.0.1",
         options: tuple[str, ...] = (),
         gas_limit: int = BLOCK_GAS_LIMIT,
         states_kept: int = STATES_KEPT,
     ) -> None:
-        self.port = free_port()
-        command = [str(anvil_binary()), "--host", "127.0.0.1", "--port", str(self.port), "--quiet"]
+        self.host, self.port = host, free_port(host)
+        command = [str(anvil_binary()), "--host", host, "--port", str(self.port), "--quiet", "--no-cors"]
         command += ["--chain-id", str(chain_id), "--hardfork", HARDFORK, "--gas-limit", str(gas_limit)]
         command += ["--enable-tx-gas-limit", "--no-request-size-limit", *options]
         # Without a number it writes each older state to the home folder, where a kill leaves them behind.
@@ -80,13 +93,17 @@ class Anvil:
             preexec_fn=tie_to_parent(),
             start_new_session=True,
         )
-        self.rpc = Rpc(self.port)
+        self.rpc = self.connect()
         self._wait_until_ready()
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
+
+    def connect(self, *, timeout: float = 60.0) -> Rpc:
+        """Return a connection of its own, whose answers may take `timeout` seconds."""
+        return Rpc(self.port, host=self.host, timeout=timeout)
 
     def stop(self) -> None:
         """End the node; what it knew is gone with it."""

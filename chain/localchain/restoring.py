@@ -7,7 +7,6 @@ from chain.localchain.errors import JournalBroken, NodeGone, NodeRefused
 from chain.localchain.generations import Generation, Generations
 from chain.localchain.journal import Block, Journal, Place
 from chain.localchain.node import Anvil
-from chain.localchain.rpc import Rpc
 
 LOAD_SECONDS = 600.0
 
@@ -40,7 +39,7 @@ def load_newest(node: Anvil, generations: Generations, journal: Journal, *, behi
 
 
 def _load(node: Anvil, generation: Generation) -> None:
-    rpc = Rpc(node.port, timeout=LOAD_SECONDS)
+    rpc = node.connect(timeout=LOAD_SECONDS)
     rpc.call("anvil_loadState", "0x" + generation.state.hex())
     head = rpc.call("eth_getBlockByNumber", "latest", False)
     place = generation.place

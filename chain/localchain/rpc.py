@@ -3,16 +3,17 @@
 import http.client
 import itertools
 import json
+from http import HTTPStatus
 from typing import Any
 
 from chain.localchain.errors import NodeGone, NodeRefused
 
 
 class Rpc:
-    """Requests to the node at 127.0.0.1:`port`. Not for several threads at once."""
+    """Requests to the node at `host`:`port`. Not for several threads at once."""
 
-    def __init__(self, port: int, *, timeout: float = 60.0) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    def __init__(self, port: int, *, host: str = "127.0.0.1", timeout: float = 60.0) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=timeout)
         self._ids = itertools.count(1)
 
     def call(self, method: str, *params: Any) -> Any:
@@ -39,10 +40,13 @@ class Rpc:
     def _post(self, body: list[dict[str, Any]]) -> list[dict[str, Any]]:
         try:
             self._connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
-            answer = json.loads(self._connection.getresponse().read())
+            response = self._connection.getresponse()
+            answer = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._connection.close()
             raise NodeGone(f"the node does not answer: {error}") from error
+        if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise NodeGone(f"the node does not answer: {answer}")
         if not isinstance(answer, list):
             raise NodeRefused(f"the node refused a batch: {answer}")
         return answer

@@ -7,7 +7,6 @@ from chain.localchain.errors import NodeRefused
 from chain.localchain.generations import Generation, Generations
 from chain.localchain.journal import Place
 from chain.localchain.node import Anvil
-from chain.localchain.rpc import Rpc
 
 WORK_SECONDS = 1.0
 BLOCKS_APART = 20  # at the least, between two generations
@@ -52,7 +51,7 @@ class Saver:
             return
         began = time.monotonic()
         try:
-            rpc = Rpc(node.port, timeout=_PATIENCE)
+            rpc = node.connect(timeout=_PATIENCE)
             state = bytes.fromhex(rpc.call("anvil_dumpState")[2:])
             if int(rpc.call("eth_blockNumber"), 16) != place.number:
                 return  # somebody mines by hand, and the state may be of two blocks

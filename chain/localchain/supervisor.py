@@ -6,12 +6,12 @@ import threading
 import time
 from pathlib import Path
 
-from chain.localchain.errors import JournalBroken, LocalChainError, NodeGone, NodeRefused
+from chain.localchain.errors import JournalBroken, LineDamaged, LocalChainError, NodeGone, NodeRefused
 from chain.localchain.gate import Gate
 from chain.localchain.generations import Generations
 from chain.localchain.identity import load_identity
 from chain.localchain.journal import Block, Journal, Place
-from chain.localchain.node import Anvil
+from chain.localchain.node import Anvil, secret_loopback_host
 from chain.localchain.restoring import count_empty, load_newest, make_block, mine_block
 from chain.localchain.saving import WORK_SECONDS, Saver
 
@@ -46,6 +46,7 @@ class Supervisor:
         except OSError as error:
             raise LocalChainError(f"another local chain runs in {state}") from error
         self._gate = Gate(port)
+        self._state = state
         self._identity = load_identity(state / "chain.json", gas_limit=gas_limit)
         self._journal = Journal(state / "journal.jsonl")
         self._journal.mend()
@@ -59,6 +60,7 @@ class Supervisor:
         self._time = self._identity.genesis_time  # the head's, unix seconds
         self._empty_blocks = confirmations  # at the head; none are owed after the genesis block
         self._mined_at = 0.0  # monotonic seconds
+        self._stuck_after: int | None = None  # the block after which a replay from the first one failed
 
     def stop(self) -> None:
         """Ask it to end; safe in a signal handler."""
@@ -74,16 +76,16 @@ class Supervisor:
 
     def _run_node(self) -> None:
         identity = self._identity
-        options = ("--no-mining", "--order", "fifo", "--timestamp", str(identity.genesis_time))
         with Anvil(
             chain_id=identity.chain_id,
-            options=options,
+            host=secret_loopback_host(),
+            options=identity.node_options(self._state),
             gas_limit=identity.gas_limit,
             states_kept=self._states_kept,
         ) as node:
             if not self._restore(node):
                 return
-            self._gate.open(node.port)
+            self._gate.open(node.url)
             logger.info("chain %s is at block %s", identity.chain_id, self._head.number)
             try:
                 while not self._stop.wait(POLL_SECONDS):
@@ -105,25 +107,53 @@ class Supervisor:
         head = node.rpc.call("eth_getBlockByNumber", "latest", False)
         self._head, self._time = loaded or Place(0, head["hash"], 0), int(head["timestamp"], 16)
         self._empty_blocks = count_empty(node, self._head.number, enough=self._confirmations)
+        try:
+            return self._replay(node, loaded)
+        except LineDamaged as error:
+            self._set_tail_aside(error)
+        except (JournalBroken, NodeRefused) as error:
+            self._doubt(loaded, error)
+        return False
+
+    def _replay(self, node: Anvil, loaded: Place | None) -> bool:
+        """Make the journal's blocks again; False when it was told to stop."""
         for place, block in self._journal.blocks(after=loaded):
             if self._stop.is_set():
                 return False
             began = time.monotonic()
-            try:
-                make_block(node, block)
-            except (JournalBroken, NodeRefused) as error:
-                if loaded is None:
-                    raise JournalBroken(f"{self._journal.path}: {error}") from error
-                logger.warning("after the state of block %s, %s; an older one will do", loaded.number, error)
-                self._generations.discard(loaded.number)
-                return False
+            make_block(node, block)
             self._saver.count(1, time.monotonic() - began)
             self._advance(place, block)
             self._saver.save_if_due(node, place)
         return True
 
+    def _doubt(self, loaded: Place | None, error: LocalChainError) -> None:
+        """Blame the saved state for a block that cannot be made again, then the node, then the block."""
+        if loaded is not None:
+            logger.warning("after the state of block %s, %s; an older one will do", loaded.number, error)
+            self._generations.discard(loaded.number)
+        elif self._stuck_after != self._head.number:
+            logger.warning("after block %s, %s; trying once more", self._head.number, error)
+            self._stuck_after = self._head.number
+        else:
+            self._set_tail_aside(error)
+
+    def _set_tail_aside(self, error: LocalChainError) -> None:
+        """Go on from the last block that could be made again. Raises JournalBroken when there is none."""
+        if self._head.number == 0:
+            raise JournalBroken(f"{self._journal.path}: {error}") from error
+        tail = self._journal.set_aside(self._head)
+        logger.error(
+            "block %s cannot be made again (%s). The chain goes on from block %s. The blocks after that are"
+            " kept in %s. The portal sends its own acts again by itself.",
+            self._head.number + 1,
+            error,
+            self._head.number,
+            tail,
+        )
+
     def _mine_if_due(self, node: Anvil) -> None:
-        self._saver.count(self._record(node), 0.0)  # what somebody mined by hand, through the public port
+        self._saver.count(self._record(node), 0.0)  # a block that was mined past the gate, too
         waiting = int(node.rpc.call("txpool_status")["pending"], 16) > 0
         owed = self._empty_blocks < self._confirmations
         if not (waiting or owed):

@@ -10,9 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from eth_utils.address import to_checksum_address
+
 from chain.localchain.errors import NodeGone
+from chain.localchain.identity import make_funder_key
 from chain.localchain.node import free_port
 from chain.localchain.rpc import Rpc
+from chain.signer import address_of_key, sign_transaction
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # seconds
@@ -38,10 +42,53 @@ def answers(rpc: Rpc) -> bool:
         return False
 
 
-def transfer(rpc: Rpc) -> str:
-    """Send one ether between development accounts, and wait until it is in a block: that block's hash."""
-    sender, receiver, *_ = rpc.call("eth_accounts")
-    sent = rpc.call("eth_sendTransaction", {"from": sender, "to": receiver, "value": hex(10**18)})
+class OpenChain(Rpc):
+    """A local chain's public port; beside it the node behind the gate, and the key that has the money."""
+
+    def __init__(self, port: int, process: Process, state: Path) -> None:
+        super().__init__(port)
+        self.port, self._process, self._state = port, process, state
+
+    @property
+    def funder(self) -> bytes:
+        """The key that has the money, 32 bytes."""
+        return make_funder_key(self._state)
+
+    @property
+    def node(self) -> Rpc:
+        """The node itself, by what its command line says."""
+        return node_behind(self._process.pid)
+
+    def send(self, key: bytes, to: str, *, value: int = 0, data: bytes = b"", gas: int = 100_000) -> str:
+        """Sign a transaction with a key and send it; its hash. Several may wait at once."""
+        fields = {
+            "type": 2,
+            "chainId": int(self.call("eth_chainId"), 16),
+            "nonce": int(self.call("eth_getTransactionCount", address_of_key(key), "pending"), 16),
+            "to": to_checksum_address(to),
+            "value": value,
+            "data": data,
+            "gas": gas,
+            "maxFeePerGas": 10**11,
+            "maxPriorityFeePerGas": 1,
+        }
+        raw, _ = sign_transaction(key, fields)
+        return str(self.call("eth_sendRawTransaction", "0x" + raw.hex()))
+
+
+def node_behind(pid: int) -> Rpc:
+    """The node that a local chain's process has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    for child in children.read_text().split():
+        words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+        if "--host" in words:
+            return Rpc(int(words[words.index("--port") + 1]), host=words[words.index("--host") + 1])
+    raise AssertionError("it has no node now")
+
+
+def transfer(rpc: OpenChain) -> str:
+    """Send one ether, and wait until it is in a block: that block's hash."""
+    sent = rpc.send(rpc.funder, address_of_key(bytes([1] * 32)), value=10**18)
     return str(wait_for(lambda: rpc.call("eth_getTransactionReceipt", sent))["blockHash"])
 
 
@@ -79,7 +126,7 @@ class LocalChains:
 
     def start(
         self, *options: str, module: str = "chain.localchain", **environment: str
-    ) -> tuple[Process, Rpc]:
+    ) -> tuple[Process, OpenChain]:
         """A new one, when its port is open or it has ended."""
         port = free_port()
         command = [sys.executable, "-m", module, "--port", str(port), "--state", str(self.state)]
@@ -88,7 +135,7 @@ class LocalChains:
             command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE, text=True
         )
         self._started.append(process)
-        rpc = Rpc(port)
+        rpc = OpenChain(port, process, self.state)
         wait_for(lambda: process.poll() is not None or answers(rpc))
         return process, rpc
 

@@ -16,10 +16,11 @@ from chain.checks import check_settings
 from chain.deploying import FACTORY
 from chain.deployment import deployment, deployment_path, origin, write_deployment
 from chain.errors import MissingKey, NotDeployed
+from chain.localchain.identity import make_funder_key, published_keys
 from chain.models import Act, ActState
 from chain.secret_files import write_once
 from chain.signer import address_of_key
-from tests.chain_node import ChainNode, fresh_person
+from tests.chain_node import ChainNode, fresh_person, own_chain
 
 
 def run(name: str, *args: str) -> str:
@@ -88,14 +89,23 @@ def chain_node_id(node: ChainNode) -> int:
     return int(node.rpc("eth_chainId"), 16)
 
 
-def test_a_new_relayer_is_funded_when_asked(chain_node: ChainNode, settings: Settings) -> None:
-    del chain_node
+def test_a_new_relayer_is_funded_when_asked(tmp_path: Path, settings: Settings) -> None:
     person = fresh_person()
-    settings.CHAIN_RELAYER_KEYS = ["0x" + person.key.hex()]
-    assert client.balance(person.address) == 0
-    assert f"Funded: {person.address}" in run("deploy_contract", "--fund")
-    assert client.balance(person.address) >= 100 * 10**18
-    assert "Funded" not in run("deploy_contract", "--fund")
+    with own_chain(tmp_path):
+        settings.CHAIN_RELAYER_KEYS = ["0x" + person.key.hex()]
+        assert client.balance(person.address) == 0
+        assert f"Funded: {person.address}" in run("deploy_contract", "--fund")
+        assert client.balance(person.address) >= 100 * 10**18
+        assert "Funded" not in run("deploy_contract", "--fund")
+
+
+def test_no_account_with_a_published_key_keeps_money(tmp_path: Path) -> None:
+    with own_chain(tmp_path):
+        published = [address_of_key(key) for key in published_keys()]
+        assert all(client.balance(address) > 10**18 for address in published[1:])
+        run("deploy_contract", "--fund")
+        assert all(client.balance(address) < 10**16 for address in published)
+        assert client.balance(address_of_key(make_funder_key(tmp_path / "chain"))) > 10**22
 
 
 def test_a_contract_of_another_version_is_not_left_for_a_new_one(chain_node: ChainNode) -> None:

@@ -18,6 +18,7 @@ from tests.chain.local_chain import (
     PATIENCE,
     ROOT,
     LocalChains,
+    OpenChain,
     Process,
     answers,
     hashes,
@@ -28,7 +29,7 @@ from tests.chain.local_chain import (
     wait_for,
 )
 
-Start = Callable[[], tuple[Process, Rpc]]
+Start = Callable[[], tuple[Process, OpenChain]]
 
 
 def settled_head(rpc: Rpc) -> int:

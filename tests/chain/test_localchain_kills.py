@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from chain.localchain.errors import NodeGone
-from chain.localchain.rpc import Rpc
 from chain.localchain.saving import BLOCKS_APART
 from tests.chain.local_chain import (
     LocalChains,
+    OpenChain,
     Process,
     head,
     journal_hashes,
@@ -36,12 +36,12 @@ def chains(tmp_path: Path) -> Iterator[LocalChains]:
         yield chains
 
 
-def work(process: Process, rpc: Rpc, state: Path) -> None:
+def work(process: Process, rpc: OpenChain, state: Path) -> None:
     """Blocks and saved states; NodeGone when the process dies meanwhile."""
     for _ in range(2):
         known = saved_states(state)
         transfer(rpc)
-        rpc.call("anvil_mine", hex(BLOCKS_APART))
+        rpc.node.call("anvil_mine", hex(BLOCKS_APART))
         wait_for(lambda before=known: saved_states(state) != before or process.poll() is not None)  # type: ignore[misc]
 
 
@@ -51,7 +51,7 @@ def said_by(process: Process) -> str:
     return process.stderr.read()
 
 
-def same_head(rpc: Rpc, known: list[str]) -> bool:
+def same_head(rpc: OpenChain, known: list[str]) -> bool:
     """Whether the chain ends as it did before the kill."""
     return head(rpc) == len(known) and (
         not known or rpc.call("eth_getBlockByNumber", "latest", False)["hash"] == known[-1]

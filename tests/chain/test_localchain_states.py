@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 from eth_account import Account
-from eth_utils.address import to_checksum_address
 
 from chain.localchain import Anvil
 from chain.localchain.generations import KEPT, Generation, Generations
 from chain.localchain.journal import Place
-from chain.localchain.rpc import Rpc
 from chain.localchain.saving import BLOCKS_APART, Saver
 from chain.localchain.supervisor import STATES_KEPT
+from chain.signer import address_of_key
 from tests.chain.local_chain import (
     PATIENCE,
     LocalChains,
+    OpenChain,
     head,
     journal_hashes,
     kill,
@@ -43,26 +43,25 @@ def chains(tmp_path: Path) -> Iterator[LocalChains]:
         yield chains
 
 
-def deploy_logger(rpc: Rpc) -> str:
+def deploy_logger(rpc: OpenChain) -> str:
     """A contract with logs and storage; its address."""
-    deployer = rpc.call("eth_accounts")[0]
-    call = {"from": deployer, "to": FACTORY, "data": LOGGER, "gas": hex(500_000)}
+    call = {"to": FACTORY, "data": LOGGER, "gas": hex(500_000)}
     address: str = rpc.call("eth_call", call, "latest")
-    sent = rpc.call("eth_sendTransaction", call)
+    sent = rpc.send(rpc.funder, FACTORY, data=bytes.fromhex(LOGGER[2:]), gas=500_000)
     wait_for(lambda: rpc.call("eth_getTransactionReceipt", sent))
     return address
 
 
-def fill(rpc: Rpc, contract: str, blocks: int) -> None:
+def fill(rpc: OpenChain, contract: str, blocks: int) -> None:
     """So many blocks, every second one with calls."""
     for number in range(blocks):
         if number % 2:
-            for sender in rpc.call("eth_accounts")[:3]:
-                rpc.call("eth_sendTransaction", {"from": sender, "to": contract, "gas": hex(100_000)})
-        rpc.call("evm_mine")
+            for _ in range(3):
+                rpc.send(rpc.funder, contract)
+        rpc.node.call("evm_mine")
 
 
-def save_two(chains: LocalChains, rpc: Rpc, contract: str) -> None:
+def save_two(chains: LocalChains, rpc: OpenChain, contract: str) -> None:
     """Have two more states saved: one to start from, and one that the head is still too near to."""
     for _ in range(2):
         before = set(saved_states(chains.state))
@@ -71,11 +70,11 @@ def save_two(chains: LocalChains, rpc: Rpc, contract: str) -> None:
     wait_for(lambda: len(journal_hashes(chains.state)) == head(rpc))
 
 
-def everything(rpc: Rpc, contract: str) -> dict[str, Any]:
+def everything(rpc: OpenChain, contract: str) -> dict[str, Any]:
     """What the portal and its indexer ask a node, about every block."""
     blocks = [rpc.call("eth_getBlockByNumber", hex(number), True) for number in range(head(rpc) + 1)]
     sent = [each["hash"] for block in blocks for each in block["transactions"]]
-    accounts = rpc.call("eth_accounts")
+    accounts = [address_of_key(rpc.funder), address_of_key(bytes([1] * 32))]
     recent = [hex(number) for number in range(len(blocks) - STATES_KEPT, len(blocks))]
     return {
         "blocks": blocks,
@@ -174,12 +173,12 @@ def test_a_state_that_leads_elsewhere_is_thrown_away(chains: LocalChains) -> Non
 
 def test_a_block_of_many_senders_is_made_again_in_its_order(chains: LocalChains) -> None:
     process, rpc = chains.start()
-    rich = to_checksum_address(rpc.call("eth_accounts")[0])
+    rich = address_of_key(rpc.funder)
     chain_id = int(rpc.call("eth_chainId"), 16)
     people = [Account.create() for _ in range(300)]
     fields = {"gas": 21_000, "chainId": chain_id, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
     for each in people:
-        rpc.call("eth_sendTransaction", {"from": rich, "to": each.address, "value": hex(10**18)})
+        rpc.send(rpc.funder, each.address, value=10**18, gas=21_000)
     wait_for(lambda: int(rpc.call("eth_getBalance", people[-1].address, "latest"), 16))
     for each in people:
         signed = each.sign_transaction(fields | {"to": rich, "value": 1, "nonce": 0})
@@ -319,8 +318,7 @@ def test_a_full_disk_stops_the_chain_and_space_brings_it_back(chains: LocalChain
     known = journal_hashes(chains.state)
     room = (chains.state / "journal.jsonl").stat().st_size + 100  # for less than a block
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
-    rich, *_ = rpc.call("eth_accounts")
-    rpc.call("eth_sendTransaction", {"from": rich, "to": rich, "value": "0x1"})
+    rpc.send(rpc.funder, FACTORY)
     assert process.wait(PATIENCE) == 1
     assert process.stderr is not None
     assert "the disk may be full" in process.stderr.read()
@@ -336,7 +334,7 @@ def test_nothing_is_left_in_the_home_folder(chains: LocalChains, tmp_path: Path)
     home = tmp_path / "home"
     home.mkdir()
     process, rpc = chains.start(HOME=str(home))
-    rpc.call("anvil_mine", hex(520))
+    rpc.node.call("anvil_mine", hex(520))
     wait_for(lambda: len(journal_hashes(chains.state)) == 520)
     kill(process)
     assert [file for file in home.rglob("*") if file.is_file()] == []

@@ -19,6 +19,7 @@ from chain.localchain.node import free_port
 from chain.localchain.rpc import Rpc
 from chain.localchain.saving import BLOCKS_APART
 from chain.localchain.tether import tie_to_parent
+from tests.chain.local_chain import node_behind
 from tests.faults.processes import Child
 from tests.faults.proxy import serve_faults
 
@@ -115,7 +116,7 @@ class LocalChain:
 
     def saves_its_state(self, seconds: float) -> bool:
         """Whether it is seen writing its state within this time, which it does after a number of blocks."""
-        Rpc(self.port).call("anvil_mine", hex(BLOCKS_APART))
+        node_behind(self._process.pid).call("anvil_mine", hex(BLOCKS_APART))
         states, deadline = self._state / "states", time.monotonic() + seconds
         while time.monotonic() < deadline:
             if any(each.suffix == DRAFT for each in states.iterdir()):

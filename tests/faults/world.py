@@ -65,7 +65,7 @@ class World:
         self.ask(_deploy)
         self.start(open_clinic, self.seed, self.accepted).wait(_REACHED_WITHIN)
         self.heal()
-        with suppress(LocalChainError):  # the local chain mines for itself, and takes no such order
+        with suppress(LocalChainError):  # the local chain's gate takes no such order
             Rpc(self.node.port).call("anvil_mine", hex(_OLD_BLOCKS))
 
     def judge(self, empty: Database) -> list[str]:
