@@ -95,7 +95,7 @@ class LocalChain:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._state = folder / "chain-state"
+        self._state = folder / "chain"  # where `deploy_contract --fund` looks for its money
         self._process = self._start()
 
     def kill(self) -> None:
