@@ -35,6 +35,7 @@ TYPES = {
     "tsv": "text/tab-separated-values",
     "md markdown": "text/markdown",
     "json": "application/json",
+    "ndjson": "application/x-ndjson",
     "xml cda ccda ccd": "application/xml",
     "rtf": "application/rtf",
     "zip": "application/zip",
@@ -71,9 +72,13 @@ TYPES = {
 BY_ENDING = {ending: kind for endings, kind in TYPES.items() for ending in endings.split()}
 NEVER = frozenset((PROGRAM, SCRIPT, "text/html", "image/svg+xml"))
 """What runs, or what a browser runs when it is opened: taken only where the settings name it."""
-DEFAULT_TYPES = sorted(
-    set(TYPES.values()) - NEVER | {UNKNOWN, _OLE, "application/fhir+json", "application/fhir+xml"}
-)
+_TEXTS = ("text/plain", "application/json", "application/x-ndjson", "application/xml")
+_FHIR = {
+    "application/fhir+json": "application/json",
+    "application/fhir+ndjson": "application/x-ndjson",
+    "application/fhir+xml": "application/xml",
+}
+DEFAULT_TYPES = sorted(set(TYPES.values()) - NEVER | {UNKNOWN, _OLE, *_FHIR})
 
 # What the content of each of these looks like, where that is something more general.
 _LOOKS_LIKE = (
@@ -81,8 +86,8 @@ _LOOKS_LIKE = (
     | {"application/epub+zip": "application/zip"}
     | dict.fromkeys((*_OLD_OFFICE, "application/vnd.ms-outlook"), _OLE)
     | dict.fromkeys(("text/csv", "text/markdown", "text/tab-separated-values"), "text/plain")
-    | dict.fromkeys(("application/json", "application/rtf", SCRIPT), "text/plain")
-    | {"application/fhir+json": "application/json", "application/fhir+xml": "application/xml"}
+    | dict.fromkeys(("application/json", "application/x-ndjson", "application/rtf", SCRIPT), "text/plain")
+    | _FHIR
 )
 # puremagic knows a file of boxes (ISO 14496-12) by the length of its first one: too few, and too many.
 _PICTURE_BRANDS = (
@@ -236,7 +241,12 @@ def _signature(head: bytes) -> str:
         kind = BY_ENDING.get(match.extension.removeprefix("."))
         if kind is not None and len(match.byte_match) >= 2 and kind not in NEVER:
             found = _LOOKS_LIKE.get(kind, kind)
-            if found not in ("text/plain", "application/json", "application/xml"):  # text it is not
+            if found not in (
+                "text/plain",
+                "application/json",
+                "application/x-ndjson",
+                "application/xml",
+            ):  # text it is not
                 return found
     return UNKNOWN
 

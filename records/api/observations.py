@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from records.api.base import ActorView, answer, checked
 from records.api.shapes import VersionQuery, WhoseQuery
 from records.errors import NotFound
-from records.observations.model import Observation, Part
-from records.observations.moments import Moment
+from records.observations.model import Part
+from records.observations.series import Row, Source, row_of
 from records.services import documents, observations
 
 
@@ -28,6 +28,16 @@ class ValueShape(serializers.Serializer):  # type: ignore[type-arg]
     unit_code = serializers.CharField(help_text="UCUM, or empty.")
     when = serializers.CharField(help_text="FHIR dateTime, as exact as it was given; may be empty.")
     reference_range = serializers.CharField()
+    interpretation = serializers.ListField(
+        child=serializers.CharField(), help_text="The source's flags with their meanings: HH critically high."
+    )
+    side = serializers.CharField(help_text="above, below, or empty: by the reference range.")
+    doubt = serializers.CharField(help_text="impossible, odd, or empty: a number as it hardly can be.")
+    status = serializers.CharField(help_text="FHIR's.")
+    future = serializers.BooleanField(help_text="Dated in the future: no chart shows it.")
+    remarks = serializers.ListField(
+        child=serializers.CharField(), help_text="What else the source says of the value."
+    )
     note = serializers.CharField()
     record = serializers.CharField()
 
@@ -37,7 +47,9 @@ class ReadingShape(serializers.Serializer):  # type: ignore[type-arg]
 
     values = ValueShape(many=True)
     not_shown = serializers.IntegerField(help_text="Other entries of the file.")
-    problems = serializers.ListField(child=serializers.CharField())
+    withdrawn = serializers.IntegerField(help_text="Cancelled, or entered in error.")
+    about = serializers.CharField(help_text="The patient as the file names one; may be empty.")
+    problems = serializers.ListField(child=serializers.CharField(), help_text="What is not read, and why.")
 
 
 class GatheredShape(serializers.Serializer):  # type: ignore[type-arg]
@@ -60,12 +72,19 @@ class OfRecord(ActorView):
         found = observations.read_record(actor=self.actor, view=view, version=version)
         if found is None:
             raise NotFound("There are no measurements in this record.")
+        source = Source(record, view.title, view.author_name)
         values = [
-            _value(one.code, one.name, part, one.when, one.note, record, one)
+            _value(row_of(one, one.parts, source), part, one.code, one.name, one.single is not None)
             for one in found.observations
             for part in one.parts
         ]
-        body = {"values": values, "not_shown": found.not_shown, "problems": found.problems}
+        body = {
+            "values": values,
+            "not_shown": found.not_shown,
+            "withdrawn": found.withdrawn,
+            "about": found.about,
+            "problems": found.problems,
+        }
         return answer(ReadingShape, body)
 
 
@@ -79,7 +98,7 @@ class OfPatient(ActorView):
         patient = query.get("patient", self.actor.address)
         found = observations.gather_observations(actor=self.actor, patient=patient, via=query.get("via"))
         values = [
-            _value(part.code, series.name, part, row.when, row.note, row.source.record)
+            _value(row, part, part.code, series.name)
             for series in found.series
             for row in series.rows
             for part in row.parts
@@ -89,27 +108,25 @@ class OfPatient(ActorView):
         return answer(GatheredShape, body)
 
 
-def _value(
-    code: str,
-    name: str,
-    part: Part,
-    when: Moment | None,
-    note: str,
-    record: str,
-    whole: Observation | None = None,
-) -> dict[str, Any]:
+def _value(row: Row, part: Part, code: str, name: str, single: bool = False) -> dict[str, Any]:
     amount = part.amount
     return {
         "code": part.code or code,
         "name": name,
-        "part": part.name if part.name != name and (whole is None or whole.single is None) else "",
+        "part": part.name if part.name != name and not single else "",
         "value": amount.words if amount.number is None else f"{amount.number:f}",
         "number": amount.number is not None,
         "comparator": amount.comparator,
         "unit": amount.unit,
         "unit_code": amount.unit_code,
-        "when": when.text if when else "",
+        "when": row.when.text if row.when else "",
         "reference_range": str(part.range or ""),
-        "note": note,
-        "record": record,
+        "interpretation": [str(flag) for flag in (*row.whole_flags, *part.flags)],
+        "side": part.side,
+        "doubt": part.doubt,
+        "status": row.status,
+        "future": row.ahead,
+        "remarks": [*row.whole_remarks, *part.remarks],
+        "note": row.note,
+        "record": row.source.record,
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from records.observations.flags import Flag
 from records.observations.known import PART_NAMES
 from records.observations.model import Part
 from records.observations.series import Row, Series
@@ -24,6 +25,9 @@ class Point:
     x: float
     y: float
     words: str
+    flags: str = ""
+    remarks: str = ""
+    tone: str = ""  # of the flags: failed, waiting or ""
 
     @property
     def anchor(self) -> str:
@@ -35,6 +39,16 @@ class Point:
     def tip(self) -> float:
         """The height of its words: above the point, or below where there is no room."""
         return self.y - 10 if self.y > TOP + 12 else self.y + 18
+
+    @property
+    def flags_tip(self) -> float:
+        """The height of its flags: over or under its words, where there is room."""
+        return self.tip - 15 if self.tip > TOP + 15 and self.tip < self.y else max(self.tip, self.y) + 18
+
+    @property
+    def all_words(self) -> str:
+        """Words, flags and remarks, to be read out."""
+        return ", ".join(filter(None, (self.words, self.flags, self.remarks)))
 
 
 @dataclass(frozen=True)
@@ -88,15 +102,15 @@ class Chart:
 
 def draw_chart(series: Series) -> Chart | None:
     """The chart of what is one exact, dated number; None with fewer than two such moments."""
-    rows = [row for row in series.rows if row.when and any(part.amount.plotted for part in row.parts)]
+    rows = [row for row in series.rows if row.plotted]
     shown = rows[:POINTS_MAX][::-1]
     moments = [row.when.middle for row in shown if row.when]
     if len(set(moments)) < 2:
         return None
     parts: dict[str, str] = {}  # laboratories name one code in many ways: it is one line
-    for part in (part for row in shown for part in row.parts if part.amount.plotted):
+    for part in (part for row in shown for part in row.parts if part.plotted):
         parts.setdefault(_line_of(part), PART_NAMES.get(part.code, part.name))
-    values = [float(part.amount.number or 0) for row in shown for part in row.parts if part.amount.plotted]
+    values = [float(part.amount.number or 0) for row in shown for part in row.parts if part.plotted]
     low, high, step = _scale(min(values), max(values))
     start, end = min(moments), max(moments)
     places = max(0, -math.floor(math.log10(step)))
@@ -133,10 +147,17 @@ def _points(
 ) -> Iterator[Point]:
     for row in shown:
         for part in row.parts:
-            if row.when and _line_of(part) == key and part.amount.plotted:
+            if row.when and _line_of(part) == key and part.plotted:
+                flags = (*row.whole_flags, *part.flags)
                 words = f"{part.amount.figures} {unit}".strip()
+                said = ", ".join(filter(None, (*map(str, flags), part.side)))
                 x, y = across(row.when.middle), down(float(part.amount.number or 0))
-                yield Point(x, y, f"{words}, {row.when}")
+                yield Point(x, y, f"{words}, {row.when}", said, ", ".join(row.remarks), _tone(flags))
+
+
+def _tone(flags: tuple[Flag, ...]) -> str:
+    tones = {flag.tone for flag in flags}
+    return "failed" if "failed" in tones else "waiting" if "waiting" in tones else ""
 
 
 def _scale(least: float, most: float) -> tuple[float, float, float]:
@@ -154,7 +175,9 @@ def _band(
 ) -> tuple[float, float] | None:
     """The newest row's reference range, as far as the axis shows it."""
     found: Part = series.latest.parts[0]
-    if found.range is None or (found.range.low is None and found.range.high is None):
+    if found.range is None or not found.range.compared:
+        return None
+    if found.range.low is None and found.range.high is None:
         return None
     top = min(high, float(found.range.high)) if found.range.high is not None else high
     bottom = max(low, float(found.range.low)) if found.range.low is not None else low

@@ -7,6 +7,8 @@ one into the other.
 from dataclasses import dataclass
 from typing import Final
 
+from records.observations.units import unit_key
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -28,11 +30,15 @@ class Measure:
 
     def unit(self, text: str) -> Unit | None:
         """The unit that a person means; "" is enough where there is only one."""
-        wanted = text.strip().casefold()
-        if not wanted and len(self.units) == 1:
+        if not text.strip() and len(self.units) == 1:
             return self.units[0]
-        found = (one for one in self.units if wanted in (one.shown.casefold(), one.code.casefold()))
-        return next(found, None)
+        same = [
+            one
+            for one in self.units
+            if text.strip().casefold() in (one.shown.casefold(), one.code.casefold())
+        ]
+        same += [one for one in self.units if unit_key("", text) == unit_key(one.code, "")]
+        return same[0] if same else None
 
 
 def _measure(key: str, name: str, *units: tuple[str, str, str]) -> Measure:
@@ -78,6 +84,3 @@ BY_KEY: Final = {measure.key: measure for measure in MEASURES}
 BY_LOINC: Final = {unit.loinc: measure for measure in MEASURES for unit in measure.units}
 PART_OF: Final = {code: measure for measure in MEASURES for code, _ in measure.parts}
 PART_NAMES: Final = {code: name for measure in MEASURES for code, name in measure.parts}
-
-# Units that are the same number by definition: one series, whichever of them a laboratory writes.
-SAME_UNIT: Final = {"10*3/uL": "10*9/L", "ug/L": "ng/mL"}

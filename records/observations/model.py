@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from records.observations.flags import Flag
+from records.observations.limits import IMPOSSIBLE, judge
 from records.observations.moments import Moment
 
 LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
+STATES = {
+    "registered": "not yet ready",
+    "preliminary": "preliminary, it may still change",
+    "amended": "amended after it was final",
+    "corrected": "corrected after it was final",
+    "unknown": "state not known",
+}
 
 
 @dataclass(frozen=True)
@@ -34,22 +43,28 @@ class Amount:
 
 @dataclass(frozen=True)
 class Range:
-    """A reference range; either end may be open."""
+    """A reference range; either end may be open.
+
+    `words` say what it is for, or all of it. Only a range that is `compared` is held against the value.
+    """
 
     low: Decimal | None = None
     high: Decimal | None = None
     words: str = ""
+    compared: bool = True
 
     def __str__(self) -> str:
         if self.low is not None and self.high is not None:
-            return f"{self.low:f} to {self.high:f}"
-        if self.low is not None:
-            return f"from {self.low:f}"
-        return f"up to {self.high:f}" if self.high is not None else self.words
+            ends = f"{self.low:f} to {self.high:f}"
+        elif self.low is not None:
+            ends = f"from {self.low:f}"
+        else:
+            ends = f"up to {self.high:f}" if self.high is not None else ""
+        return f"{ends} ({self.words})" if ends and self.words else ends or self.words
 
     def side(self, amount: Amount) -> str:
         """above, below, or "" (within, or not to be said)."""
-        if amount.number is None or amount.comparator:
+        if amount.number is None or amount.comparator or not self.compared:
             return ""
         if self.high is not None and amount.number > self.high:
             return "above"
@@ -64,16 +79,36 @@ class Part:
     name: str
     amount: Amount
     range: Range | None = None
+    flags: tuple[Flag, ...] = ()
+    remarks: tuple[str, ...] = ()  # what else the source says of this value alone
 
     @property
     def side(self) -> str:
-        """Above or below its reference range, in a word."""
-        return self.range.side(self.amount) if self.range else ""
+        """Above or below its reference range, in a word; "" where a flag of the source says so already."""
+        side = self.range.side(self.amount) if self.range else ""
+        return "" if any(flag.side == side for flag in self.flags) else side
+
+    @property
+    def doubt(self) -> str:
+        """odd, impossible, or "" where the number is a usual one."""
+        amount = self.amount
+        if amount.number is None:
+            return ""
+        return judge(self.code, amount.unit_code, amount.unit, amount.number, amount.comparator)
+
+    @property
+    def plotted(self) -> bool:
+        """Whether a chart may show it: one exact number, and one that can be."""
+        return self.amount.plotted and self.doubt != IMPOSSIBLE
 
 
 @dataclass(frozen=True)
 class Observation:
-    """An observation with at least one part; `when` is None where the source gives no date."""
+    """An observation with at least one part; `when` is None where the source gives no date.
+
+    `flags` and `remarks` belong to all parts; `site` is the body site; `ahead` says that its date lies
+    in the future.
+    """
 
     code: str
     name: str
@@ -81,6 +116,21 @@ class Observation:
     parts: tuple[Part, ...]
     note: str = ""
     status: str = "final"
+    flags: tuple[Flag, ...] = ()
+    remarks: tuple[str, ...] = ()
+    site: str = ""
+    ahead: bool = False
+
+    @property
+    def state(self) -> str:
+        """What the status means for the reader; "" for what is final."""
+        return STATES.get(self.status, "")
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the source says of all parts, in words."""
+        site = f"body site: {self.site}" if self.site else ""
+        return tuple(filter(None, (self.state, site, *self.remarks)))
 
     @property
     def single(self) -> Part | None:
@@ -91,7 +141,64 @@ class Observation:
     @property
     def joined(self) -> str:
         """120/80: numbers of components that say nothing but their value, in one unit; else ""."""
-        alike = {(part.amount.plotted, part.amount.unit, part.range) for part in self.parts}
-        if len(self.parts) < 2 or len(alike) > 1 or not self.parts[0].amount.plotted or self.parts[0].range:
+        alike = {part.amount.unit for part in self.parts}
+        plain = all(
+            part.amount.plotted and not (part.range or part.flags or part.remarks or part.doubt)
+            for part in self.parts
+        )
+        if len(self.parts) < 2 or len(alike) > 1 or not plain:
             return ""
         return "/".join(part.amount.figures for part in self.parts)
+
+    @property
+    def rows(self) -> list["PartRow"]:
+        """A line of a table for each part; one for all that are read as one (120/80)."""
+        if self.joined:
+            return [PartRow(self, self.parts[0], "", self.joined)]
+        named = self.single is None
+        return [PartRow(self, part, part.name if named else "", part.amount.figures) for part in self.parts]
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """A part with all that stands with its value."""
+
+    whole: Observation
+    part: Part
+    name: str  # of the part, "" where it is the whole
+    figures: str
+
+    @property
+    def unit(self) -> str:
+        """The unit as it was written."""
+        return self.part.amount.unit
+
+    @property
+    def range(self) -> Range | None:
+        """The reference range."""
+        return self.part.range
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """The source's flags for the part, and for all of it."""
+        return tuple(dict.fromkeys((*self.whole.flags, *self.part.flags)))
+
+    @property
+    def sides(self) -> str:
+        """Above or below the reference range."""
+        return self.part.side
+
+    @property
+    def doubt(self) -> str:
+        """odd, impossible or ""."""
+        return self.part.doubt
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it is dated in the future."""
+        return self.whole.ahead
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What else is said of it."""
+        return (*self.whole.said, *self.part.remarks)

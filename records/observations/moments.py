@@ -9,6 +9,7 @@ _PATTERN = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
 )
 OLDEST, NEWEST = 1880, 2199
+AHEAD = timedelta(days=1)  # how far clocks and zones may be apart
 
 
 class BadMoment(ValueError):
@@ -17,11 +18,16 @@ class BadMoment(ValueError):
 
 @dataclass(frozen=True)
 class Moment:
-    """`text` is FHIR's own; `at` is where it begins."""
+    """`text` is FHIR's own; `at` is where it begins.
+
+    `zoned` is False for a time of day without a time zone: it is shown as it was written, and takes its place
+    among others as if it were UTC.
+    """
 
     text: str
     at: datetime
     unit: str  # year | month | day | time
+    zoned: bool = True
 
     def __str__(self) -> str:
         day = f"{self.at.day} {self.at:%b %Y}"
@@ -39,9 +45,16 @@ class Moment:
         """The day on which it begins."""
         return self.at.date()
 
+    def is_ahead(self, now: datetime) -> bool:
+        """Whether it lies more than a day after now: nothing was measured then."""
+        return self.at > now + AHEAD
 
-def parse_moment(text: str, zone: tzinfo = UTC) -> Moment:
-    """A FHIR dateTime, or one with a space and without a time zone (`zone` then). Raises BadMoment."""
+
+def parse_moment(text: str, zone: tzinfo | None = UTC) -> Moment:
+    """Return a FHIR dateTime, or one with a space and without a time zone. Raises BadMoment.
+
+    Such a time is in `zone`. With None it stays without one.
+    """
     found = _PATTERN.fullmatch(text.strip())
     if found is None or not text.isascii():
         raise BadMoment("A date looks like 2024, 2024-05, 2024-05-31 or 2024-05-31 08:30.")
@@ -56,6 +69,8 @@ def parse_moment(text: str, zone: tzinfo = UTC) -> Moment:
         given = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}{offset or ''}")
     except ValueError as error:
         raise BadMoment("There is no such date.") from error
+    if given.tzinfo is None and zone is None:
+        return Moment(found.group().replace(" ", "T"), given.replace(tzinfo=UTC), "time", zoned=False)
     at = given if given.tzinfo else given.replace(tzinfo=zone)
     exact = found.group().replace(" ", "T")
     return Moment(exact if offset and second else at.isoformat(), at, "time")

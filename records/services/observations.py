@@ -15,7 +15,14 @@ from records import access
 from records.errors import Conflict, InvalidInput, StoreDown
 from records.kinds import MEASUREMENTS
 from records.observations.model import Observation
-from records.observations.reading import BadBundle, Reading, may_be_read, read_observations
+from records.observations.reading import (
+    FHIR_TYPES,
+    NDJSON_TYPE,
+    BadBundle,
+    Reading,
+    may_be_read,
+    read_observations,
+)
 from records.observations.series import Series, Source, gather_series
 from records.observations.writing import MEDIA_TYPE, write_observations
 from records.services import documents, uploads
@@ -28,6 +35,7 @@ from records.shapes import RecordView
 RECORDS_MAX = 100  # read for one page, the newest
 OBSERVATIONS_MAX = 5000
 FILE_NAME = "measurements.json"
+LINES_NAME = "measurements.ndjson"
 DAMAGED_MAX = 3  # files in a row that do not open: then the store is down
 
 
@@ -64,13 +72,19 @@ def add_observations(*, actor: Actor, saving: Saving, observations: Iterable[Obs
 
 
 def add_bundle(*, actor: Actor, saving: Saving, data: bytes, file_name: str = FILE_NAME) -> RecordView:
-    """Save a FHIR bundle as it is, every byte. Raises InvalidInput naming entry and field, and the above."""
+    """Save a FHIR file as it is, every byte. What cannot be read of it does not lose the rest.
+
+    Raises InvalidInput, naming entry and field, where nothing can be read; and the above.
+    """
     try:
-        found = read_observations(data, strict=True)
+        found = read_observations(data)
     except BadBundle as error:
         raise InvalidInput("bundle", str(error)) from error
     if not found.observations:
-        raise InvalidInput("bundle", "There is no observation in this bundle.")
+        words = next(iter(found.problems), "There is no observation in this file that can be shown.")
+        raise InvalidInput("bundle", words)
+    if file_name == FILE_NAME and found.lines:
+        return _save(actor, saving, data, LINES_NAME, NDJSON_TYPE)
     return _save(actor, saving, data, file_name)
 
 
@@ -134,7 +148,9 @@ def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -
     return Gathered(gather_series(found), records, len(chosen) - records, unreadable)
 
 
-def _save(actor: Actor, saving: Saving, content: bytes, file_name: str) -> RecordView:
+def _save(
+    actor: Actor, saving: Saving, content: bytes, file_name: str, media_type: str = MEDIA_TYPE
+) -> RecordView:
     described = uploads.describe_upload(
         actor=actor,
         patient=saving.patient,
@@ -144,7 +160,7 @@ def _save(actor: Actor, saving: Saving, content: bytes, file_name: str) -> Recor
         folder=saving.folder,
         via=saving.via,
         file_name=file_name,
-        media_type=MEDIA_TYPE,
+        media_type=media_type,
         size=len(content),
         replaces=saving.replaces,
         once=_once(saving, content),
@@ -195,7 +211,7 @@ def _read(found: FoundContent) -> Reading | None:
     try:
         return read_observations(_bytes(found))
     except BadBundle as error:
-        named = found.description.media_type.startswith(MEDIA_TYPE)
+        named = found.description.media_type.startswith(FHIR_TYPES)
         return Reading(problems=[str(error)]) if named else None
 
 

@@ -160,9 +160,25 @@ def test_measurements_come_digit_for_digit(chain: ChainNode, patient: Actor) -> 
         "29463-7",
         "2026-03-01",
     )
-    assert body["not_shown"] == 1
+    assert (body["not_shown"], body["withdrawn"], body["problems"]) == (1, 0, [])
     assert ada.get("observations").json()["values"] == [value]
     assert ada.get(f"records/{ada.send()}/observations").status_code == 404
+
+
+def test_measurements_come_with_what_changes_their_meaning(chain: ChainNode, patient: Actor) -> None:
+    ada = Api(patient)
+    flag = {"coding": [{"code": "HH"}]}
+    said = {"status": "preliminary", "interpretation": [flag], "method": {"text": "strip"}}
+    data = bundle(weight(**said), weight(effectiveDateTime="2190-01-01"), weight(status=None))
+    record = ada.send(data, title="Weights", file_name="weights.json", media_type="application/fhir+json")
+    chain.settle()
+    body = ada.get(f"records/{record}/observations").json()
+    first, second = body["values"]
+    assert (first["interpretation"], first["status"]) == (["HH critically high"], "preliminary")
+    assert first["remarks"] == ["preliminary, it may still change", "method: strip"]
+    assert (first["future"], second["future"]) == (False, True)
+    assert body["problems"] == ["Entry 3, status: this field is required."]
+    assert ada.get("observations").json()["values"] == [second, first]
 
 
 def test_a_version_that_is_no_number_is_refused(patient: Actor) -> None:

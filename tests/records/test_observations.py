@@ -98,9 +98,46 @@ def test_a_bundle_is_kept_byte_for_byte_and_not_offered_to_the_form(patient: Act
         observations.editable(actor=patient, view=view)
 
 
+TWO_PEOPLE = bundle(*[weight(subject={"reference": f"Patient/{name}"}) for name in ("one", "two")])
+
+
+def test_what_cannot_be_read_of_a_file_does_not_lose_the_rest(patient: Actor) -> None:
+    data = bundle(weight(), weight(effectiveDateTime="soon"), weight())
+    view = observations.add_bundle(actor=patient, saving=saving(), data=data)
+    read = observations.read_record(actor=patient, view=view)
+    assert read is not None
+    assert (len(read.observations), read.measured) == (2, 3)
+    assert read.problems[0].startswith("Entry 2, effectiveDateTime")
+
+
+def test_ndjson_is_kept_as_such_and_read(chain: ChainNode, patient: Actor) -> None:
+    data = b"\n".join(json.dumps(weight(effectiveDateTime=f"2026-0{n}-01")).encode() for n in (1, 2))
+    view = observations.add_bundle(actor=patient, saving=saving(), data=data)
+    chain.settle()
+    view = documents.get_record(actor=patient, record=view.record)
+    assert (view.media_type, view.file_name) == ("application/fhir+ndjson", "measurements.ndjson")
+    assert figures(patient, patient) == ["70", "70"]
+
+
+def test_two_people_in_an_uploaded_file_share_no_line(chain: ChainNode, patient: Actor) -> None:
+    view = upload(patient, data=TWO_PEOPLE, file_name="both.json")
+    chain.settle()
+    read = observations.read_record(actor=patient, view=view)
+    assert read is not None
+    assert read.observations == []
+    assert "2 people" in read.problems[0]
+    gathered = observations.gather_observations(actor=patient, patient=patient.address)
+    assert (gathered.series, [one.record for one in gathered.unreadable]) == ([], [view.record])
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(bundle(weight(status=None)), "Entry 1, status"), (bundle(), "no observation"), (b"%PDF", "not JSON")],
+    [
+        (bundle(weight(status=None)), "Entry 1, status"),
+        (bundle(), "no observation"),
+        (b"%PDF", "not JSON"),
+        (TWO_PEOPLE, "2 people"),
+    ],
 )
 def test_a_wrong_bundle_is_refused_and_nothing_kept(patient: Actor, data: bytes, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):

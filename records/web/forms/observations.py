@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from records.observations.decimals import BadNumber, parse_number
+from records.observations.decimals import BadNumber, looks_like_number, parse_number
 from records.observations.known import BY_KEY, BY_LOINC, MEASURES, Measure, Unit
+from records.observations.limits import IMPOSSIBLE, ODD
 from records.observations.model import Amount, Observation, Part
 from records.observations.moments import BadMoment, Moment, parse_moment
 from records.observations.reading import NOTE_MAX, tidy
@@ -77,6 +78,10 @@ class RowForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "2026-03 or 2026-03-09 08:30", "autocomplete": "off"}),
     )
     note = forms.CharField(max_length=500, required=False)
+    sure = forms.CharField(max_length=300, required=False, widget=forms.HiddenInput)
+
+    asks = ""
+    """What the tick under the row says yes to, where the value was asked back."""
 
     def clean(self) -> dict[str, Any]:
         """Make the observation; each error stands beside its field."""
@@ -94,7 +99,9 @@ class RowForm(forms.Form):
         elif not values["name"]:
             self.add_error("name", "Say what was measured.")
         else:
-            found = _other(*(tidy(values[name]) for name in ("name", "value", "unit")))
+            found = self._other(*(tidy(values[name]) for name in ("name", "value", "unit")))
+        if found is not None and not self.errors:
+            self._doubt(found, values["sure"])
         if found is not None and not self.errors:
             values["observation"] = replace(found, when=when, note=tidy(values["note"], NOTE_MAX))
         return values
@@ -103,10 +110,25 @@ class RowForm(forms.Form):
         if not text:
             return None
         try:
-            return parse_moment(text, timezone.get_current_timezone())
+            moment = parse_moment(text, timezone.get_current_timezone())
         except BadMoment as error:
             self.add_error("when", str(error))
             return None
+        if moment.is_ahead(timezone.now()):
+            self.add_error("when", f"{moment} lies in the future. Write the day on which it was measured.")
+        return moment
+
+    def _doubt(self, found: Observation, sure: str) -> None:
+        """Refuse a number that cannot be; ask about one that hardly can, until this very one is ticked."""
+        joined = "/".join(part.amount.figures for part in found.parts)
+        written = f"{found.name} {joined} {found.parts[0].amount.unit}".strip()
+        doubts = {part.doubt for part in found.parts}
+        if IMPOSSIBLE in doubts:
+            self.add_error("value", f"{written} cannot be. Look at the number and at the unit.")
+        elif ODD in doubts:
+            self.asks = written
+        if self.asks and sure != written:
+            self.add_error("value", f"{written}: is this right? If it is, tick it below and save again.")
 
     def _known(self, measure: Measure, value: str, text: str) -> Observation | None:
         unit = measure.unit(text)
@@ -126,6 +148,18 @@ class RowForm(forms.Form):
         named = measure.parts or ((unit.loinc, measure.name),)
         parts = [Part(code, name, amount) for (code, name), amount in zip(named, amounts, strict=True)]
         return Observation(unit.loinc, measure.name, None, tuple(parts))
+
+    def _other(self, name: str, value: str, unit: str) -> Observation | None:
+        """A measurement that is not in the list: a number with its unit, else words."""
+        try:
+            comparator, number = parse_number(value)
+            amount = Amount(number, comparator, unit)
+        except BadNumber as error:
+            if looks_like_number(value):
+                self.add_error("value", str(error))
+                return None
+            amount = Amount(words=f"{value} {unit}".strip())
+        return Observation("", name, None, (Part("", name, amount),))
 
     @staticmethod
     def from_observation(one: Observation) -> dict[str, str]:
@@ -153,13 +187,3 @@ def observations_of(rows: "forms.BaseFormSet[RowForm]") -> list[Observation]:
 def _amount(text: str, unit: Unit) -> Amount:
     comparator, number = parse_number(text)
     return Amount(number, comparator, unit.shown, unit.code)
-
-
-def _other(name: str, value: str, unit: str) -> Observation:
-    """A measurement that is not in the list: a number with its unit, else words."""
-    try:
-        comparator, number = parse_number(value)
-        amount = Amount(number, comparator, unit)
-    except BadNumber:
-        amount = Amount(words=f"{value} {unit}".strip())
-    return Observation("", name, None, (Part("", name, amount),))

@@ -113,7 +113,8 @@ def test_every_point_lies_within_the_axes_whatever_the_numbers() -> None:
         ["5.40", "5.41"],
     ):
         for dates in (["1880", "2199"], ["2026-01-01", "2026-01-02"], ["2026-01-31", "2026-04-02"]):
-            (found,) = series_of(*[glucose(value, when) for value, when in zip(values, dates, strict=True)])
+            rows = [glucose(value, when, "titer") for value, when in zip(values, dates, strict=True)]
+            (found,) = series_of(*rows)
             chart = draw_chart(found)
             assert chart is not None
             for point in chart.lines[0].points:

@@ -75,7 +75,17 @@ def test_a_row_is_added_and_removed_without_a_script_and_nothing_is_saved(patien
     ("row", "words"),
     [
         ({"measure": "glucose", "value": "5.4"}, "Glucose is given in mg/dL or mmol/L."),
-        ({"measure": "glucose", "value": "5,4", "unit": "mmol/L"}, "not a comma"),
+        (
+            {"measure": "glucose", "value": "1,234", "unit": "mmol/L"},
+            "can mean two numbers. Write 1.234 or 1234.",
+        ),
+        ({"measure": "other", "name": "X", "value": "1,234", "unit": "g"}, "can mean two numbers"),
+        ({"measure": "other", "name": "X", "value": "1.234,5"}, "without a sign between thousands"),
+        ({"measure": "temperature", "value": "370", "unit": "°C"}, "Body temperature 370 °C cannot be."),
+        ({"measure": "blood-pressure", "value": "12000/80"}, "Blood pressure 12000/80 mmHg cannot be."),
+        ({"measure": "height", "value": "-170", "unit": "cm"}, "Body height -170 cm cannot be."),
+        ({"measure": "heart-rate", "value": "0"}, "Heart rate 0 /min cannot be."),
+        ({**PRESSURE, "when": "2199-01-01"}, "1 Jan 2199 lies in the future."),
         ({"measure": "weight", "value": "1e400", "unit": "kg"}, "Write a number like"),
         ({"measure": "weight", "value": "NaN", "unit": "kg"}, "Write a number like"),
         ({"measure": "weight", "value": "9" * 40, "unit": "kg"}, "at most 18 digits"),
@@ -96,6 +106,62 @@ def test_a_wrong_row_says_what_is_wrong_and_saves_nothing(
     assert answer.status_code == 400
     assert words in answer.content.decode()
     assert not Act.objects.filter(kind="NewRecord").exists()
+
+
+def test_what_hardly_can_be_is_asked_back_until_that_very_value_is_ticked(patient: Visitor) -> None:
+    fever = {"measure": "temperature", "value": "43", "unit": "°C"}
+    asked = patient.client.post(NEW, rows(fever))
+    assert asked.status_code == 400
+    page = asked.content.decode()
+    assert "Body temperature 43 °C: is this right?" in page
+    assert 'type="checkbox" name="form-0-sure" value="Body temperature 43 °C"' in page
+    other = rows({**fever, "value": "44", "sure": "Body temperature 43 °C"})
+    assert patient.client.post(NEW, other).status_code == 400
+    assert not Act.objects.filter(kind="NewRecord").exists()
+    shown = patient.client.get(saved(patient, NEW, rows({**fever, "sure": "Body temperature 43 °C"})))
+    assert "unusual" in shown.content.decode()
+
+
+def test_a_comma_means_the_same_in_every_measurement(patient: Visitor) -> None:
+    other = {"measure": "other", "name": "Magnesium", "value": "0,85", "unit": "mmol/l"}
+    page = saved(patient, NEW, rows({**SUGAR, "value": "5,40", "unit": "MMOL/L"}, other))
+    shown = patient.client.get(page).content.decode()
+    assert "5.40" in shown
+    assert "0.85" in shown
+
+
+def test_what_the_source_says_stands_with_the_value_on_every_page_and_in_the_api(
+    chain: ChainNode, patient: Visitor
+) -> None:
+    system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+    flag = [{"coding": [{"system": system, "code": "HH"}]}]
+    flagged = weight(interpretation=flag, status="preliminary", bodySite={"text": "left"})
+    unknown = weight(modifierExtension=[{"url": "http://example.org/not", "valueBoolean": True}])
+    later = weight(effectiveDateTime="2190-01-01", valueQuantity={"value": 71, "unit": "kg"})
+    data = bundle(flagged, weight(effectiveDateTime="2025-01-01"), unknown, later, weight(status="cancelled"))
+    page = saved(patient, IMPORT, rows() | {"bundle": data.decode()})
+    chain.settle()
+    shown = patient.client.get(page).content.decode()
+    for words in (
+        "HH critically high",
+        "preliminary, it may still change",
+        "body site: left",
+        "dated in the future",
+        "3 of 4 measurements of this file are shown",
+        "Entry 3, modifierExtension",
+        "1 measurement was cancelled or entered in error",
+    ):
+        assert words in shown, words
+    trends = patient.client.get(TRENDS).content.decode()
+    latest = trends.split('id="latest"')[1].split("</section>")[0]
+    assert "HH critically high" in latest
+    assert "1 Mar 2026" in latest
+    assert "2190" not in latest
+    assert "1 value is not drawn" in trends
+    chart = trends.split("<svg")[1].split("</svg>")[0]
+    assert "HH critically high" in chart
+    assert "point-failed" in chart
+    assert "2190" not in chart
 
 
 def test_more_rows_than_there_may_be_are_refused(patient: Visitor) -> None:
