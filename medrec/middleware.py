@@ -1,8 +1,16 @@
 """Headers that every answer carries; and the probes, which are answered before anything else is asked."""
 
 from collections.abc import Callable
+from itertools import chain
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.core.exceptions import BadRequest
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+    UnreadablePostError,
+)
 
 from medrec.health import live, ready
 from medrec.metrics import metrics
@@ -50,6 +58,35 @@ class ProbesMiddleware:
         response = probe(request)
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+class PlainTextMiddleware:
+    """Refuses a zero character in address, query, form and cookies.
+
+    PostgreSQL keeps none, and what is looked up there by a name that holds one raises far from the form. Text
+    in JSON is the parser's affair (records/api/parsing.py).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Go on, or answer 400. Raises BadRequest."""
+        if not _has_zero(request):
+            return self.get_response(request)
+        if request.path_info.startswith("/api/"):
+            return JsonResponse({"error": "The address or query holds a zero character."}, status=400)
+        raise BadRequest("a zero character")
+
+
+def _has_zero(request: HttpRequest) -> bool:
+    try:
+        forms = (request.GET, request.POST)
+    except UnreadablePostError as error:
+        raise BadRequest("a body that ended too soon") from error
+    named = (text for form in forms for name, texts in form.lists() for text in (name, *texts))
+    kept = (text for cookie in request.COOKIES.items() for text in cookie)
+    return any("\x00" in text for text in chain((request.path_info,), named, kept))
 
 
 class SecurityHeadersMiddleware:

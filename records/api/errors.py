@@ -24,8 +24,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return Response({"error": str(error)}, status=403 if closed else 400)
     if isinstance(error, ChainError):
         return Response({"error": _chain_words(error)}, status=_chain_status(error))
-    if isinstance(error, RecursionError):
-        return Response({"error": "The body is nested too deeply."}, status=400)
     answer = rest_handler(error, context)
     if answer is not None:
         answer.data = _rest_body(error, answer.data)
