@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,12 @@ from functools import cache, partial
 from pathlib import Path
 
 from django.conf import settings
+from django.core.cache import cache as shared_cache
 from django.db import transaction
 
 from chain.nudging import Nudge
 from records.chain_words import word
-from records.errors import NoRoom, StoreDown
+from records.errors import NoRoom, RecordDamaged, RecordLost, StoreDown
 from records.holdings import erase_given_up, give_up, note_lost, put_held
 from records.models import Blob, PinNode
 from records.storage import Blob as StoredBlob
@@ -24,6 +26,11 @@ from records.storage.staging import Staging
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
+LONG_WAIT = 5.0  # seconds after which a question is not asked again soon
+NOT_ASKED_FOR = 600  # seconds
+FILE_DAMAGED = "The stored file is damaged. Its author has to send it again."
+FILE_LOST = "The store does not have this file. Its author has to send it again."
+UNREACHABLE = "The file store cannot be reached. Try again."
 _SETTLING = Nudge("records.tasks.store_blobs", expires=60)
 
 
@@ -82,17 +89,18 @@ def storing() -> Iterator[Store]:
 
 @contextmanager
 def fetching() -> Iterator[None]:
-    """Failures of the store as StoreDown, in words for who wants to read: is it away, or is the file?"""
+    """Failures of the store in words for readers: StoreDown (it is away), RecordLost, RecordDamaged."""
     try:
         yield
-    except (ContentNotFound, ContentCorrupt) as error:
+    except ContentNotFound as error:
         logger.error("file store: %s: %s", type(error).__name__, error)
-        raise StoreDown(
-            "The store does not have this file, or has it damaged. Those who run this portal have to look."
-        ) from error
+        raise RecordLost(FILE_LOST) from error
+    except ContentCorrupt as error:
+        logger.error("file store: %s: %s", type(error).__name__, error)
+        raise RecordDamaged(FILE_DAMAGED) from error
     except StorageError as error:
         logger.warning("file store: %s: %s", type(error).__name__, error)
-        raise StoreDown("The file store cannot be reached. Try again.") from error
+        raise StoreDown(UNREACHABLE) from error
 
 
 def staging() -> Staging:
@@ -139,28 +147,57 @@ def keep_blob(data: bytes) -> str:
 
 
 def read_blob(digest: str) -> bytes | None:
-    """A small ciphertext by its digest, from SQL or else from the store. None: deleted, or not found."""
+    """A small ciphertext by its digest, from SQL or else from the store. None: deleted, lost or damaged.
+
+    Raises StoreDown. Anybody may name a digest of nothing, for which a node with peers looks a minute: what
+    was looked for in vain that long is not looked for again in the next ten.
+    """
     row = Blob.objects.filter(digest=digest).first()
     if row is not None:
         return bytes(row.data) if row.data is not None else None
+    if shared_cache.get(_unanswered(digest)):
+        raise StoreDown(UNREACHABLE)
+    began = time.monotonic()
     try:
         with open_stored(Cid.from_digest(digest)) as found:
             data = found.read_at(0, found.size)
-    except ContentNotFound:
+    except (ContentNotFound, ContentCorrupt) as error:
+        logger.warning("file store: %s: %s", type(error).__name__, error)
         return None
     except StorageError as error:
-        raise StoreDown("The file store cannot be reached. Try again.") from error
+        if time.monotonic() - began >= LONG_WAIT:
+            shared_cache.set(_unanswered(digest), True, NOT_ASKED_FOR)
+        raise StoreDown(UNREACHABLE) from error
     Blob.objects.get_or_create(digest=digest, defaults={"data": data, "state": Blob.State.STORED})
     return data
 
 
-def read_blobs(digests: set[str]) -> dict[str, bytes]:
-    """Many at once, those that SQL has first, in one query."""
+def read_blobs(digests: set[str]) -> tuple[dict[str, bytes], set[str]]:
+    """Many at once: (those that are there, those of which the store does not say).
+
+    What SQL has comes in one query. A store that does not answer is asked once, not for each.
+    """
     rows = Blob.objects.filter(digest__in=digests)
-    found = {row.digest: bytes(row.data) if row.data is not None else None for row in rows}
-    for digest in digests - set(found):
-        found[digest] = read_blob(digest)
-    return {digest: data for digest, data in found.items() if data is not None}
+    known = {row.digest: bytes(row.data) if row.data is not None else None for row in rows}
+    unreachable: set[str] = set()
+    for digest in sorted(digests - set(known)):
+        if shared_cache.get(_unanswered(digest)):
+            unreachable.add(digest)
+            continue
+        try:
+            known[digest] = read_blob(digest)
+        except StoreDown:
+            return _present(known), digests - set(known)
+    return _present(known), unreachable
+
+
+def _present(blobs: dict[str, bytes | None]) -> dict[str, bytes]:
+    return {digest: data for digest, data in blobs.items() if data is not None}
+
+
+def _unanswered(digest: str) -> str:
+    """The cache's key for a digest that the store looked for in vain. The digest is public."""
+    return f"unanswered:{digest}"
 
 
 def delete_blobs(digests: list[str]) -> None:

@@ -46,6 +46,18 @@ class StartOver(Conflict):
     """What an upload had so far cannot be gone on with; it was let go of, and begins with its first part."""
 
 
+class RecordDamaged(RecordsError):
+    """What the store holds of a record is not what its author described; asking again does not help."""
+
+    status = 422
+
+
+class RecordLost(RecordsError):
+    """The store holds nothing under the address that a record names; asking again does not help."""
+
+    status = 404
+
+
 class TooLarge(RecordsError):
     """A file over the limit, or over what the malware scanner takes."""
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from records.readability import Readability
+
 ActState = Literal["waiting", "confirmed", "failed"]
 
 
@@ -35,8 +37,13 @@ class VersionView:
     block_number: int | None
     tx_hash: str
     created_at: datetime
-    readable: bool = True  # False: its key still waits for the patient
+    readability: Readability = Readability.READABLE
     storage: str = ""  # its patient's: where the file is kept, in words
+
+    @property
+    def readable(self) -> bool:
+        """Whether title and file can be read."""
+        return self.readability is Readability.READABLE
 
 
 @dataclass(frozen=True)
@@ -68,10 +75,16 @@ class RecordView:
     can_write: bool
     closed: str  # "" | refused | entered in error | withdrawn
     created_at: datetime
-    readable: bool = True
+    readability: Readability = Readability.READABLE
+    advice: str = ""  # what this reader can do about a record that cannot be read
     resend: bool = False  # the chain refused something of this actor's: to send again, or to drop
     storage: str = ""  # its patient's: where the latest file is kept, in words
     versions: list[VersionView] = field(default_factory=list)
+
+    @property
+    def readable(self) -> bool:
+        """Whether title and file can be read."""
+        return self.readability is Readability.READABLE
 
     @property
     def in_inbox(self) -> bool:
@@ -139,12 +152,14 @@ class RequestView:
     author_key: str  # fingerprint
     via: str
     via_name: str
-    terms: Terms | None  # None: this actor holds no key to them
+    terms: Terms | None  # None: `readability` says why
     state: Literal["waiting", "open", "granted", "denied", "withdrawn", "expired", "failed"]
     reason: str
     act: str
     requested_at: datetime
     closed_at: datetime | None = None
+    readability: Readability = Readability.READABLE  # of the terms
+    reason_damaged: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from rest_framework import serializers
 from accounts.errors import BadAddress
 from accounts.services.directory import parse_address
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
+from records.readability import Readability
 from records.services.searching import TEXT_MAX
 from records.services.terms import DAYS_MAX
 
+READABILITY = [(each.value, each.value) for each in Readability]
 PERMISSIONS = [("read", "Read"), ("write", "Read, add and modify")]
 
 
@@ -46,6 +48,7 @@ class VersionShape(serializers.Serializer):  # type: ignore[type-arg]
     tx_hash = serializers.CharField()
     created_at = serializers.DateTimeField()
     readable = serializers.BooleanField()
+    readability = serializers.ChoiceField(choices=READABILITY, help_text="Why it cannot be read, if so.")
 
 
 class RecordShape(serializers.Serializer):  # type: ignore[type-arg]
@@ -73,6 +76,7 @@ class RecordShape(serializers.Serializer):  # type: ignore[type-arg]
     can_write = serializers.BooleanField()
     closed = serializers.CharField()
     readable = serializers.BooleanField()
+    readability = serializers.ChoiceField(choices=READABILITY, help_text="Why it cannot be read, if so.")
     created_at = serializers.DateTimeField()
     versions = VersionShape(many=True)
 
@@ -163,7 +167,9 @@ class RequestShape(serializers.Serializer):  # type: ignore[type-arg]
     via_name = serializers.CharField()
     terms = TermsShape(allow_null=True)
     state = serializers.CharField()
+    readability = serializers.ChoiceField(choices=READABILITY, help_text="Of the terms.")
     reason = serializers.CharField()
+    reason_damaged = serializers.BooleanField()
     requested_at = serializers.DateTimeField()
 
 

@@ -15,15 +15,16 @@ from records.crypto.envelopes import Purpose, open_envelope
 from records.crypto.ids import request_id
 from records.crypto.payloads import Reason
 from records.crypto.payloads import Terms as SealedTerms
-from records.errors import NotFound
+from records.errors import NotFound, StoreDown
 from records.models import EmailRequest, Grant, Request
+from records.readability import Readability
 from records.services.drafts import open_draft
-from records.services.envelopes import ListAbout, open_reason, open_terms
+from records.services.envelopes import ListAbout, open_listed, open_terms
 from records.services.naming import people_named_to
 from records.services.sharing import grants_by, patients_of
 from records.services.states import act_state
 from records.services.terms import show_terms, terms_from_draft
-from records.shapes import RequestView
+from records.shapes import RequestView, Terms
 
 __all__ = [
     "email_about",
@@ -166,10 +167,8 @@ def _granted(rows: list[Request], *, waiting: bool) -> set[str]:
 
 def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: State) -> RequestView:
     about = ListAbout(Purpose.TERMS, row.author, row.patient, row.request)
-    reason = ""
-    if row.reason and row.reason != ZERO_WORD:
-        reason_about = ListAbout(Purpose.REASON, row.patient, row.patient, row.request)
-        reason = open_reason(actor, row.reason, reason_about)
+    terms, readability = _open_terms(actor, row.envelopes, about)
+    reason, reason_damaged = _open_reason(actor, row)
     return RequestView(
         id=row.request,
         by_email=False,
@@ -180,9 +179,11 @@ def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: Stat
         author_key=people[row.author].key_fingerprint,
         via=row.via,
         via_name=people[row.via].name if row.via else "",
-        terms=show_terms(open_terms(actor, row.envelopes, about)),
+        terms=terms,
+        readability=readability,
         state=state,
         reason=reason,
+        reason_damaged=reason_damaged,
         act="",
         requested_at=row.requested_at,
         closed_at=row.closed_at,
@@ -192,6 +193,7 @@ def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: Stat
 def _from_act(actor: Actor, act: Act, people: dict[str, Person]) -> RequestView:
     request, via = _request_of(act), address_row(act.fields["via"])
     about = ListAbout(Purpose.TERMS, act.author, act.subject, request)
+    terms, readability = _open_terms(actor, act.fields["envelopes"], about)
     return RequestView(
         id=request,
         by_email=False,
@@ -202,7 +204,8 @@ def _from_act(actor: Actor, act: Act, people: dict[str, Person]) -> RequestView:
         author_key=people[act.author].key_fingerprint,
         via=via,
         via_name=people[via].name if via else "",
-        terms=show_terms(open_terms(actor, act.fields["envelopes"], about)),
+        terms=terms,
+        readability=readability,
         state="failed" if act_state(act) == "failed" else "waiting",
         reason=act.error,
         act=str(act.pk),
@@ -215,6 +218,8 @@ def _from_mailed(actor: Actor, row: EmailRequest, people: dict[str, Person]) -> 
     mine = row.author == actor.address
     state = _mailed_state(row, waiting=not mine)
     named = row.patient if not mine or state == "granted" else ""
+    terms = show_terms(_mailed_terms(actor, row))
+    reason, reason_damaged = _mailed_reason(actor, row) if mine else ("", False)
     return RequestView(
         id=str(row.pk),
         by_email=True,
@@ -225,9 +230,11 @@ def _from_mailed(actor: Actor, row: EmailRequest, people: dict[str, Person]) -> 
         author_key=people[row.author].key_fingerprint,
         via=row.via,
         via_name=people[row.via].name if row.via else "",
-        terms=show_terms(_mailed_terms(actor, row)),
+        terms=terms,
+        readability=Readability.DAMAGED if terms is None else Readability.READABLE,
         state=state,
-        reason=_mailed_reason(actor, row) if mine else "",
+        reason=reason,
+        reason_damaged=reason_damaged,
         act="",
         requested_at=row.created_at,
         closed_at=row.closed_at,
@@ -255,15 +262,42 @@ def _mailed_terms(actor: Actor, row: EmailRequest) -> SealedTerms | None:
         return None
 
 
-def _mailed_reason(actor: Actor, row: EmailRequest) -> str:
+def _mailed_reason(actor: Actor, row: EmailRequest) -> tuple[str, bool]:
+    """(the reason, whether it is damaged)."""
     if not row.sealed_reason:
-        return ""
+        return "", False
     sealed = bytes(row.sealed_reason)
     seed = actor.sharing_seed(word(sealed[:32]))
     if seed is None:
-        return ""
+        return "", False
     context = email_reason_about(row).context(actor.origin, row.author)
-    return Reason.from_bytes(open_envelope(context, seed, sealed[32:])).text
+    try:
+        return Reason.from_bytes(open_envelope(context, seed, sealed[32:])).text, False
+    except CryptoError:
+        return "", True
+
+
+def _open_terms(actor: Actor, digest: str, about: ListAbout) -> tuple[Terms | None, Readability]:
+    """The terms of a request to which this actor is party, or why they cannot be read."""
+    try:
+        opened = open_listed(actor, digest, about, SealedTerms)
+    except StoreDown:
+        return None, Readability.UNREACHABLE
+    if opened.payload is not None:
+        return show_terms(opened.payload), Readability.READABLE
+    return None, Readability.DAMAGED if opened.damaged else Readability.LOST
+
+
+def _open_reason(actor: Actor, row: Request) -> tuple[str, bool]:
+    """(why this request was denied, whether the reason is damaged)."""
+    if not row.reason or row.reason == ZERO_WORD:
+        return "", False
+    about = ListAbout(Purpose.REASON, row.patient, row.patient, row.request)
+    try:
+        opened = open_listed(actor, row.reason, about, Reason)
+    except StoreDown:
+        return "", False
+    return (opened.payload.text if opened.payload is not None else ""), opened.damaged
 
 
 def _mailed(request: str) -> EmailRequest | None:

@@ -29,7 +29,6 @@ from records.crypto.folders import unpack_epoch
 from records.crypto.payloads import (
     DataKeyPayload,
     FolderPayload,
-    Reason,
     RecordPayload,
     SelectionPayload,
     Terms,
@@ -229,16 +228,17 @@ def open_terms(actor: Actor, list_digest: str, about: ListAbout) -> Terms | None
     return open_listed(actor, list_digest, about, Terms).payload
 
 
+def open_granted(
+    actor: Actor, list_digest: str, about: ListAbout
+) -> Opened[FolderPayload | RecordPayload | SelectionPayload]:
+    """What a grant's envelope for this actor holds."""
+    return open_listed(actor, list_digest, about, _GRANTED[about.purpose])
+
+
 def grant_terms(actor: Actor, list_digest: str, about: ListAbout) -> Terms | None:
     """The terms that a grant's envelope for this actor holds."""
-    payload = open_listed(actor, list_digest, about, _GRANTED[about.purpose]).payload
+    payload = open_granted(actor, list_digest, about).payload
     return payload.terms if payload is not None else None
-
-
-def open_reason(actor: Actor, list_digest: str, about: ListAbout) -> str:
-    """Why a request was denied, or "" for whoever holds no key to it."""
-    payload = open_listed(actor, list_digest, about, Reason).payload
-    return payload.text if payload is not None else ""
 
 
 def about_scope(patient: str, scope: str, epoch: int) -> ListAbout:

@@ -19,8 +19,7 @@ from records.services.reading import find_content, open_found
 from records.shapes import HistoryEntry, RecordView, VersionView
 
 HISTORY_LINES = 10_000
-KEY_WAITS = "Its key still waits for the patient."
-NOT_FETCHED = "Its file could not be fetched from the store, or is damaged there."
+NOT_FETCHED = "Its file could not be fetched: the store did not answer."
 CUT_SHORT = "Its file could not be read to the end: it is cut after {} bytes."
 
 
@@ -108,7 +107,7 @@ class _Source:
     def open(self) -> bool:
         """Whether it can be had: its first chunk, too, is opened before the ZIP has its name."""
         if not self.entry.readable:
-            self.entry.problem = KEY_WAITS
+            self.entry.problem = self.entry.readability.problem
             return False
         try:
             found = find_content(actor=self.actor, record=self.entry.record, version=self.entry.version)
@@ -158,7 +157,7 @@ def _entry(record: RecordView, version: VersionView) -> ExportedVersion:
         closed=record.closed,
         media_type=version.media_type,
         size=version.size,
-        readable=version.readable,
+        readability=version.readability,
     )
 
 

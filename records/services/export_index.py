@@ -9,6 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from records.readability import Readability
 from records.shapes import HistoryEntry
 
 FORMAT = 1
@@ -38,10 +39,15 @@ class ExportedVersion:
     closed: str
     media_type: str
     size: int
-    readable: bool
+    readability: Readability
     file: str = ""
     sha256: str = ""
     problem: str = ""
+
+    @property
+    def readable(self) -> bool:
+        """Whether its description opened."""
+        return self.readability is Readability.READABLE
 
 
 def index_json(about: dict[str, Any], versions: list[ExportedVersion], history: list[HistoryEntry]) -> bytes:
@@ -50,7 +56,7 @@ def index_json(about: dict[str, Any], versions: list[ExportedVersion], history: 
         "format": FORMAT,
         "made_at": timezone.now(),
         **about,
-        "versions": [asdict(one) for one in versions],
+        "versions": [asdict(one) | {"readable": one.readable} for one in versions],
         "missing": _missing(versions),
         "history": [asdict(line) for line in history],
     }

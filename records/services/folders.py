@@ -14,7 +14,7 @@ from records.access import standing_grants
 from records.content import keep_blob
 from records.crypto.errors import BadName
 from records.crypto.folders import name_epoch, open_name, seal_name
-from records.errors import Conflict, InvalidInput, NotFound
+from records.errors import Conflict, InvalidInput, NotFound, StoreDown
 from records.models import FolderState, PatientFolder, Record
 from records.services.epochs import current_epoch
 from records.services.keyring import Keyring
@@ -106,7 +106,7 @@ def _name(keyring: Keyring, folder: int, sealed: bytes | None) -> str:
     try:
         key = keyring.folder_key(folder, name_epoch(sealed))
         return open_name(key, sealed) if key is not None else f"Folder {folder}"
-    except CryptoError:
+    except (CryptoError, StoreDown):
         return f"Folder {folder}"
 
 

@@ -1,6 +1,6 @@
 """What an actor's open keys open of one patient's records: folder keys, data keys, descriptions."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +12,12 @@ from records.access import LiveGrant, live_grants
 from records.chain_words import raw
 from records.content import digest_of, read_blobs
 from records.crypto.description import Description, open_description, seal_description
-from records.crypto.errors import CannotUnwrap
+from records.crypto.errors import WrongKey
 from records.crypto.folders import earlier_secret, folder_key, pack_epoch, unpack_epoch
 from records.crypto.wrap import unwrap
+from records.errors import AccessRefused, RecordDamaged, RecordLost, StoreDown
 from records.models import QueuedKey
+from records.readability import Readability
 from records.services import envelopes
 from records.services.own_secrets import own_secret
 from records.services.states import RecordState, VersionState
@@ -29,11 +31,20 @@ class OpenVersion:
     description: Description
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What came of opening a version; `opened` is there when it is readable."""
+
+    readability: Readability
+    opened: OpenVersion | None = None
+
+
 class Keyring:
     """Opens what the access module allows this actor of one patient, and nothing else.
 
     For the patient all from the folder root; for others from the envelopes of grants that hold now.
-    Raises VaultClosed wherever a key is needed and the vault is closed.
+    Raises VaultClosed wherever a key is needed and the vault is closed. Whatever others wrote raises nothing:
+    an `Opening` says what is the matter with it.
     """
 
     def __init__(self, actor: Actor, patient: str) -> None:
@@ -42,6 +53,7 @@ class Keyring:
         self.own = actor.address == patient
         self._secrets: dict[tuple[int, int], tuple[int, bytes]] = {}
         self._blobs: dict[str, bytes] = {}
+        self._unreachable: set[str] = set()
 
     @cached_property
     def grants(self) -> list[LiveGrant]:
@@ -72,53 +84,87 @@ class Keyring:
         for state in states:
             versions = state.shown[-1:] if latest_only else state.shown
             wanted |= {one.description for one in versions}
-        if missing := wanted - set(self._blobs):
-            self._blobs.update(read_blobs(missing))
+        self._fetch(wanted)
 
     def open_latest(self, state: RecordState) -> OpenVersion | None:
-        """The newest version, or None when no key of it is at hand."""
-        return self._open_one(state, state.latest, [])
+        """The newest version, or None when it does not open."""
+        return self.try_latest(state).opened
 
-    def open_version(self, state: RecordState, version: VersionState) -> OpenVersion | None:
+    def try_latest(self, state: RecordState) -> Opening:
+        """The newest version, or why it does not open."""
+        return self._try(state, state.latest, [])
+
+    def try_version(self, state: RecordState, version: VersionState) -> Opening:
         """One version by itself, also one that the chain refused."""
-        return self._open_one(state, version, [])
+        return self._try(state, version, [])
 
-    def open_all(self, state: RecordState) -> dict[int, OpenVersion]:
-        """Every version that opens, by its number: whoever opens a version opens its past."""
+    def try_all(self, state: RecordState) -> dict[int, Opening]:
+        """Every version by its number: whoever opens a version opens its past."""
         self.load([state])
-        opened: dict[int, OpenVersion] = {}
+        openings: dict[int, Opening] = {}
         carried: list[bytes] = []
         for version in reversed(state.versions):
-            found = self._open_one(state, version, carried)
-            if found is None:
+            opening = self._try(state, version, carried)
+            openings[version.version] = opening
+            if opening.opened is None:
                 continue
-            opened[version.version] = found
-            previous = found.description.previous_data_key
-            carried = [key for key in (found.data_key, previous) if key is not None]
-        return opened
+            previous = opening.opened.description.previous_data_key
+            carried = [key for key in (opening.opened.data_key, previous) if key is not None]
+        return openings
 
-    def _open_one(
-        self, state: RecordState, version: VersionState, carried: list[bytes]
-    ) -> OpenVersion | None:
-        if version.description not in self._blobs:
-            self._blobs.update(read_blobs({version.description}))
+    def require(self, opening: Opening) -> OpenVersion:
+        """Return what was opened, or raise in words that say why not.
+
+        Raises AccessRefused, RecordDamaged, RecordLost, StoreDown.
+        """
+        if opening.opened is not None:
+            return opening.opened
+        why = opening.readability
+        words = f"{why.problem} {why.advice(own=self.own)}"
+        if why is Readability.DAMAGED:
+            raise RecordDamaged(words)
+        if why is Readability.LOST:
+            raise RecordLost(words)
+        if why is Readability.UNREACHABLE:
+            raise StoreDown(words)
+        raise AccessRefused(words, patient=self.patient)
+
+    def _fetch(self, digests: set[str]) -> None:
+        blobs, unreachable = read_blobs(digests - set(self._blobs))
+        self._blobs.update(blobs)
+        self._unreachable |= unreachable
+
+    def _try(self, state: RecordState, version: VersionState, carried: list[bytes]) -> Opening:
+        if version.description not in self._unreachable:
+            self._fetch({version.description})
         sealed = self._blobs.get(version.description)
         if sealed is None:
-            return None
-        for key in self._candidates(state, version, carried):
-            try:
-                return OpenVersion(key, open_description(key, raw(version.record), sealed))
-            except CryptoError:
-                continue
-        return None
+            away = version.description in self._unreachable
+            return Opening(Readability.UNREACHABLE if away else Readability.LOST)
+        attempt = _Attempt(raw(version.record), sealed)
+        for source in self._sources(state, version, carried):
+            opened = attempt.open(source)
+            if opened is not None:
+                return Opening(Readability.READABLE, opened)
+        return Opening(self._why_not(version, attempt))
 
-    def _candidates(self, state: RecordState, version: VersionState, carried: list[bytes]) -> Iterable[bytes]:
-        yield from carried
+    def _sources(
+        self, state: RecordState, version: VersionState, carried: list[bytes]
+    ) -> Iterator[Callable[[], Iterable[bytes]]]:
+        """Where keys of a version may come from; what is wrong with one spoils no other."""
+        yield lambda: carried
+        yield lambda: self._own_keys(version)
+        yield lambda: self._granted.get(version.record, [])
+        yield lambda: envelopes.queued_keys(self.actor, self._queued(version))
+        if state.latest is not version and not carried:
+            yield lambda: self._latest_keys(state)
+
+    def _own_keys(self, version: VersionState) -> Iterator[bytes]:
+        """The data key in the version's own secret: wrapped under the folder, or sealed to the patient."""
         if version.wrapped:
             key = self.folder_key(version.folder, version.epoch)
             if key is not None:
-                with suppress(CannotUnwrap):
-                    yield unwrap(key, raw(version.record), raw(version.secret))
+                yield unwrap(key, raw(version.record), raw(version.secret))
         elif self.own:
             yield from envelopes.record_keys(
                 self.actor,
@@ -127,12 +173,29 @@ class Keyring:
                 patient=self.patient,
                 record=version.record,
             )
-        yield from self._granted.get(version.record, [])
-        yield from envelopes.queued_keys(self.actor, self._queued(version))
-        if state.latest is not version and not carried:
-            newest = self._open_one(state, state.latest, [])
-            if newest is not None:
-                yield newest.data_key
+
+    def _latest_keys(self, state: RecordState) -> Iterator[bytes]:
+        newest = self.open_latest(state)
+        if newest is not None:
+            yield newest.data_key
+
+    def _why_not(self, version: VersionState, attempt: "_Attempt") -> Readability:
+        if attempt.store_is_away:
+            return Readability.UNREACHABLE
+        if attempt.refused:
+            return Readability.DAMAGED
+        if self.own:
+            # The patient waits for nobody's key: what does not open now never will.
+            return self._why_no_own_key(version)
+        return Readability.KEY_DAMAGED if self._has_damaged_grant else Readability.KEY_MISSING
+
+    def _why_no_own_key(self, version: VersionState) -> Readability:
+        if version.wrapped:
+            return Readability.DAMAGED
+        lists, unreachable = read_blobs({version.secret})
+        if unreachable:
+            return Readability.UNREACHABLE
+        return Readability.DAMAGED if lists else Readability.LOST
 
     def _queued(self, version: VersionState) -> list[QueuedKey]:
         return list(
@@ -149,9 +212,20 @@ class Keyring:
         if not scopes:
             return keys
         for scope in scopes:
-            for record, key in envelopes.scope_keys(self.actor, patient=self.patient, scope=scope):
-                keys.setdefault(record, []).append(key)
+            with suppress(CryptoError, StoreDown):
+                for record, key in envelopes.scope_keys(self.actor, patient=self.patient, scope=scope):
+                    keys.setdefault(record, []).append(key)
         return keys
+
+    @cached_property
+    def _has_damaged_grant(self) -> bool:
+        """Whether a grant's envelope for this actor is there and holds no key."""
+        for grant in self.grants:
+            about = envelopes.about_scope(self.patient, grant.scope, grant.epoch)
+            with suppress(StoreDown):
+                if envelopes.open_granted(self.actor, grant.envelopes, about).damaged:
+                    return True
+        return False
 
     def _find_secret(self, folder: int, generation: int, epoch: int) -> tuple[int, bytes] | None:
         """(epoch, secret) of at least this epoch."""
@@ -166,3 +240,35 @@ class Keyring:
             scope=folder_scope(folder),
             least=pack_epoch(generation, epoch),
         )
+
+
+class _Attempt:
+    """Tries keys on a sealed description, and remembers what was wrong."""
+
+    def __init__(self, record: bytes, sealed: bytes) -> None:
+        self._record = record
+        self._sealed = sealed
+        self.refused = False  # a key that belongs to the file opened no description
+        self.store_is_away = False
+
+    def open(self, source: Callable[[], Iterable[bytes]]) -> OpenVersion | None:
+        """The description under the first key of this source that opens it."""
+        try:
+            for key in source():
+                opened = self._open_with(key)
+                if opened is not None:
+                    return opened
+        except CryptoError:
+            self.refused = True
+        except StoreDown:
+            self.store_is_away = True
+        return None
+
+    def _open_with(self, key: bytes) -> OpenVersion | None:
+        try:
+            return OpenVersion(key, open_description(key, self._record, self._sealed))
+        except WrongKey:
+            return None  # a grant may hold the key of another version
+        except CryptoError:
+            self.refused = True
+            return None

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from accounts.actor import Actor
 from records import access
-from records.errors import Conflict, InvalidInput, StoreDown
+from records.errors import Conflict, InvalidInput, RecordsError, StoreDown
 from records.kinds import MEASUREMENTS
 from records.observations.model import Observation
 from records.observations.reading import (
@@ -36,7 +36,7 @@ RECORDS_MAX = 100  # read for one page, the newest
 OBSERVATIONS_MAX = 5000
 FILE_NAME = "measurements.json"
 LINES_NAME = "measurements.ndjson"
-DAMAGED_MAX = 3  # files in a row that do not open: then the store is down
+UNANSWERED_MAX = 3  # files in a row for which the store did not answer: then it is not asked for more
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def editable(*, actor: Actor, view: RecordView) -> list[Observation]:
 def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -> Gathered:
     """The measurements of all records of a patient that this actor may open; none of what lies in the inbox.
 
-    Raises AccessRefused for who holds no grant now, StoreDown, VaultClosed.
+    A file that does not open is named, and the others are read. Raises AccessRefused for who holds no grant
+    now, VaultClosed.
     """
     keyring, states = documents.list_states(actor=actor, patient=patient, via=via)
     views = {view.record: view for view in record_views(keyring, states)}
@@ -126,17 +127,19 @@ def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -
     found: list[tuple[Observation, Source]] = []
     unreadable: list[RecordView] = []
     records = in_a_row = 0
+    unreadable += [view for view in views.values() if not view.readable and _is_listed(view)]
     for state in chosen[:RECORDS_MAX]:
         if len(found) >= OBSERVATIONS_MAX:
             break
         view = views[state.record]
         records += 1
+        if in_a_row == UNANSWERED_MAX:
+            unreadable.append(view)
+            continue
         try:
             reading = _read(_found(keyring, state))
-        except StoreDown:
-            in_a_row += 1
-            if in_a_row == DAMAGED_MAX:
-                raise
+        except RecordsError as error:
+            in_a_row = in_a_row + 1 if isinstance(error, StoreDown) else 0
             unreadable.append(view)
             continue
         in_a_row = 0
@@ -195,14 +198,16 @@ def _holds(view: RecordView) -> bool:
     return view.readable and may_be_read(view.media_type, view.size)
 
 
+def _is_listed(view: RecordView) -> bool:
+    return bool(view.folder) and not view.closed
+
+
 def _newest(view: RecordView) -> date:
     return view.service_date or view.created_at.date()
 
 
 def _found(keyring: Keyring, state: RecordState) -> FoundContent:
-    opened = keyring.open_latest(state)
-    if opened is None:
-        raise StoreDown("This version's key still waits for the patient.")
+    opened = keyring.require(keyring.try_latest(state))
     return FoundContent(keyring.actor, state, state.latest, opened.description)
 
 

@@ -9,13 +9,11 @@ from records.access import writable_by
 from records.chain_words import raw
 from records.kinds import KINDS
 from records.services.folders import folder_names
-from records.services.keyring import Keyring, OpenVersion
+from records.services.keyring import Keyring, Opening
 from records.services.naming import people_named_to
 from records.services.states import CLOSED_WORDS, RecordState, VersionState
 from records.shapes import RecordView, VersionView
 from records.storage.cid import Cid
-
-UNREADABLE = "Waiting for the patient's key"
 
 
 def record_views(
@@ -46,7 +44,8 @@ def _record_view(
     with_versions: bool,
 ) -> RecordView:
     latest = state.latest
-    opened = keyring.open_latest(state)
+    opening = keyring.try_latest(state)
+    opened = opening.opened
     description = opened.description if opened else None
     first = state.versions[0]
     return RecordView(
@@ -60,7 +59,7 @@ def _record_view(
         folder=latest.folder,
         folder_name=names[latest.folder],
         version=latest.version,
-        title=description.title if description else UNREADABLE,
+        title=description.title if description else opening.readability.heading,
         kind=description.kind if description else "",
         kind_name=KINDS.get(description.kind, description.kind) if description else "",
         service_date=description.service_date if description else None,
@@ -75,23 +74,22 @@ def _record_view(
         can_write=can_write and opened is not None,
         closed=CLOSED_WORDS[state.closed],
         created_at=first.at,
-        readable=opened is not None,
+        readability=opening.readability,
+        advice=opening.readability.advice(own=keyring.own),
         versions=_version_views(keyring, state, people) if with_versions else [],
     )
 
 
 def _version_views(keyring: Keyring, state: RecordState, people: dict[str, Person]) -> list[VersionView]:
-    opened = keyring.open_all(state)
+    openings = keyring.try_all(state)
     return [
-        _version_view(one, number, opened.get(one.version), people)
+        _version_view(one, number, openings[one.version], people)
         for number, one in enumerate(state.shown, start=1)
     ]
 
 
-def _version_view(
-    one: VersionState, number: int, opened: OpenVersion | None, people: dict[str, Person]
-) -> VersionView:
-    description = opened.description if opened else None
+def _version_view(one: VersionState, number: int, opening: Opening, people: dict[str, Person]) -> VersionView:
+    description = opening.opened.description if opening.opened else None
     return VersionView(
         record=one.record,
         version=one.version,
@@ -100,7 +98,7 @@ def _version_view(
         author_name=people[one.author].name,
         via=one.via,
         via_name=people[one.via].name if one.via else "",
-        title=description.title if description else UNREADABLE,
+        title=description.title if description else opening.readability.heading,
         kind=description.kind if description else "",
         kind_name=KINDS.get(description.kind, description.kind) if description else "",
         service_date=description.service_date if description else None,
@@ -113,7 +111,7 @@ def _version_view(
         block_number=one.block_number,
         tx_hash=one.tx_hash,
         created_at=one.at,
-        readable=opened is not None,
+        readability=opening.readability,
     )
 
 

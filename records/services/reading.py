@@ -16,7 +16,7 @@ from records.content import fetching, open_stored
 from records.crypto.description import Description
 from records.crypto.description import open_content as open_file
 from records.crypto.mdr1 import Decryptor
-from records.errors import AccessRefused, NotFound, StoreDown
+from records.errors import AccessRefused, NotFound, RecordDamaged
 from records.models import ViewLog
 from records.services.documents import visible_state
 from records.services.keyring import Keyring
@@ -25,7 +25,7 @@ from records.shapes import OpenedContent
 from records.storage.cid import Cid
 
 LOOK_LASTS = timedelta(minutes=10)
-CHANGED = "The stored file is not the one that was uploaded."
+CHANGED = "The stored file is not the one that this record describes. Its author has to send it again."
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,16 @@ class FoundContent:
 
 
 def find_content(*, actor: Actor, record: str, version: int | None = None) -> FoundContent:
-    """A version's file (without `version` the newest). Raises NotFound, AccessRefused, VaultClosed."""
+    """A version's file (without `version` the newest).
+
+    Raises NotFound, AccessRefused, RecordDamaged, RecordLost, StoreDown, VaultClosed.
+    """
     state = visible_state(actor, record)
     if actor.address != state.patient and not access.can_read(actor, record):
         raise AccessRefused("Only the patient can open this until it is taken in.", patient=state.patient)
     wanted = _version(state, version)
-    opened = Keyring(actor, state.patient).open_all(state).get(wanted.version)
-    if opened is None:
-        raise AccessRefused("This version's key still waits for the patient.", patient=state.patient)
+    keyring = Keyring(actor, state.patient)
+    opened = keyring.require(keyring.try_all(state)[wanted.version])
     return FoundContent(actor, state, wanted, opened.description)
 
 
@@ -63,7 +65,7 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
     the same version in the ten minutes before (a viewer that fetches page by page, a download resumed). A
     `glance`, a page that shows something of the file each time it is loaded, counts like a later part.
     `iterate` raises StoreDown when the store fails on the way; what was given out by then is verified.
-    Raises StoreDown.
+    Raises StoreDown, RecordDamaged, RecordLost.
     """
     opened = open_unlogged(found)
     log_look(found, begins=not start and not glance)
@@ -71,7 +73,10 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
 
 
 def open_unlogged(found: FoundContent) -> OpenedContent:
-    """The file; who calls this logs the look before a byte of it is shown. Raises StoreDown."""
+    """The file; who calls this logs the look before a byte of it is shown.
+
+    Raises StoreDown, RecordDamaged, RecordLost.
+    """
     description, wanted = found.description, found.version
     with fetching():
         blob = open_stored(Cid(raw(wanted.content), dag_pb=bool(wanted.flags & 1)))
@@ -79,7 +84,7 @@ def open_unlogged(found: FoundContent) -> OpenedContent:
             file = open_file(description, raw(wanted.record), read_at=blob.view_at, size=blob.size)
         except CryptoError as error:
             blob.close()
-            raise StoreDown(CHANGED) from error
+            raise RecordDamaged(CHANGED) from error
     return OpenedContent(
         record=wanted.record,
         version=wanted.version,
@@ -118,7 +123,7 @@ def _iterate(file: Decryptor, start: int, end: int) -> Iterator[bytes]:
         try:
             yield from file.iterate(start, end)
         except CryptoError as error:
-            raise StoreDown(CHANGED) from error
+            raise RecordDamaged(CHANGED) from error
 
 
 def _version(state: RecordState, version: int | None) -> VersionState:

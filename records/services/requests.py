@@ -16,7 +16,7 @@ from django.utils.crypto import get_random_string
 
 from accounts.actor import Actor
 from accounts.crypto.derivation import derive, labelled
-from accounts.crypto.errors import CannotOpen
+from accounts.crypto.errors import CryptoError
 from accounts.crypto.keys import private_key
 from accounts.crypto.vault import link_key, open_under, seal_under
 from accounts.models import Account
@@ -144,11 +144,11 @@ def open_email_request(*, actor: Actor, secret: str) -> RequestView:
     if actor.kind != Account.Kind.PATIENT or user.email.lower() != row.email or not user.email_verified:
         raise AccessRefused("This link was sent to another e-mail address. Sign in with that one.")
     try:
-        opened = open_under(link_key(secret), bytes(row.sealed), _link_about(row))
-    except CannotOpen as error:
+        terms = SealedTerms.from_bytes(open_under(link_key(secret), bytes(row.sealed), _link_about(row)))
+    except CryptoError as error:
         raise NotFound("This link is not valid (any more). Ask for a new one.") from error
     if not row.patient:
-        draft = terms_to_draft(SealedTerms.from_bytes(opened))
+        draft = terms_to_draft(terms)
         EmailRequest.objects.filter(pk=row.pk, patient="").update(
             patient=actor.address, sealed_patient=seal_draft(actor, consent.email_about(row), draft)
         )

@@ -13,7 +13,7 @@ from chain.slots import slot_record
 from records import access
 from records.chain_words import address_row, raw, word
 from records.crypto.ids import record_id
-from records.errors import AccessRefused, Conflict, NotFound
+from records.errors import Conflict, NotFound
 from records.holdings import hold
 from records.models import QueuedKey
 from records.services import documents, writing
@@ -97,9 +97,7 @@ def _version_again(actor: Actor, state: RecordState, failed: Act) -> None:
     writing.require_writer(actor, state, via)
     keyring = Keyring(actor, state.patient)
     version = version_of(failed)
-    opened = keyring.open_version(state, version)
-    if opened is None:
-        raise AccessRefused("This version's key still waits for the patient.", patient=state.patient)
+    opened = keyring.require(keyring.try_version(state, version))
     prepared = writing.prepare_version(
         keyring,
         state,

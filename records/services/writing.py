@@ -107,11 +107,8 @@ def require_sender(actor: Actor, patient: str, via: str) -> None:
 
 
 def open_or_refuse(keyring: Keyring, state: RecordState) -> OpenVersion:
-    """The newest version, opened. Raises AccessRefused while its key waits for the patient."""
-    opened = keyring.open_latest(state)
-    if opened is None:
-        raise AccessRefused("This record's key still waits for the patient.", patient=state.patient)
-    return opened
+    """The newest version, opened. Raises AccessRefused, RecordDamaged, RecordLost, StoreDown."""
+    return keyring.require(keyring.try_latest(state))
 
 
 def secret_for(keyring: Keyring, *, record: str, place: Place, data_key: bytes) -> Secret:

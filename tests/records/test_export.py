@@ -136,7 +136,7 @@ def test_what_is_lost_is_named_and_the_rest_comes(patient: Actor, store_folder: 
     assert taken.file_of(kept) == FILE
     line = taken.line_of(lost.record)
     assert (line["file"], line["sha256"]) == ("", "")
-    assert "could not be fetched" in line["problem"]
+    assert "does not have this file" in line["problem"]
     assert taken.index["missing"] == 1
     assert "1 version is missing" in taken.page
 

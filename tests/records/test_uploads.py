@@ -8,7 +8,16 @@ import pytest
 from django.conf import settings
 
 from accounts.actor import Actor
-from records.errors import Conflict, InvalidInput, NoRoom, NotFound, StoreDown, TooLarge
+from records.errors import (
+    Conflict,
+    InvalidInput,
+    NoRoom,
+    NotFound,
+    RecordDamaged,
+    RecordLost,
+    StoreDown,
+    TooLarge,
+)
 from records.models import Upload
 from records.services import documents, reading, uploads
 from records.storage import Cid
@@ -258,6 +267,11 @@ def test_who_reads_is_told_whether_the_store_is_away_or_the_file(
     else:
         path.unlink()
         path.symlink_to(path)  # the system gives an error other than "no such file"
-    words = "cannot be reached. Try again" if harm == "away" else "does not have this file, or has it damaged"
-    with pytest.raises(StoreDown, match=words):
+    told = {
+        "lost": (RecordLost, "does not have this file"),
+        "damaged": (RecordDamaged, "is damaged"),
+        "away": (StoreDown, "cannot be reached. Try again"),
+    }
+    error, words = told[harm]
+    with pytest.raises(error, match=words):
         reading.open_content(actor=patient, record=record.record)

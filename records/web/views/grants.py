@@ -16,6 +16,7 @@ from accounts.services import directory
 from records.errors import Conflict, InvalidInput, NotFound
 from records.services import consent, documents, folders, grants, revocations
 from records.services.naming import person_named_to
+from records.services.terms import DAYS_MAX
 from records.shapes import GrantView, RecordView, RequestView
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
 from records.web.forms.consent import FOLDERS, RECORDS, SELECTION, GranteeForm, GrantForm
@@ -89,7 +90,7 @@ def _choose(
         folders=folders.list_folders(actor=actor),
         records=_shareable(actor),
         places=[] if asked else _places(person),
-        days=terms.days if terms else 90,
+        days=min(max(terms.days, 1), DAYS_MAX) if terms else 90,  # the asker may have written anything
         initial=_wished(asked),
     )
 

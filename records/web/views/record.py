@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.actor import Actor
 from chain.slots import folder_scope
 from records.downloads import answer_content
-from records.errors import AccessRefused, Conflict, StoreDown
+from records.errors import AccessRefused, Conflict, RecordsError
 from records.models import SelectionRecord
 from records.observations.reading import Reading
 from records.services import consent, copies, documents, folders, log, observations, reading, sending
@@ -132,7 +132,7 @@ def drop_failed(request: HttpRequest, actor: Actor, record: str) -> HttpResponse
 
 def _readings(actor: Actor, record: RecordView) -> Reading | None:
     """What the file says of measurements; the rest of the page stands without it when it cannot be had."""
-    with suppress(AccessRefused, StoreDown):
+    with suppress(RecordsError):
         return observations.read_record(actor=actor, view=record)
     return None
 

@@ -47,8 +47,8 @@ def test_a_damaged_file_is_a_clear_page_and_not_a_stump(chain: ChainNode, patien
     stored.chmod(0o600)
     stored.write_bytes(data)
     answer = patient.client.get(f"{page}versions/1/file/")
-    assert answer.status_code == 503
-    assert "has it damaged" in answer.content.decode()
+    assert answer.status_code == 422
+    assert "is damaged" in answer.content.decode()
 
 
 def _size_and_age(path: Path) -> tuple[int, int]:

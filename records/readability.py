@@ -1,0 +1,66 @@
+"""Whether a version can be read, and what its readers are told and can do where it cannot."""
+
+from enum import StrEnum
+
+
+class Readability(StrEnum):
+    """What came of opening what others sealed. The values are the API's."""
+
+    READABLE = "readable"
+    KEY_MISSING = "key missing"
+    """This reader has no key of it yet: the patient hands one over at a visit to the portal."""
+    KEY_DAMAGED = "key damaged"
+    """The envelope of the patient's grant holds no key."""
+    DAMAGED = "damaged"
+    """The bytes are here, and are nothing under the key that belongs to them."""
+    LOST = "lost"
+    """The bytes, or the envelope with their key, were erased or were never stored."""
+    UNREACHABLE = "unreachable"
+    """The file store does not answer, so nothing can be said."""
+
+    @property
+    def heading(self) -> str:
+        """What stands where the record's title would."""
+        return _HEADINGS[self]
+
+    @property
+    def problem(self) -> str:
+        """One sentence: what is the matter with the record."""
+        return _PROBLEMS[self]
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it may become readable without anybody's doing more than visiting."""
+        return self in (Readability.KEY_MISSING, Readability.UNREACHABLE)
+
+    def advice(self, *, own: bool) -> str:
+        """What the reader can do. `own`: the reader is the patient."""
+        if own and self in (Readability.DAMAGED, Readability.LOST):
+            return "Its author has to send it again. You can refuse or close it: then it leaves your lists."
+        return _ADVICE[self]
+
+
+_HEADINGS = {
+    Readability.READABLE: "",
+    Readability.KEY_MISSING: "Waiting for the patient's key",
+    Readability.KEY_DAMAGED: "Key damaged",
+    Readability.DAMAGED: "Damaged record",
+    Readability.LOST: "Lost record",
+    Readability.UNREACHABLE: "Cannot be opened just now",
+}
+_PROBLEMS = {
+    Readability.READABLE: "",
+    Readability.KEY_MISSING: "The key of this record still waits for the patient.",
+    Readability.KEY_DAMAGED: "The key that the patient shared is damaged.",
+    Readability.DAMAGED: "This record is damaged and cannot be opened.",
+    Readability.LOST: "The description or the key of this record was erased or lost.",
+    Readability.UNREACHABLE: "This record cannot be opened just now: the file store does not answer.",
+}
+_ADVICE = {
+    Readability.READABLE: "",
+    Readability.KEY_MISSING: "It comes by itself at the patient's next visit to the portal.",
+    Readability.KEY_DAMAGED: "Ask the patient to share the record again.",
+    Readability.DAMAGED: "Its author has to send it again, or the patient has to share it again.",
+    Readability.LOST: "Its author has to send it again.",
+    Readability.UNREACHABLE: "Try again in a few minutes.",
+}
