@@ -1,4 +1,4 @@
-"""medrec-open against the running system: a patient's phrase, a node and a store are enough."""
+"""medrec-open against the running system: a phrase, a node and a store are enough."""
 
 import json
 import os
@@ -19,27 +19,28 @@ from tests.story.portal import StoryPortal, wait_for
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = ROOT / "records" / "crypto" / "medrec_open.py"
+PACK = ROOT / "records" / "crypto" / "medrec_open" / "pack.py"
 LABORATORY, NOTE = "11502-2", "11488-4"
 SCAN = os.urandom(3 * 1024 * 1024 + 77)  # more than one block on IPFS
 BLOOD, BLOOD_2, LETTER = b"%PDF- haemoglobin 11.1", b"%PDF- haemoglobin 11.3", b"Dear colleague,"
 
 
 class Opener:
-    """The script, alone in a folder, with a patient's phrase in a file."""
+    """The one file that `pack.py` makes, alone in a folder, with a phrase in a file."""
 
     def __init__(self, portal: StoryPortal, folder: Path, phrase: str) -> None:
-        self.script = Path(shutil.copy(SCRIPT, folder))
+        self.script = folder / "medrec-open.pyz"
+        subprocess.run([sys.executable, "-I", str(PACK), str(self.script)], check=True, timeout=60)
         self.phrase_file = folder / "phrase.txt"
         self.phrase_file.write_text(phrase)
         self.out = folder / "records"
         contract = json.loads((portal.var / "chain" / "contract.json").read_text())["address"]
         self.chain = ("--rpc", portal.portal.rpc_url, "--contract", contract)
 
-    def run(self, store: Path) -> "subprocess.CompletedProcess[str]":
+    def run(self, store: Path, *options: str) -> "subprocess.CompletedProcess[str]":
         """Open everything, with nothing of the portal importable."""
         place = ("--store", str(store), "--out", str(self.out), "--phrase-file", str(self.phrase_file))
-        command = [sys.executable, "-I", str(self.script), *self.chain, *place]
+        command = [sys.executable, "-I", str(self.script), *self.chain, *place, *options]
         return subprocess.run(command, cwd=self.script.parent, capture_output=True, text=True, timeout=120)
 
 
@@ -76,12 +77,26 @@ def test_a_phrase_opens_everything_without_the_portal(portal: StoryPortal, tmp_p
     assert told == {"KeyPublished", "RecordAdded", "RecordModified", "AccessGranted"}
     assert f"0x{patient.address[2:].lower()}" in opened.stdout
 
+    _opens_for_the_doctor(portal, tmp_path, hospital.doctor.phrase)
     _overwrites_nothing(opener, portal.var / "store", saved["Letter", 1])
     _refuses_what_was_changed(opener, portal.var / "store", tmp_path / "store", saved["Scan", 1])
     for phrase, said in ((phrase_of(new_entropy()), "no account"), ("abandon " * 24, "belong together")):
         opener.phrase_file.write_text(phrase)
         refused = opener.run(portal.var / "store")
         assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+
+
+def _opens_for_the_doctor(portal: StoryPortal, folder: Path, phrase: str) -> None:
+    """The doctor's phrase opens the folder that was shared, and tells what she wrote."""
+    (folder / "doctor").mkdir()
+    opener = Opener(portal, folder / "doctor", phrase)
+    opened = opener.run(portal.var / "store")
+    assert opened.returncode == 0, opened.stderr + opened.stdout
+    index = json.loads((opener.out / "medrec.json").read_text())
+    assert index["records"] == []
+    contents = [Path(row["saved"]).read_bytes() for row in index["received_records"]]
+    assert sorted(contents) == sorted([BLOOD, BLOOD_2, SCAN])
+    assert len(index["written"]) == 1
 
 
 def _overwrites_nothing(opener: Opener, store: Path, letter: Path) -> None:

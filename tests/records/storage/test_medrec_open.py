@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from records.crypto import medrec_open
+from records.crypto.medrec_open.errors import Refused
+from records.crypto.medrec_open.store import Store as OpenStore
 from records.storage import Store
 from records.storage.cid import Cid
 from tests.kubo.node import KuboNode
@@ -14,7 +15,7 @@ SIZES = (0, 5, 3 * 1024 * 1024 + 1)
 
 def read(place: str, cid: Cid) -> bytes:
     """A content, as the script reads it."""
-    with medrec_open.open_content(place, cid.digest, int(cid.dag_pb)) as file:
+    with OpenStore(place).content(cid.digest, tree=cid.dag_pb) as file:
         return file.read()
 
 
@@ -33,13 +34,13 @@ def test_from_an_ipfs_node(ipfs: Store, kubo: KuboNode, size: int) -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=str(Cid(bytes(32)))):
-        medrec_open.open_content(str(tmp_path), bytes(32))
+        OpenStore(str(tmp_path)).block(bytes(32))
 
 
 def test_a_small_one_of_other_bytes_is_refused(local: Store, tmp_path: Path) -> None:
     cid = local.put([b"as it was"]).cid
     (path,) = (one for one in tmp_path.rglob(str(cid)))
-    assert medrec_open.open_content(str(tmp_path / "store"), cid.digest).read() == b"as it was"
+    assert OpenStore(str(tmp_path / "store")).block(cid.digest) == b"as it was"
     path.write_bytes(b"as it is!")
-    with pytest.raises(medrec_open.Refused, match="other bytes"):
-        medrec_open.open_content(str(tmp_path / "store"), cid.digest)
+    with pytest.raises(Refused, match="other bytes"):
+        OpenStore(str(tmp_path / "store")).block(cid.digest)

@@ -1,0 +1,1 @@
+"""medrec-open: what a recovery phrase opens, without MedRec. Source: docs/FORMAT.md."""
