@@ -10,6 +10,7 @@ from records.models.consent import (
     GrantDraft,
     Rekey,
     Request,
+    RequestAnswer,
     Selection,
     SelectionRecord,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Rekey",
     "Replica",
     "Request",
+    "RequestAnswer",
     "Selection",
     "SelectionRecord",
     "Upload",

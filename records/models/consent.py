@@ -219,6 +219,22 @@ class EmailRequest(models.Model):
         return f"mailed request {self.id}"
 
 
+class RequestAnswer(models.Model):
+    """How often a request was answered: each answer names the number that it saw, so of two at once one wins.
+
+    An answer is a grant, a refusal, or the author's taking back. What it was, its acts say.
+    """
+
+    request = models.CharField(
+        primary_key=True, max_length=66, help_text="Id on the chain, or the UUID of a mailed request."
+    )
+    number = models.PositiveIntegerField(default=1)
+    answered_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"answer {self.number} of {self.request}"
+
+
 class GrantDraft(models.Model):
     """Acts prepared for a confirmation page: exactly these fields will be signed.
 
@@ -231,6 +247,7 @@ class GrantDraft(models.Model):
     lists: Rows = models.JSONField()
     selections: Rows = models.JSONField(default=list)
     email_request = models.UUIDField(null=True, blank=True)
+    answer_seen = models.PositiveIntegerField(default=0, help_text="RequestAnswer's number, when proposed.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     granted_at = models.DateTimeField(null=True, blank=True)
 

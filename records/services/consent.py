@@ -36,6 +36,7 @@ __all__ = [
     "requests_by",
     "requests_for",
     "sealed_terms",
+    "standing_of",
     "state_of_request",
 ]
 
@@ -89,6 +90,12 @@ def state_of_request(request: str) -> State:
         return "failed" if act is None or act_state(act) == "failed" else "waiting"
     answers = _answers([request])
     return _state(row, answers.get(request), granted=_granted([row], waiting=True))
+
+
+def standing_of(request: str) -> State:
+    """Where a request stands, on the chain or mailed, with every answer that waits."""
+    mailed = None if request.startswith("0x") else _mailed(request)
+    return state_of_request(request) if mailed is None else _mailed_state(mailed, waiting=True)
 
 
 def sealed_terms(actor: Actor, asked: RequestView | None) -> SealedTerms | None:
@@ -246,8 +253,10 @@ def _mailed_state(row: EmailRequest, *, waiting: bool) -> State:
         return "denied"
     if row.state == EmailRequest.State.WITHDRAWN:
         return "withdrawn"
-    answered = Act.objects.filter(slot__in=row.grants.values("slot"), kind="GrantAccess")
-    if (answered if waiting else answered.confirmed()).exists():
+    grants = set(row.grants.values_list("slot", "serial"))
+    answered = Act.objects.reserving() if waiting else Act.objects.confirmed()
+    answered = answered.of_kind("GrantAccess").filter(slot__in={slot for slot, _ in grants})
+    if grants & set(answered.values_list("slot", "number")):
         return "granted"
     return "expired" if row.expires_at <= timezone.now() and not row.patient else "open"
 

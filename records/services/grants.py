@@ -25,6 +25,7 @@ from records.errors import Conflict, InvalidInput, NotFound
 from records.models import EmailGrant, EmailRequest, GrantDraft, Selection, SelectionRecord
 from records.services import consent
 from records.services.act_words import describe_act
+from records.services.answers import ANSWERED, answers_seen, claim_answer
 from records.services.envelopes import ListAbout, SealedList, keep_list, key_of
 from records.services.epochs import current_epoch
 from records.services.naming import people_named_to, person_named_to
@@ -72,6 +73,7 @@ def propose_grant(
     require_keys(actor)
     kinds = sorted(set(kinds))
     check_kinds(kinds)
+    seen = answers_seen(request) if request else 0
     wish = _check(actor, grantee, via, permissions, not_before, expires_at, request)
     asked = consent.sealed_terms(actor, wish.request)
     days = -(-int((expires_at - wish.not_before).total_seconds()) // 86400)
@@ -85,7 +87,7 @@ def propose_grant(
     if not scopes:
         raise InvalidInput("folders", "Choose what to share.")
     acts = [_act(actor, wish, scope) for scope in scopes]
-    draft = _keep_draft(actor, wish, acts, scopes)
+    draft = _keep_draft(actor, wish, acts, scopes, seen)
     return _proposal(actor, draft, wish, acts, scopes)
 
 
@@ -100,11 +102,16 @@ def grant_access(*, actor: Actor, proposal: str | GrantProposal) -> list[Act]:
     if draft.granted_at is not None:
         return _accepted(acts)
     _check_draft(draft, acts)
+    request = _answers(draft, acts)
+    if request and consent.standing_of(request) not in ("open", "waiting", "granted"):
+        raise Conflict(ANSWERED)
     signed = [actor.sign(act) for act in acts]
     try:
         with transaction.atomic():
             if not GrantDraft.objects.filter(pk=draft.pk, granted_at=None).update(granted_at=timezone.now()):
                 return _accepted(acts)  # another click was faster
+            if request:
+                claim_answer(request, seen=draft.answer_seen)
             for kept in draft.lists:
                 keep_list(_list_from_draft(kept))
             _keep_selections(actor, draft)
@@ -115,6 +122,14 @@ def grant_access(*, actor: Actor, proposal: str | GrantProposal) -> list[Act]:
     except ActConflict as error:
         raise Conflict("Something was granted or revoked meanwhile. Look again, and decide anew.") from error
     return done
+
+
+def _answers(draft: GrantDraft, acts: list[PreparedAct]) -> str:
+    """The request that these acts answer, if any."""
+    if draft.email_request is not None:
+        return str(draft.email_request)
+    request: str = acts[0].fields["request"]
+    return "" if request == ZERO_WORD else request
 
 
 def _accepted(acts: list[PreparedAct]) -> list[Act]:
@@ -186,7 +201,9 @@ def _act(actor: Actor, wish: _Wish, scope: SealedScope) -> PreparedAct:
     )
 
 
-def _keep_draft(actor: Actor, wish: _Wish, acts: list[PreparedAct], scopes: list[SealedScope]) -> GrantDraft:
+def _keep_draft(
+    actor: Actor, wish: _Wish, acts: list[PreparedAct], scopes: list[SealedScope], seen: int
+) -> GrantDraft:
     mailed = wish.request is not None and wish.request.by_email
     return GrantDraft.objects.create(
         patient=actor.address,
@@ -202,6 +219,7 @@ def _keep_draft(actor: Actor, wish: _Wish, acts: list[PreparedAct], scopes: list
             if scope.nonce
         ],
         email_request=uuid.UUID(wish.request.id) if wish.request is not None and mailed else None,
+        answer_seen=seen,
     )
 
 
@@ -264,7 +282,7 @@ def _keep_selections(actor: Actor, draft: GrantDraft) -> None:
 def _answer_email(draft: GrantDraft, acts: list[Act]) -> None:
     row = EmailRequest.objects.filter(pk=draft.email_request).first() if draft.email_request else None
     for act in acts if row is not None else []:
-        EmailGrant.objects.get_or_create(request=row, slot=act.slot, defaults={"serial": act.number})
+        EmailGrant.objects.update_or_create(request=row, slot=act.slot, defaults={"serial": act.number})
 
 
 def _list_to_draft(listed: SealedList) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from records.crypto.payloads import Terms as SealedTerms
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound, RecordsError
 from records.models import EmailRequest, Request
 from records.services import consent
+from records.services.answers import ANSWERED, answers_seen, claim_answer
 from records.services.drafts import seal_draft
 from records.services.envelopes import ListAbout, keep_list, key_of, seal_list
 from records.services.terms import check_terms, terms_to_draft
@@ -157,28 +158,15 @@ def open_email_request(*, actor: Actor, secret: str) -> RequestView:
 
 def withdraw_request(*, actor: Actor, request: str) -> None:
     """Take one's own request back; again does nothing. Raises NotFound, Conflict, VaultClosed."""
+    seen = answers_seen(request)
     view = consent.get_request(actor=actor, request=request)
     if view.author != actor.address:
         raise NotFound("There is no such request.")
     if view.state == "withdrawn":
         return
-    if view.by_email:
-        with _unless_done(actor, request, "withdrawn"):
-            _close_email(request, EmailRequest.State.WITHDRAWN)
-        return
-    act = prepare_act(
-        "WithdrawRequest",
-        author=actor.address,
-        patient=view.patient,
-        request=request,
-        nonce=_nonce_of(request),
-    )
-    with (
-        _unless_done(actor, request, "withdrawn"),
-        _accepting("This request was answered or taken back already."),
-        transaction.atomic(),
-    ):
-        submit_act(actor.sign(act))
+    with _unless_done(actor, request, "withdrawn"):
+        _require_open(request)
+        (_withdraw_email if view.by_email else _withdraw_on_chain)(actor, view, seen)
 
 
 def deny_request(*, actor: Actor, request: str, reason: str = "") -> None:
@@ -187,6 +175,7 @@ def deny_request(*, actor: Actor, request: str, reason: str = "") -> None:
     Raises InvalidInput, NotFound, Conflict, ChainDown, VaultClosed.
     """
     require_keys(actor)
+    seen = answers_seen(request)
     view = consent.get_request(actor=actor, request=request)
     reason = reason.strip()
     if len(reason) > REASON_MAX or "\x00" in reason:
@@ -196,10 +185,37 @@ def deny_request(*, actor: Actor, request: str, reason: str = "") -> None:
     if view.state == "denied":
         return
     with _unless_done(actor, request, "denied"):
-        (_deny_email if view.by_email else _deny_on_chain)(actor, view, reason)
+        _require_open(request)
+        (_deny_email if view.by_email else _deny_on_chain)(actor, view, reason, seen)
 
 
-def _deny_on_chain(actor: Actor, view: RequestView, reason: str) -> None:
+def _require_open(request: str) -> None:
+    """Raise Conflict for a request that was answered, a waiting answer counted."""
+    if consent.standing_of(request) not in ("open", "waiting", "expired"):
+        raise Conflict(ANSWERED)
+
+
+def _withdraw_on_chain(actor: Actor, view: RequestView, seen: int) -> None:
+    act = prepare_act(
+        "WithdrawRequest",
+        author=actor.address,
+        patient=view.patient,
+        request=view.id,
+        nonce=_nonce_of(view.id),
+    )
+    signed = actor.sign(act)
+    with _accepting(ANSWERED), transaction.atomic():
+        claim_answer(view.id, seen=seen)
+        submit_act(signed)
+
+
+def _withdraw_email(_actor: Actor, view: RequestView, seen: int) -> None:
+    with transaction.atomic():
+        claim_answer(view.id, seen=seen)
+        _close_email(view.id, EmailRequest.State.WITHDRAWN)
+
+
+def _deny_on_chain(actor: Actor, view: RequestView, reason: str, seen: int) -> None:
     digest = ZERO_WORD
     listed = None
     if reason:
@@ -208,7 +224,8 @@ def _deny_on_chain(actor: Actor, view: RequestView, reason: str) -> None:
         listed = seal_list(actor.origin, about, Reason(reason).to_bytes(), recipients)
         digest = listed.digest
     signed = actor.sign(prepare_act("DenyAccess", author=actor.address, request=view.id, reason=digest))
-    with _accepting("This request was answered or taken back already."), transaction.atomic():
+    with _accepting(ANSWERED), transaction.atomic():
+        claim_answer(view.id, seen=seen)
         if listed is not None:
             keep_list(listed)
         submit_act(signed)
@@ -289,15 +306,16 @@ def _close_email(request: str, state: EmailRequest.State, **more: object) -> Non
         state=state, closed_at=timezone.now(), **more
     )
     if not closed:
-        raise Conflict("This request was answered or taken back already.")
+        raise Conflict(ANSWERED)
 
 
-def _deny_email(actor: Actor, view: RequestView, reason: str) -> None:
+def _deny_email(actor: Actor, view: RequestView, reason: str, seen: int) -> None:
     row = EmailRequest.objects.get(pk=uuid.UUID(view.id))
     key = key_of(row.author)
     context = consent.email_reason_about(row).context(actor.origin, row.author)
     sealed = raw(key.digest) + seal_envelope(context, key.key, Reason(reason).to_bytes())
     with transaction.atomic():
+        claim_answer(view.id, seen=seen)
         _close_email(view.id, EmailRequest.State.DENIED, sealed_reason=sealed)
         notify(row.author, "access_answered", {})
 
