@@ -18,7 +18,7 @@ from chain import client
 from chain.abi import decode_result, encode_call
 from chain.deployment import deployment
 from chain.errors import ChainUnavailable
-from chain.models import Cursor
+from chain.models import AcknowledgedFinding, Cursor
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +39,15 @@ class Finding:
     """A difference. `subject` tells it from others of its check: a row, an id or a CID, never a name.
 
     `repair` does what mends it, in transactions of its own, and says what it did, "" if it could not. A
-    `note` is worth knowing and no difference.
+    `note` is worth knowing and no difference. `foreign` is a record or grant that another portal or wallet
+    made: its author may never have put its bytes anywhere. An operator acknowledges it once.
     """
 
     subject: str
     what: str
     repair: Repair | None = None
     note: bool = False
+    foreign: bool = False
 
 
 @dataclass
@@ -77,17 +79,29 @@ class Check:
 
 @dataclass
 class Result:
-    """What a check found; by subject, what repairs said, and what those raised that failed."""
+    """What a check found; by subject, what repairs said, and what those raised that failed.
+
+    `acknowledged` has, by subject, what an operator has seen before of foreign findings.
+    """
 
     check: Check
     findings: list[Finding] = field(default_factory=list)
     repaired: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    acknowledged: dict[str, str] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
-        """Differences that are still there."""
-        return sum(not finding.note and finding.subject not in self.repaired for finding in self.findings)
+        """Count the differences that are still there and that nobody has acknowledged."""
+        return sum(map(self.is_left, self.findings))
+
+    def is_left(self, finding: Finding) -> bool:
+        """Whether a finding is a difference that is neither mended nor acknowledged."""
+        return not (finding.note or finding.subject in self.repaired or self.is_acknowledged(finding))
+
+    def is_acknowledged(self, finding: Finding) -> bool:
+        """Whether an operator has seen this foreign finding, just as it is now."""
+        return finding.foreign and self.acknowledged.get(finding.subject) == finding.what
 
 
 def reconcile(checks: Iterable[Check], look: Look, *, repair: bool = False) -> Iterator[Result]:
@@ -106,10 +120,23 @@ def _run(check: Check, look: Look, *, repair: bool) -> Result:
     time.sleep(look.patience)
     again = {finding.subject: finding for finding in check.find(look)}
     result = Result(check, [finding for subject, finding in again.items() if subject in first])
+    known = AcknowledgedFinding.objects.filter(check_id=check.id)
+    result.acknowledged = dict(known.values_list("subject", "what"))
     if repair and (done := _repair(result)):
         left = {finding.subject for finding in check.find(look) if not finding.note}
         result.repaired = {subject: said for subject, said in done.items() if subject not in left}
     return result
+
+
+def acknowledge(result: Result) -> int:
+    """Note the foreign findings that are left, so that only new ones count from now on; how many."""
+    seen = [finding for finding in result.findings if finding.foreign and result.is_left(finding)]
+    for finding in seen:
+        AcknowledgedFinding.objects.update_or_create(
+            check_id=result.check.id, subject=finding.subject, defaults={"what": finding.what}
+        )
+        result.acknowledged[finding.subject] = finding.what
+    return len(seen)
 
 
 def _repair(result: Result) -> dict[str, str]:

@@ -10,6 +10,7 @@ from accounts.services.errands import add_errand
 from chain.handlers import on_act_settled, on_news
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
+from chain.nudging import Nudge
 from chain.slots import folder_of_scope
 from records.chain_words import raw
 from records.models import Grant, QueuedKey, Version
@@ -18,6 +19,8 @@ from records.services.rekeying import REKEY
 from records.services.renewing import RENEW, erase_superseded
 from records.services.revocations import end_grant
 from records.services.sending import leave_errand
+
+_NAMES = Nudge("records.tasks.fetch_folder_names", expires=60)
 
 
 @on_news("RecordAdded", "RecordModified")
@@ -35,6 +38,13 @@ def leave_key_errands(events: Sequence[Event]) -> None:
             add_errand(account=patient, kind=WRAP, subject=record)
         if (patient, record) in granted:
             add_errand(account=patient, kind=RENEW, subject=record)
+
+
+@on_news("FolderNamed")
+def look_for_name(events: Sequence[Event]) -> None:
+    """A name that was given elsewhere is in the store, not here."""
+    if known_accounts(event.subject for event in events):
+        _NAMES.give()
 
 
 @on_news("KeyPublished")

@@ -7,6 +7,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from records.content import settle_blobs
+from records.services import folder_names as names
 from records.services.anchoring import anchor_views
 from records.services.garbage import collect_garbage
 from records.services.replicating import replicate as copy_to_nodes
@@ -15,6 +16,7 @@ from records.storage.errors import StorageError
 from records.turns import OneAtATime
 
 _settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
+_fetch_names = OneAtATime(names.fetch_folder_names)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
@@ -46,10 +48,20 @@ def collect() -> int:
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def fetch_folder_names() -> int:
+    """Copy the names of folders that another portal or wallet gave from the store."""
+    return _fetch_names()
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
-    """Settle blobs, collect garbage, end what has run out, forget old drafts, anchor the view log."""
+    """Settle blobs, collect garbage, end what has run out, forget old drafts, anchor the view log.
+
+    Last, what may take long where the store is slow: names of folders that were given elsewhere.
+    """
     store_blobs()
     collect()
     ended = sweep_records()
     anchor_views()
+    fetch_folder_names()
     return ended

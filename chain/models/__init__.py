@@ -2,10 +2,12 @@
 
 from chain.models.acts import Act, ActState
 from chain.models.events import Block, Cursor, Event
+from chain.models.reconcile import AcknowledgedFinding
 from chain.models.sending import Attempt, Sender, Transaction
 from chain.models.signers import SignerState
 
 __all__ = [
+    "AcknowledgedFinding",
     "Act",
     "ActState",
     "Attempt",

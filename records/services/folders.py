@@ -17,6 +17,7 @@ from records.crypto.folders import name_epoch, open_name, seal_name
 from records.errors import Conflict, InvalidInput, NotFound, StoreDown
 from records.models import FolderState, PatientFolder, Record
 from records.services.epochs import current_epoch
+from records.services.folder_names import sealed_names
 from records.services.keyring import Keyring
 from records.services.naming import people_named_to
 from records.services.states import act_state
@@ -93,8 +94,7 @@ def _has_folder(patient: str, folder: int) -> bool:
 
 def folder_names(keyring: Keyring, numbers: list[int]) -> dict[int, str]:
     """Names that this keyring opens; "Folder 3" where it does not."""
-    rows = PatientFolder.objects.filter(patient=keyring.patient, folder__in=numbers)
-    sealed = {row.folder: bytes(row.sealed_name) for row in rows if row.sealed_name is not None}
+    sealed = sealed_names(keyring.patient, numbers)
     return {number: _name(keyring, number, sealed.get(number)) for number in numbers}
 
 

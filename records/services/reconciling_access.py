@@ -30,6 +30,7 @@ from records.models import (
     Version,
 )
 from records.services.errands import WRAP
+from records.services.reconciling_files import is_foreign
 from records.services.reconciling_keys import HERE, SHARING
 from records.services.rekeying import REKEY, has_leaver
 from records.services.renewing import RENEW
@@ -112,7 +113,7 @@ def find_lost_keys(look: Look) -> Iterator[Finding]:
             digest = digests.get((row.secret, row.record.patient))
             if (digest is None and row.secret not in here) or (digest is not None and digest not in here):
                 what = f"the key of version {row.version} was sealed to its patient, and is nowhere"
-                yield Finding(f"version {row.pk}", what)
+                yield Finding(f"version {row.pk}", what, foreign=is_foreign(row))
 
 
 def find_lost_selections(look: Look) -> Iterator[Finding]:

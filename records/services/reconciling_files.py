@@ -9,6 +9,8 @@ from django.db.models import Q, QuerySet
 from accounts.models import Errand
 from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
+from chain.slots import slot_record
+from records.chain_words import word
 from records.content import digest_of, read_blob, store
 from records.crypto.errors import FileRefused
 from records.crypto.mdr1 import plaintext_size
@@ -26,10 +28,12 @@ def find_content_differences(look: Look) -> Iterator[Finding]:
     """Contents of versions and of acts that wait which the store lacks, does not pin, or has damaged."""
     files, kept = store(), set(store().kept())
     for named in _contents(look):
-        for cid, whose in named.items():
+        for cid, source in named.items():
             problem, repair = _problem(files, cid, kept, deep=look.deep)
             if problem:
-                yield Finding(f"content {cid}", f"{problem} ({whose})", repair)
+                what = f"{problem} ({_named(source)})"
+                foreign = _all_foreign(source, content=word(cid.digest))
+                yield Finding(f"content {cid}", what, repair, foreign=foreign)
 
 
 def find_description_differences(look: Look) -> Iterator[Finding]:
@@ -38,17 +42,19 @@ def find_description_differences(look: Look) -> Iterator[Finding]:
     for named in _descriptions(look):
         rows = Blob.objects.filter(pk__in=named).values_list("digest", "state")
         states = dict(rows)
-        for digest, whose in named.items():
+        for digest, source in named.items():
             cid, state = Cid.from_digest(digest), states.get(digest)
             if state in (NEW, STORED):
                 continue  # its bytes are looked at with those of all blobs
             if state is not None:
-                yield Finding(f"description {cid}", f"was erased ({whose})")
+                yield Finding(f"description {cid}", f"was erased ({_named(source)})")
             elif cid in kept or files.has(cid):
-                what = f"is in the store, not in the database ({whose})"
+                what = f"is in the store, not in the database ({_named(source)})"
                 yield Finding(f"description {cid}", what, _reading(digest))
             else:
-                yield Finding(f"description {cid}", f"is nowhere ({whose})", _fetching(cid))
+                what = f"is nowhere ({_named(source)})"
+                foreign = _all_foreign(source, description=digest)
+                yield Finding(f"description {cid}", what, _fetching(cid), foreign=foreign)
 
 
 def find_blob_differences(look: Look) -> Iterator[Finding]:
@@ -99,22 +105,37 @@ CHECKS = (
 )
 
 
-def _contents(look: Look) -> Iterator[dict[Cid, str]]:
-    """CIDs of contents, each with who names it, some at a time."""
+def is_foreign(version: Version) -> bool:
+    """Whether another portal or wallet made this version: no act of this portal's outbox did."""
+    acts = Act.objects.confirmed().filter(slot=slot_record(version.record_id), number=version.version)
+    return not acts.exists()
+
+
+def _all_foreign(source: Version | Act, **named: str) -> bool:
+    """Whether none of the versions that name a digest was made here.
+
+    Anybody can name the digest of somebody else's bytes, and so a loss of ours must not look like theirs.
+    """
+    if isinstance(source, Act):
+        return False
+    return all(map(is_foreign, Version.objects.filter(**named)))
+
+
+def _contents(look: Look) -> Iterator[dict[Cid, Version | Act]]:
+    """CIDs of contents, each with what names it, some at a time."""
     for versions in row_chunks(Version.objects.all(), look):
-        yield {Cid.from_digest(row.content, dag_pb=bool(row.flags & 1)): _of_version(row) for row in versions}
+        yield {Cid.from_digest(row.content, dag_pb=bool(row.flags & 1)): row for row in versions}
     for acts in row_chunks(_open_acts(), look):
         yield {
-            Cid.from_digest(act.fields["content"], dag_pb=bool(act.fields["flags"] & 1)): _of_act(act)
-            for act in acts
+            Cid.from_digest(act.fields["content"], dag_pb=bool(act.fields["flags"] & 1)): act for act in acts
         }
 
 
-def _descriptions(look: Look) -> Iterator[dict[str, str]]:
+def _descriptions(look: Look) -> Iterator[dict[str, Version | Act]]:
     for versions in row_chunks(Version.objects.all(), look):
-        yield {row.description: _of_version(row) for row in versions}
+        yield {row.description: row for row in versions}
     for acts in row_chunks(_open_acts(), look):
-        yield {act.fields["description"]: _of_act(act) for act in acts}
+        yield {act.fields["description"]: act for act in acts}
 
 
 def _open_acts() -> "QuerySet[Act]":
@@ -128,12 +149,10 @@ def _blobs(look: Look) -> "QuerySet[Blob]":
     return Blob.objects.all() if look.deep else Blob.objects.defer("data")
 
 
-def _of_version(row: Version) -> str:
-    return f"version {row.version} of {row.record_id}"
-
-
-def _of_act(act: Act) -> str:
-    return f"act {act.pk}"
+def _named(source: Version | Act) -> str:
+    if isinstance(source, Act):
+        return f"act {source.pk}"
+    return f"version {source.version} of {source.record_id}"
 
 
 def _problem(files: Store, cid: Cid, kept: set[Cid], *, deep: bool) -> tuple[str, Repair | None]:

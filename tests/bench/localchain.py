@@ -32,6 +32,7 @@ from chain.localchain.node import BLOCK_GAS_LIMIT, Anvil, free_port
 from chain.localchain.restoring import mine_block
 from chain.localchain.rpc import Rpc
 from tests.bench.gas import ARTIFACT, CHAIN_ID, Bench
+from tests.chain.local_chain import node_behind
 
 LIMITS = {"localchain_start_s_10k": 15.0, "localchain_start_s_100k": 60.0}
 ROOT = Path(__file__).resolve().parents[2]
@@ -184,20 +185,20 @@ def _hash(header: Json) -> str:
 
 @contextmanager
 def _started(state: Path) -> Iterator[tuple[Rpc, float, int]]:
-    """A local chain there: its port, the seconds until that opened, and the process id of the node."""
+    """A local chain there: its node, the seconds until its port opened, and the node's process id."""
     port = free_port()
     command = [sys.executable, "-m", "chain.localchain", "--port", str(port), "--state", str(state)]
     began = time.monotonic()
     process = subprocess.Popen([*command, "--work", "1000"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
-        rpc = Rpc(port, timeout=600)
+        rpc = Rpc(port)
         while not _answers(rpc):
             if process.poll() is not None:
                 raise AssertionError(process.communicate()[1])
             time.sleep(0.01)
         seconds = time.monotonic() - began
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        yield rpc, seconds, int(children[0])
+        yield node_behind(process.pid, timeout=600), seconds, int(children[0])
     finally:
         process.kill()
         said = process.communicate()[1]

@@ -76,13 +76,14 @@ class OpenChain(Rpc):
         return str(self.call("eth_sendRawTransaction", "0x" + raw.hex()))
 
 
-def node_behind(pid: int) -> Rpc:
+def node_behind(pid: int, *, timeout: float = 60.0) -> Rpc:
     """The node that a local chain's process has started."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     for child in children.read_text().split():
         words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
         if "--host" in words:
-            return Rpc(int(words[words.index("--port") + 1]), host=words[words.index("--host") + 1])
+            host, port = words[words.index("--host") + 1], words[words.index("--port") + 1]
+            return Rpc(int(port), host=host, timeout=timeout)
     raise AssertionError("it has no node now")
 
 

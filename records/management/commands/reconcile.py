@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chain.deployment import deployment
 from chain.errors import ChainError
-from chain.reconcile import Finding, Look, Result, applied_block, reconcile
+from chain.reconcile import Finding, Look, Result, acknowledge, applied_block, reconcile
 from records.services.reconciling import checks
 from records.storage.errors import StorageError
 
@@ -31,6 +31,11 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--repair", action="store_true", help="mend what can safely be mended, and say so"
+        )
+        parser.add_argument(
+            "--acknowledge",
+            action="store_true",
+            help="note what is wrong with records that another portal or wallet made, and tell it no more",
         )
         parser.add_argument("--deep", action="store_true", help="read and hash every stored byte")
         parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
@@ -64,6 +69,8 @@ class Command(BaseCommand):
             for check in wanted:
                 progress.begin(f"{check.id} {check.title}")
                 results += reconcile([check], look, repair=options["repair"])
+                if options["acknowledge"]:
+                    acknowledge(results[-1])
                 progress.end()
         except (ChainError, StorageError) as problem:
             self._print_findings(results)  # above all what was repaired
@@ -87,6 +94,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{result.check.id}: {_count(result)} ({result.check.title})")
             if result.left and result.check.remedy:
                 self.stdout.write(f"      {result.check.remedy}")
+        if any(
+            finding.foreign and result.is_left(finding) for result in found for finding in result.findings
+        ):
+            self.stdout.write(
+                "Other portals or wallets made some of these records. Their bytes may never have existed."
+                " `manage.py reconcile --acknowledge` notes them, and only new ones count after that."
+            )
         if not found:
             self.stdout.write(f"{len(results)} checks: no difference.")
 
@@ -128,15 +142,24 @@ def _words(finding: Finding, result: Result) -> str:
         return f"{finding.what} (the repair failed: {problem})"
     if finding.note:
         return f"{finding.what} (only a note)"
+    if finding.foreign:
+        seen = ", acknowledged" if result.is_acknowledged(finding) else ""
+        return f"{finding.what} (made elsewhere{seen})"
     return f"{finding.what} (can be repaired)" if finding.repair else finding.what
 
 
 def _count(result: Result) -> str:
     notes = sum(finding.note for finding in result.findings)
-    found, repaired = len(result.findings) - notes, len(result.repaired)
+    seen = sum(map(result.is_acknowledged, result.findings))
+    found, repaired = len(result.findings) - notes - seen, len(result.repaired)
     return ", ".join(
         f"{count} {word}"
-        for count, word in ((found, "found"), (repaired, "repaired"), (notes, "noted"))
+        for count, word in (
+            (found, "found"),
+            (repaired, "repaired"),
+            (notes, "noted"),
+            (seen, "acknowledged before"),
+        )
         if count or word == "found"
     )
 
@@ -156,6 +179,8 @@ def _document(block: int, results: list[Result]) -> dict[str, Any]:
                         "subject": finding.subject,
                         "what": finding.what,
                         "note": finding.note,
+                        "foreign": finding.foreign,
+                        "acknowledged": result.is_acknowledged(finding),
                         "repairable": finding.repair is not None,
                         "repaired": result.repaired.get(finding.subject),
                         "failed": result.failed.get(finding.subject),

@@ -81,6 +81,8 @@ def test_json(story: Story) -> None:
         "subject": f"content {content_of(story.record)}",
         "what": f"is not in the store (version 1 of {story.record})",
         "note": False,
+        "foreign": False,
+        "acknowledged": False,
         "repairable": False,
         "repaired": None,
         "failed": None,

@@ -1,0 +1,15 @@
+"""Acts that another portal or wallet sends straight to the contract, past this portal's outbox."""
+
+from chain.acts import PreparedAct, sign_act
+from chain.deploying import send_and_wait
+from chain.deployment import deployment
+from tests.chain_node import FUNDER, ChainNode
+
+_GAS = 5_000_000
+
+
+def send_from_elsewhere(chain: ChainNode, act: PreparedAct, key: bytes) -> None:
+    """Sign an act with its author's key, send it, and have it read."""
+    data = act.calldata(sign_act(act, key).signature)
+    assert send_and_wait(FUNDER, deployment().address, data, gas=_GAS).succeeded
+    chain.settle()
