@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import cast
 from urllib.parse import urlencode, urlsplit
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -16,6 +16,8 @@ from accounts.models import Account, Vault
 from accounts.requests import PortalRequest
 from accounts.services import errands
 from accounts.vault_session import COOKIE, VaultSession, take_cookie
+from accounts.web.kept_forms import form_of, is_script
+from accounts.web.vault import ask_for_vault
 
 logger = logging.getLogger(__name__)
 
@@ -111,23 +113,35 @@ def run_errands(request: PortalRequest) -> None:
 
 
 def closed_vault_response(request: HttpRequest) -> HttpResponse:
-    """To the closed-vault page, and back to where the person was; a script gets a plain 403."""
+    """To the closed-vault page, and back to where the person was; a script gets a plain 403.
+
+    A form that was sent is not lost: the page that asks for the password carries it, and sends it then.
+    """
     if request.method in ("PUT", "DELETE"):
         return HttpResponse(
             "Your vault is closed. Open it and try again.", status=403, content_type="text/plain"
         )
     target = _with_next(reverse("accounts:vault-open"), request)
+    if request.method == "POST" and is_script(request):
+        words = "Your vault has closed."
+        return JsonResponse({"error": words, "open": target}, status=403)
+    if request.method == "POST":
+        return ask_for_vault(cast(PortalRequest, request), form_of(request), back=_back(request))
     if "HX-Request" in request.headers:
         return HttpResponse(headers={"HX-Redirect": target})
     return HttpResponseRedirect(target)
 
 
 def _with_next(url: str, request: HttpRequest) -> str:
-    back = request.get_full_path()
-    if request.method != "GET" or "HX-Request" in request.headers:
-        # The address of a form's target or of a fragment is not a page to come back to.
-        source = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
-        safe = url_has_allowed_host_and_scheme(source, allowed_hosts={request.get_host()})
-        parts = urlsplit(source)
-        back = parts.path + (f"?{parts.query}" if parts.query else "") if safe else reverse("home")
-    return f"{url}?{urlencode({'next': back})}"
+    return f"{url}?{urlencode({'next': _back(request)})}"
+
+
+def _back(request: HttpRequest) -> str:
+    if request.method == "GET" and "HX-Request" not in request.headers:
+        return request.get_full_path()
+    # The address of a form's target or of a fragment is not a page to come back to.
+    source = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
+    if not url_has_allowed_host_and_scheme(source, allowed_hosts={request.get_host()}):
+        return reverse("home")
+    parts = urlsplit(source)
+    return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.ActorMiddleware",
+    "records.web.bound_forms.PageBindingMiddleware",  # after it: a form acts for whom its page showed
 ]
 
 ROOT_URLCONF = "medrec.urls"
@@ -92,6 +93,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "records.web.context.portal",
             ],
+            "builtins": ["accounts.templatetags.bound_forms"],  # `csrf_token` binds a form to its account
         },
     },
 ]
@@ -159,6 +161,7 @@ BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 # allauth's rate limits count by address: behind a proxy it is the last one in X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
+CSRF_FAILURE_VIEW = "accounts.web.kept_forms.refuse_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True

@@ -42,6 +42,16 @@ class Conflict(RecordsError):
     status = 409
 
 
+class OtherPatient(Conflict):
+    """A patient's account was asked to act for another patient. Nothing goes into its own records instead."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is for another patient's records. You act as your own patient account, which has your own "
+            "records only. Nothing was saved."
+        )
+
+
 class StartOver(Conflict):
     """What an upload had so far cannot be gone on with; it was let go of, and begins with its first part."""
 

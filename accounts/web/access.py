@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.actor import Actor
 from accounts.requests import PortalRequest
+from accounts.web.kept_forms import signed_out_response
 
 P = ParamSpec("P")
 View = Callable[Concatenate[PortalRequest, P], HttpResponse]
@@ -22,9 +23,20 @@ def signed_in(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespon
 
     @wraps(view)
     def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return to_sign_in(request)
         return view(cast(PortalRequest, request), *args, **kwargs)
 
-    return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", login_required(checked))
+    return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", checked)
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send somebody to the sign-in page and back; a form that came too late is kept on a page."""
+    if (answer := signed_out_response(request)) is not None:
+        return answer
+    if "HX-Request" in request.headers:
+        return HttpResponse(headers={"HX-Redirect": reverse("account_login")})
+    return redirect_to_login(request.get_full_path())
 
 
 def require_actor(request: PortalRequest) -> Actor:

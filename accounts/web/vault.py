@@ -21,6 +21,7 @@ from accounts.models import Vault
 from accounts.requests import PortalRequest
 from accounts.services import errands, signup, vaults
 from accounts.web.access import go_next, next_url, signed_in
+from accounts.web.kept_forms import KeptForm, kept_form, show_kept_form
 
 ASKED_BACK = 3
 
@@ -33,7 +34,7 @@ def open_vault(request: PortalRequest) -> HttpResponse:
     """Ask for the password or the phrase, open the vault, and go back."""
     vault = Vault.objects.filter(user=request.user).first()
     if vault is None or request.vault.is_open(request.user):
-        return go_next(request)
+        return _go_on(request)
     by_phrase = "phrase" in request.POST
     password_form = PasswordForm(request.POST if request.method == "POST" and not by_phrase else None)
     phrase_form = PhraseForm(request.POST if by_phrase else None, user=request.user)
@@ -43,15 +44,30 @@ def open_vault(request: PortalRequest) -> HttpResponse:
         opened = password_form.is_valid() and _open_by_password(request, password_form)
     if opened:
         run_waiting_errands(request)
-        return go_next(request)
+        return _go_on(request)
     context = {
         "password_form": password_form,
         "phrase_form": phrase_form,
         "stale": vault.stale,
         "by_phrase": by_phrase or vault.stale,
         "next": next_url(request),
+        "kept": kept_form(request),
     }
     return render(request, "accounts/vault.html", context, status=400 if request.method == "POST" else 200)
+
+
+def ask_for_vault(request: PortalRequest, form: KeptForm, *, back: str) -> HttpResponse:
+    """Answer a form that came while the vault was closed: ask for the password, and carry the form."""
+    stale = Vault.objects.filter(user=request.user, stale=True).exists()
+    context = {
+        "password_form": PasswordForm(),
+        "phrase_form": PhraseForm(user=request.user),
+        "stale": stale,
+        "by_phrase": stale,
+        "next": back,
+        "kept": form,
+    }
+    return render(request, "accounts/vault.html", context, status=403)
 
 
 @never_cache
@@ -106,6 +122,15 @@ def run_waiting_errands(request: PortalRequest) -> None:
     if bundle is not None:
         for actor in signup.actors_of(request.user, bundle):
             errands.run_errands(actor)
+
+
+def _go_on(request: PortalRequest) -> HttpResponse:
+    """Go back to where the person was; where a form waits for the vault, send that."""
+    form = kept_form(request)
+    if form is None:
+        return go_next(request)
+    words = "Your vault is open again."
+    return show_kept_form(request, form, title="Send it now", words=words, status=200, at_once=True)
 
 
 def _open_by_password(request: PortalRequest, form: PasswordForm) -> bool:

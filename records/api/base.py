@@ -10,6 +10,10 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts.actor import Actor
+from accounts.errors import BadAddress
+from accounts.models import Account
+from accounts.services.directory import parse_address
+from records.errors import AccessRefused, InvalidInput
 
 PIECE = 256 * 1024
 
@@ -22,6 +26,29 @@ class ActorView(APIView):
         """As whom the token acts."""
         actor: Actor = self.request.auth  # type: ignore[assignment]
         return actor
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """After the token: a patient's program that names another patient is refused, whatever it asks."""
+        super().initial(request, *args, **kwargs)
+        if self.actor.kind == Account.Kind.PATIENT:
+            for named in _patients_named(request):
+                _require_own(self.actor, named)
+
+
+def _patients_named(request: Request) -> list[Any]:
+    sent: list[Any] = [request.query_params]
+    if request.content_type == "application/json" and isinstance(request.data, dict):
+        sent.append(request.data)
+    return [values["patient"] for values in sent if values.get("patient")]
+
+
+def _require_own(actor: Actor, named: Any) -> None:
+    try:
+        address = parse_address(str(named))
+    except BadAddress as error:
+        raise InvalidInput("patient", str(error)) from error
+    if address != actor.address:
+        raise AccessRefused("This token acts for another patient than the one named. Nothing was changed.")
 
 
 def checked(shape: type[BaseSerializer[Any]], data: Any) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def describe_upload(
     if replaces and not patient:
         patient = documents.visible_state(actor, replaces).patient
     patient = patient or actor.address
+    writing.require_own(actor, patient)
     draft = {
         "title": check_description(title=title, kind=kind, service_date=service_date),
         "kind": kind,

@@ -21,7 +21,7 @@ from records.crypto.description import Description
 from records.crypto.envelopes import Purpose, seal_envelope
 from records.crypto.payloads import DataKeyPayload
 from records.crypto.wrap import wrap
-from records.errors import AccessRefused, Conflict, InvalidInput
+from records.errors import AccessRefused, Conflict, InvalidInput, OtherPatient
 from records.holdings import hold
 from records.models import Grant, QueuedKey, SelectionRecord
 from records.services.envelopes import (
@@ -73,6 +73,12 @@ def require_keys(actor: Actor) -> None:
         raise VaultClosed
     if not actor.can_sign:
         raise ReadOnlyToken
+
+
+def require_own(actor: Actor, patient: str) -> None:
+    """Raise OtherPatient where a patient's account would write for somebody else."""
+    if actor.kind == Account.Kind.PATIENT and patient != actor.address:
+        raise OtherPatient
 
 
 def require_writer(actor: Actor, state: RecordState, via: str) -> None:

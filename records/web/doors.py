@@ -4,19 +4,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.contrib.auth.views import redirect_to_login
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import reverse
-from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.actor import Actor
 from accounts.errors import AccountsError, VaultClosed
 from accounts.models import Account
+from accounts.web.access import to_sign_in
 from chain.errors import ActConflict, ActError, ChainError
-from records.errors import AccessRefused, InvalidInput, NotFound, RecordsError
+from records.errors import AccessRefused, InvalidInput, NotFound, OtherPatient, RecordsError
 
 P = ParamSpec("P")
 ActorView = Callable[Concatenate[HttpRequest, Actor, P], HttpResponseBase]
@@ -39,7 +37,7 @@ def actor_view(*kinds: str, needs_keys: bool = True) -> Callable[[ActorView[P]],
         @wraps(view)
         def enter(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                return _to_sign_in(request)
+                return to_sign_in(request)
             actor: Actor | None = getattr(request, "actor", None)
             if actor is None:
                 return render(request, "records/no_account.html", status=403)
@@ -72,6 +70,9 @@ def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
     """The page for an error of a service: what happened, and what to do next."""
     status = status_of(error)
     context = {"error": str(error), "status": status}
+    if isinstance(error, OtherPatient):
+        context["kinds"] = (DOCTOR,)
+        return render(request, "records/other_account.html", context, status=status)
     if isinstance(error, AccessRefused):
         context |= {"patient": error.patient, "via": error.via}
         return render(request, "records/refused.html", context, status=status)
@@ -95,9 +96,3 @@ def run_form(form: Form, action: FormAction) -> tuple[HttpResponse | None, int]:
         named = isinstance(error, InvalidInput) and error.field in form.fields
         form.add_error(error.field if named else None, str(error))  # type: ignore[union-attr]
         return None, status_of(error)
-
-
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    if getattr(request, "htmx", False):
-        return HttpResponseClientRedirect(reverse("account_login"))
-    return redirect_to_login(request.get_full_path())

@@ -1,11 +1,44 @@
 """Through which institutions a doctor may act, as choices of a form."""
 
+from django.http import HttpRequest
+
 from accounts.actor import Actor
 from accounts.services import directory
+from accounts.services.directory import parse_address
+from records.errors import NotFound, OtherPatient
 from records.services import consent
 from records.shapes import PatientView
-from records.web.doors import DOCTOR
+from records.web.doors import DOCTOR, PATIENT
 from records.web.forms.documents import Choices
+
+
+def patient_named(request: HttpRequest, actor: Actor) -> str | None:
+    """Return the patient in the page's address (?patient=), None where a patient acts for itself.
+
+    Raises OtherPatient for a patient's account on a page for somebody else, BadAddress.
+    """
+    named = request.GET.get("patient", "")
+    if actor.kind != PATIENT:
+        return parse_address(named)
+    if named and parse_address(named) != actor.address:
+        raise OtherPatient
+    return None
+
+
+def folder_named(request: HttpRequest, choices: Choices) -> str:
+    """Return the folder in the page's address (?folder=), else the first one. Raises NotFound."""
+    named = request.GET.get("folder", "1")
+    if named not in dict(choices):
+        raise NotFound("There is no such folder.")
+    return named
+
+
+def place_named(request: HttpRequest, places: Choices) -> str:
+    """Return the institution in the page's address (?via=), "" where none is named. Raises NotFound."""
+    named = request.GET.get("via", "")
+    if named and named not in dict(places):
+        raise NotFound("You do not belong to this institution now.")
+    return named
 
 
 def own_places(actor: Actor) -> Choices:

@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
+from tests.page_client import PageClient
 from tests.people import PASSWORD
 
 
@@ -37,7 +38,7 @@ def mailed_link() -> str:
 
 def sign_in(user: User, password: str = PASSWORD) -> Client:
     """A browser in which the user has signed in by the page."""
-    client = Client()
+    client = PageClient()
     answer = client.post("/accounts/login/", {"login": user.email, "password": password})
     assert answer.status_code == 302, answer.content.decode()
     return client

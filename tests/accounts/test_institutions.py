@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.core import mail
-from django.test import Client
 
 from accounts.actor import Actor
 from accounts.crypto.keys import address_of, signing_key
@@ -28,6 +27,7 @@ from chain.models import Act
 from chain.signer import address_of_key
 from tests.accounts.conftest import mailed_code, mailed_link, sign_in
 from tests.chain_node import ChainNode
+from tests.page_client import PageClient
 from tests.people import BORN, PASSWORD, join, make_doctor, make_institution, make_patient, make_person
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +182,7 @@ def test_a_new_doctor_registers_through_the_mailed_link_and_gets_no_patient_acco
     institution, _ = make_institution()
     invite(institution, "dana@example.org")
     path = mailed_link()
-    client = Client()
+    client = PageClient()
     page = client.get(path).content.decode()
     signup_path = re.search(r'href="(/accounts/signup/[^"]+)"', page)
     assert signup_path
@@ -201,7 +201,7 @@ def test_a_new_doctor_registers_through_the_mailed_link_and_gets_no_patient_acco
     assert Act.objects.filter(kind="PublishKey", author=account.address).exists()
     # A second click finds what the first one did.
     assert client.post(path)["Location"] == "/"
-    assert Client().post(path).status_code == 404
+    assert PageClient().post(path).status_code == 404
     assert sign_in(make_person()).post(path).status_code == 404
     del chain
 
@@ -213,9 +213,11 @@ def test_accepting_asks_for_the_vault_and_refuses_somebody_else(chain: ChainNode
     assert sign_in(stranger).post(path).status_code == 403
     client = sign_in(user)
     user.open_vaults.all().delete()
-    assert client.post(path)["Location"].startswith("/vault/")
+    closed = client.post(path)
+    assert closed.status_code == 403
+    assert "Your vault is closed" in closed.content.decode()
     assert not institution.memberships.filter(user=user).exists()
-    assert Client().get("/invitations/unknown/").status_code == 404
+    assert PageClient().get("/invitations/unknown/").status_code == 404
     del chain
 
 
@@ -247,7 +249,7 @@ def test_the_managers_page_invites_and_affiliates_and_is_nobody_elses(chain: Cha
             stranger.post(f"{page}invite/", {"email": "x@example.org", "role": "doctor"}).status_code == 404
         )
         assert stranger.post(f"{page}affiliate/", {"doctor": doctor.address, "end": "1"}).status_code == 404
-    assert Client().get(page)["Location"].startswith("/accounts/login/")
+    assert PageClient().get(page)["Location"].startswith("/accounts/login/")
     assert sign_in(doctor.user).post(f"{page}leave/")["Location"] == "/profile/"
     assert not directory.is_affiliated(institution.address, doctor.address)
 

@@ -15,6 +15,7 @@ from accounts.services import vaults
 from accounts.vault_session import COOKIE
 from chain.models import Act
 from tests.accounts.conftest import mailed_code
+from tests.page_client import PageClient
 from tests.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +42,7 @@ def confirm_code(client: Client) -> None:
 
 @pytest.mark.usefixtures("chain")
 def test_a_patient_registers_verifies_and_is_shown_the_phrase_once() -> None:
-    client = Client()
+    client = PageClient()
     sign_up(client)
     user = User.objects.get(email="ada@example.org")
     assert user.accounts.get().kind == Account.Kind.PATIENT
@@ -77,7 +78,7 @@ def test_a_patient_registers_verifies_and_is_shown_the_phrase_once() -> None:
 
 @pytest.mark.usefixtures("chain")
 def test_the_phrase_can_wait_and_the_page_comes_back_until_it_was_shown() -> None:
-    client = Client()
+    client = PageClient()
     sign_up(client)
     confirm_code(client)
     assert client.get("/tokens/")["Location"].startswith("/phrase/")
@@ -86,7 +87,7 @@ def test_the_phrase_can_wait_and_the_page_comes_back_until_it_was_shown() -> Non
 
 
 def test_nothing_is_published_before_the_email_is_verified() -> None:
-    sign_up(Client())
+    sign_up(PageClient())
     user = User.objects.get(email="ada@example.org")
     assert not user.email_verified
     bundle = vaults.open_with_password(user, PASSWORD)
@@ -100,7 +101,7 @@ def test_nothing_is_published_before_the_email_is_verified() -> None:
 @pytest.mark.usefixtures("chain")
 def test_a_known_email_looks_like_a_new_one() -> None:
     known = make_person()
-    first, second = Client(), Client()
+    first, second = PageClient(), PageClient()
     new = sign_up(first)
     old = sign_up(second, email=known.email.upper())
     assert (new.status_code, new["Location"]) == (old.status_code, old["Location"])
@@ -124,20 +125,20 @@ def test_a_known_email_looks_like_a_new_one() -> None:
 )
 def test_bad_input_is_refused_with_a_reason(field: str, value: str, says: str) -> None:
     changes = {field: value} | ({"password2": value} if field == "password1" else {})
-    answer = sign_up(Client(), **changes)
+    answer = sign_up(PageClient(), **changes)
     assert answer.status_code == 200
     assert says in answer.content.decode()
     assert not User.objects.exists()
 
 
 def test_a_code_entered_in_another_browser_leaves_the_vault_to_the_sign_in() -> None:
-    client = Client()
+    client = PageClient()
     sign_up(client)
     code = mailed_code()
     assert client.post("/accounts/confirm-email/", {"code": "WRONG1"}).status_code == 200
     client.post("/accounts/confirm-email/", {"code": code})
     assert not OpenVault.objects.exists()
-    other = Client()
+    other = PageClient()
     other.post("/accounts/login/", {"login": FORM["email"], "password": PASSWORD})
     assert COOKIE in other.cookies
     assert OpenVault.objects.count() == 1

@@ -88,7 +88,10 @@ class _Browser:
     def _post(self, path: str, form: str, **fields: str) -> str:
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
         assert found
-        body = urllib.parse.urlencode({"csrfmiddlewaretoken": found[1]} | fields).encode()
+        hidden = {"csrfmiddlewaretoken": found[1]}
+        if bound := re.search(r'name="page_binding" value="([^"]+)"', form):
+            hidden["page_binding"] = bound[1]
+        body = urllib.parse.urlencode(hidden | fields).encode()
         with self._opener.open(self._url + path, body, timeout=60) as answer:
             return str(answer.read().decode())
 

@@ -26,7 +26,10 @@ def test_a_vault_that_closes_while_sending_is_opened_at_the_next_try(window: Win
     page.get_by_text(CLOSED).wait_for()
     page.context.clear_cookies(name="medrec_vault")
     page.get_by_role("button", name="Encrypt and save").click()
-    page.wait_for_url("**/vault/?next=%2Frecords%2Fupload%2F")
+    page.get_by_text("Your vault has closed.").wait_for()  # the file stays chosen here
+    way = page.get_by_role("link", name="Open it in another tab").get_attribute("href")
+    assert way == "/vault/?next=%2Frecords%2Fupload%2F"
+    assert page.locator("#files li").count() == 1
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ const RETRY_LAST = 30000;
 
 class Refused extends Error {} // the portal's words: another try changes nothing
 class Closed extends Error {} // the vault has closed, or the sign-in has ended
+class Switched extends Error {} // another account acts in this browser now; `account` is the page's
 class Cancelled extends Error {}
 class Busy extends Error {} // another request is at work on this upload
 class Broken extends Error {} // nothing came back, or "try again"
@@ -131,12 +132,12 @@ class FileRow {
     if (this.stopped) throw new Cancelled();
   }
 
-  // One request; resolves to its JSON, or throws one of the five.
+  // One request; resolves to its JSON, or throws one of the six.
   ask(method, address, body, sentBefore = null) {
     return new Promise((done, fail) => {
       const request = (this.running = new XMLHttpRequest());
       request.open(method, address);
-      request.setRequestHeader("X-CSRFToken", document.querySelector("[name=csrfmiddlewaretoken]").value);
+      for (const [name, value] of Object.entries(formHeaders())) request.setRequestHeader(name, value);
       if (body !== undefined) {
         request.setRequestHeader("Content-Type", "application/octet-stream");
         if (sentBefore !== null) {
@@ -170,6 +171,9 @@ class FileRow {
       throw request.status >= 500 ? new Broken() : new Refused("The portal did not take the file. Try again.");
     }
     if (request.status < 300) return answer;
+    if (request.status === 409 && answer.switch !== undefined) {
+      throw Object.assign(new Switched(answer.error), { account: answer.switch });
+    }
     if (request.status === 409) throw new Busy(answer.error);
     if (request.status >= 500 || request.status === 429) throw new Broken(answer.error);
     throw new Refused(answer.error ?? "The portal did not take the file. Try again.");
@@ -229,6 +233,12 @@ class FileRow {
           status = null;
           continue;
         }
+        if (error instanceof Switched) {
+          this.pause();
+          offerWay(this.find("[data-said]"), error.message, error);
+          status = null;
+          continue;
+        }
         if (error instanceof Refused) throw error;
         if (!(error instanceof Broken || error instanceof Busy)) throw error;
         // The same conflict again at the same place, and nobody at work there: waiting changes nothing.
@@ -270,4 +280,4 @@ class FileRow {
 }
 
 window.FileRow = FileRow;
-window.uploadErrors = { Refused, Closed, Cancelled, Busy, Broken };
+window.uploadErrors = { Refused, Closed, Switched, Cancelled, Busy, Broken };

@@ -112,8 +112,17 @@ const describe = async (row) => {
   if (row.at && row.described === body) return true;
   const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(body), headers: { Accept: "application/json" } });
   if (answer.redirected) {
-    leave(answer.url); // the vault has closed, or the sign-in has ended
+    leave(answer.url);
     return false;
+  }
+  // The vault has closed, the sign-in has ended, or another account acts now: the files stay chosen here.
+  if (answer.status === 403 || answer.status === 409) {
+    const why = await answer.clone().json().catch(() => null);
+    if (why && ("open" in why || "switch" in why)) {
+      offerWay(said, why.error, { open: why.open, account: why.switch });
+      row.state = "chosen";
+      return false;
+    }
   }
   if (answer.status !== 201) return !showErrors(row, await answer.text());
   row.at = await answer.json();
@@ -134,6 +143,11 @@ const sendOne = async (row) => {
     return true;
   } catch (error) {
     const cancelled = error instanceof uploadErrors.Cancelled;
+    if (error instanceof uploadErrors.Switched) {
+      row.state = "chosen";
+      offerWay(said, error.message, error);
+      return false;
+    }
     // A closed vault or a revoked permission: another try describes anew, and so comes to the page that helps.
     if (error instanceof uploadErrors.Closed) row.at = null;
     row.state = "failed";
@@ -146,8 +160,7 @@ const sendOne = async (row) => {
 };
 
 const discard = (row) => {
-  const token = form.elements.csrfmiddlewaretoken.value;
-  fetch(row.at.discard, { method: "POST", headers: { "X-CSRFToken": token } }).catch(() => {});
+  fetch(row.at.discard, { method: "POST", headers: formHeaders() }).catch(() => {});
   row.at = null;
 };
 

@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.actor import Actor
-from accounts.services.directory import parse_address
 from records.observations.charts import draw_chart
 from records.observations.model import Observation
 from records.observations.moments import parse_moment
@@ -21,9 +20,17 @@ from records.observations.series import Series
 from records.services import folders, observations
 from records.services.observations import Saving
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
-from records.web.forms.documents import Choices, folder_choices
+from records.web.forms.documents import folder_choices
 from records.web.forms.observations import UNITS, BundleForm, PlaceForm, RowForm, RowSet, observations_of
-from records.web.places import grant_from, own_places, places_for, writable_folders
+from records.web.places import (
+    folder_named,
+    grant_from,
+    own_places,
+    patient_named,
+    place_named,
+    places_for,
+    writable_folders,
+)
 from records.web.views.record import writable_record
 
 PERIODS = {"3m": (91, "3 months"), "1y": (365, "1 year"), "2y": (730, "2 years"), "5y": (1826, "5 years")}
@@ -120,14 +127,15 @@ def _within(series: Series, since: date | None) -> Series | None:
 
 def _whereto(request: HttpRequest, actor: Actor) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
     """(patient or None for oneself, options of the form, context): as the upload page has it."""
-    if actor.kind == PATIENT:
-        choices: Choices = folder_choices(folders.list_folders(actor=actor))
-        chosen = {"folder": request.GET.get("folder", "1")}
-        return None, {"folders": choices, "places": [], "initial": chosen}, {"links": ""}
-    patient = parse_address(request.GET.get("patient", ""))
-    via = request.GET.get("via", "")
+    patient = patient_named(request, actor)
+    if patient is None:
+        own = folder_choices(folders.list_folders(actor=actor))
+        initial = {"folder": folder_named(request, own)}
+        return None, {"folders": own, "places": [], "initial": initial}, {"links": ""}
+    places = own_places(actor)
+    via = place_named(request, places)
     held = grant_from(actor, patient, via)
-    options = {"folders": writable_folders(held), "places": own_places(actor), "initial": {"via": via}}
+    options = {"folders": writable_folders(held), "places": places, "initial": {"via": via}}
     links = f"?{urlencode({'patient': patient, 'via': via})}"
     return patient, options, {"address": patient, "held": held, "links": links}
 

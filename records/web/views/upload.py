@@ -12,14 +12,21 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.actor import Actor
 from accounts.errors import AccountsError, VaultClosed
-from accounts.services.directory import parse_address
 from chain.errors import ChainError
 from records.errors import RecordsError
 from records.services import folders, uploads
 from records.services.inspecting import describe_types
-from records.web.doors import DOCTOR, PATIENT, actor_view, run_form, status_of
+from records.web.doors import DOCTOR, actor_view, run_form, status_of
 from records.web.forms.documents import DescriptionForm, PatientForm, UploadForm, folder_choices
-from records.web.places import grant_from, own_places, places_for, writable_folders
+from records.web.places import (
+    folder_named,
+    grant_from,
+    own_places,
+    patient_named,
+    place_named,
+    places_for,
+    writable_folders,
+)
 from records.web.views.record import writable_record
 from records.web.views.upload_parts import addresses_of
 
@@ -30,21 +37,17 @@ PIECE = 256 * 1024  # bytes read from the socket at a time
 @actor_view()
 def upload(request: HttpRequest, actor: Actor) -> HttpResponse:
     """A new record: the patient's own, or a doctor's for a patient (?patient=, ?via=)."""
-    if actor.kind == PATIENT:
-        form = UploadForm(
-            request.POST or None,
-            folders=folder_choices(folders.list_folders(actor=actor)),
-            places=[],
-            initial={"folder": request.GET.get("folder", "1")},
-        )
+    patient = patient_named(request, actor)
+    if patient is None:
+        own = folder_choices(folders.list_folders(actor=actor))
+        initial = {"folder": folder_named(request, own)}
+        form = UploadForm(request.POST or None, folders=own, places=[], initial=initial)
         return _describe(request, actor, form, patient=None)
-    patient = parse_address(request.GET.get("patient", ""))
-    held = grant_from(actor, patient, request.GET.get("via"))
+    places = own_places(actor)
+    via = place_named(request, places)
+    held = grant_from(actor, patient, via)
     form = UploadForm(
-        request.POST or None,
-        folders=writable_folders(held),
-        places=own_places(actor),
-        initial={"via": request.GET.get("via", "")},
+        request.POST or None, folders=writable_folders(held), places=places, initial={"via": via}
     )
     return _describe(request, actor, form, patient=patient, held=held)
 
