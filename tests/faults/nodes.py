@@ -1,6 +1,7 @@
 """The nodes that faults are done to: anvil, the local chain, and anvil behind a faulty proxy."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -95,7 +96,7 @@ class LocalChain:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._state = folder / "chain"  # where `deploy_contract --fund` looks for its money
+        self.state = folder / "chain"  # where `deploy_contract --fund` looks for its money
         self._process = self._start()
 
     def kill(self) -> None:
@@ -117,11 +118,21 @@ class LocalChain:
     def saves_its_state(self, seconds: float) -> bool:
         """Whether it is seen writing its state within this time, which it does after a number of blocks."""
         node_behind(self._process.pid).call("anvil_mine", hex(BLOCKS_APART))
-        states, deadline = self._state / "states", time.monotonic() + seconds
+        states, deadline = self.state / "states", time.monotonic() + seconds
         while time.monotonic() < deadline:
             if any(each.suffix == DRAFT for each in states.iterdir()):
                 return True
         return False
+
+    def spoil_a_block(self) -> None:
+        """Have the node act as an account whose key nobody gave, and wait until that is in a block."""
+        node = node_behind(self._process.pid)
+        stranger = "0x" + secrets.token_hex(20)
+        node.call("anvil_setBalance", stranger, hex(10**20))
+        node.call("anvil_impersonateAccount", stranger)
+        sent = node.call("eth_sendTransaction", {"from": stranger, "to": stranger, "value": "0x1"})
+        while node.call("eth_getTransactionReceipt", sent) is None:
+            time.sleep(_EVERY)
 
     def wait_until_open(self) -> None:
         """Until the port answers. LocalChainError when the supervisor has given up."""
@@ -133,7 +144,7 @@ class LocalChain:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "chain.localchain", "--port", str(self.port)]
-        command += ["--state", str(self._state), "--block-time", str(_EVERY), "--work", str(_LITTLE_WORK)]
+        command += ["--state", str(self.state), "--block-time", str(_EVERY), "--work", str(_LITTLE_WORK)]
         process = subprocess.Popen(command, preexec_fn=tie_to_parent(), start_new_session=True)
         _wait_for(self.port, process)
         return process

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.faults.points import POINTS
+from tests.faults.scenarios.broken_tails import broken_tails
 from tests.faults.scenarios.crowd import crowd
 from tests.faults.scenarios.faulty_node import faulty_node
 from tests.faults.scenarios.kills import kills
@@ -26,6 +27,7 @@ class Scenario:
 SCENARIOS = {
     **{f"kill-{name}": Scenario(kills([point]), 25) for name, point in POINTS.items()},
     "node-kills": Scenario(node_kills, 50, "local chain"),
+    "broken-tails": Scenario(broken_tails, 20, "local chain"),
     "reorgs": Scenario(reorgs, 100),
     "faulty-node": Scenario(faulty_node, 25, "proxy"),
     "crowd": Scenario(crowd, 500),
@@ -38,6 +40,7 @@ SHORT = {
     "kills-sending": Scenario(kills(_SENDING), 2),
     "kills-reading": Scenario(kills(_READING), 2),
     "node-kills": Scenario(node_kills, 4, "local chain"),
+    "broken-tails": Scenario(broken_tails, 2, "local chain"),
     "reorgs": Scenario(reorgs, 8),
     "faulty-node": Scenario(faulty_node, 3, "proxy"),
     "crowd": Scenario(crowd, 60),
