@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from eth_utils.address import is_checksum_address, is_hex_address
 
 from accounts.errors import BadAddress, NoPublishedKey
@@ -83,8 +85,8 @@ def has_published_key(address: str) -> bool:
 
 def newest_digests(addresses: Iterable[str]) -> dict[str, str]:
     """The digest of each account's newest confirmed sharing key; who has none is left out."""
-    found = PublishedKey.objects.filter(account__in=set(addresses)).order_by("version")
-    return dict(found.values_list("account", "digest"))
+    keys = PublishedKey.objects.only("account", "digest").order_by("version")
+    return {row.account: row.digest for row in rows_in(keys, "account", set(addresses))}
 
 
 def unnamed(address: str, key_fingerprint: str = "") -> Person:
@@ -124,7 +126,7 @@ def names_of(addresses: Iterable[str], known: Iterable[Account] = ()) -> dict[st
     wanted = set(addresses)
     by_address = {account.address: account for account in known}
     if missing := wanted - set(by_address):
-        accounts = Account.objects.select_related("user", "institution").filter(address__in=missing)
+        accounts = rows_in(Account.objects.select_related("user", "institution"), "address", missing)
         by_address |= {account.address: account for account in accounts}
     people = {}
     for address in wanted:
@@ -139,20 +141,35 @@ def names_of(addresses: Iterable[str], known: Iterable[Account] = ()) -> dict[st
 
 def affiliations_of(doctor: str) -> list[Institution]:
     """Institutions with which this doctor is affiliated now, and that are admitted."""
-    rows = Affiliation.objects.filter(doctor=doctor, affiliated=True).values_list("institution", flat=True)
-    current = {address for address in rows if is_affiliated(address, doctor)}
-    return list(Institution.objects.filter(address__in=current))
+    return list(Institution.objects.filter(address__in=_current(doctor).values("institution")))
+
+
+def places_of(doctor: str) -> list[str]:
+    """Addresses of the admitted institutions with which this doctor is affiliated now, known here or not."""
+    return list(_current(doctor).values_list("institution", flat=True))
 
 
 def is_affiliated(institution: str, doctor: str) -> bool:
     """Confirmed affiliation and admission, less what narrows them at the head or waits to do so."""
-    return (
-        is_admitted(institution)
-        and Affiliation.objects.filter(institution=institution, doctor=doctor, affiliated=True).exists()
-        and not _narrowed("DoctorAffiliated", author=institution, doctor=doctor, affiliated=False)
-        and not _narrowed("InstitutionLeft", author=doctor, institution=institution)
-        and not _waits("AffiliateDoctor", author=institution, doctor=doctor, affiliated=False)
-        and not _waits("LeaveInstitution", author=doctor, institution=institution)
+    return _current(doctor).filter(institution=institution).exists()
+
+
+def _current(doctor: str) -> QuerySet[Affiliation]:
+    """Anybody may affiliate any doctor: what is not admitted is left out here, in one statement."""
+    admitted = Admission.objects.filter(institution=OuterRef("institution"), admitted=True)
+    admission = Concat(Value("institution:"), OuterRef("institution"))
+    affiliation = Concat(Value("affiliation:"), OuterRef("institution"), Value(":"), OuterRef("doctor"))
+    ended = Q(name="DoctorAffiliated", args__affiliated=False) | Q(name="InstitutionLeft")
+    ending = Q(kind="AffiliateDoctor", fields__affiliated=False) | Q(kind="LeaveInstitution")
+    events, acts = Event.objects.pending(), Act.objects.waiting()
+    return Affiliation.objects.filter(
+        Exists(admitted),
+        ~Exists(events.filter(name="InstitutionAdmitted", slot=admission, args__admitted=False)),
+        ~Exists(acts.filter(kind="AdmitInstitution", slot=admission, fields__admitted=False)),
+        ~Exists(events.filter(ended, slot=affiliation)),
+        ~Exists(acts.filter(ending, slot=affiliation)),
+        doctor=doctor,
+        affiliated=True,
     )
 
 
@@ -182,13 +199,12 @@ def _name_of(account: Account) -> str:
 
 
 def _institution_names(addresses: set[str]) -> dict[str, list[str]]:
-    rows = Affiliation.objects.filter(doctor__in=addresses, affiliated=True).values_list(
-        "doctor", "institution"
-    )
-    names = dict(
-        Institution.objects.filter(address__in={at for _, at in rows}).values_list("address", "name")
-    )
+    """By doctor, his or her institutions, suspended ones too. Those never admitted may be anybody's."""
+    judged = Exists(Admission.objects.filter(institution=OuterRef("institution")))
+    rows = list(rows_in(Affiliation.objects.filter(judged, affiliated=True), "doctor", addresses))
+    known = rows_in(Institution.objects.only("address", "name"), "address", {row.institution for row in rows})
+    names = {place.address: place.name for place in known}
     places: dict[str, list[str]] = {}
-    for doctor, at in rows:
-        places.setdefault(doctor, []).append(names.get(at, at))
+    for row in rows:
+        places.setdefault(row.doctor, []).append(names.get(row.institution, row.institution))
     return places

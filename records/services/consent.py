@@ -21,12 +21,13 @@ from records.readability import Readability
 from records.services.drafts import open_draft
 from records.services.envelopes import ListAbout, open_listed, open_terms
 from records.services.naming import people_named_to
-from records.services.sharing import grants_by, patients_of
+from records.services.sharing import count_patients, grants_by, patients_of
 from records.services.states import act_state
 from records.services.terms import show_terms, terms_from_draft
 from records.shapes import RequestView, Terms
 
 __all__ = [
+    "count_patients",
     "email_about",
     "email_reason_about",
     "get_request",

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from functools import partial
 
-from accounts.actor import Actor
 from accounts.services.directory import Person, names_of
+from chain.models.bulk import rows_in
 from records.access import writable_by
 from records.chain_words import raw
 from records.kinds import KINDS
@@ -25,7 +25,7 @@ def record_views(
     find = partial(names_of, known=[keyring.actor.account])
     people = people_named_to(keyring.actor, _addresses(found), find)
     names = folder_names(keyring, sorted({state.latest.folder for state in found}))
-    writable = _writable(keyring.actor, found)
+    writable = _writable(keyring, found)
     return [
         _record_view(
             keyring, state, people, names, can_write=state.record in writable, with_versions=versions
@@ -124,11 +124,11 @@ def _addresses(states: list[RecordState]) -> set[str]:
     return found - {""}
 
 
-def _writable(actor: Actor, states: list[RecordState]) -> set[str]:
-    if not actor.can_sign:
+def _writable(keyring: Keyring, states: list[RecordState]) -> set[str]:
+    if not keyring.actor.can_sign:
         return set()
-    own = {state.record for state in states if state.patient == actor.address and not state.closed}
-    others = [state.record for state in states if state.patient != actor.address and not state.closed]
-    if others:
-        own |= set(writable_by(actor).filter(pk__in=others).values_list("pk", flat=True))
-    return own
+    records = {state.record for state in states if not state.closed}
+    if keyring.own or not records:
+        return records
+    granted = writable_by(keyring.actor, patient=keyring.patient).only("pk")
+    return {row.pk for row in rows_in(granted, "pk", records)}

@@ -56,7 +56,7 @@ def find_grants_without_envelope(look: Look) -> Iterator[Finding]:
     standing = Grant.objects.filter(patient__in=_patients(), ended=Grant.Ended.NO)
     for part in row_chunks(standing.filter(expiry__gt=timezone.now()), look):
         pks = {slot_of(row): row.pk for row in part}
-        grants = narrow(part)
+        grants = narrow(Grant.objects.filter(pk__in=list(pks.values())))
         held, newest = _held(grants, kept), newest_digests(grant.grantee for grant in grants)
         epochs = _epochs(grants)
         for grant in grants:

@@ -1,18 +1,23 @@
 """Who has access to what, as the patient sees it; whom a doctor may look after, as the doctor sees it."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.models import Account
 from accounts.services.directory import Person
 from chain.models import Act
-from records.access import LiveGrant, is_paused, live_grants, narrow, slot_of
+from chain.models.bulk import batches, rows_in
+from chain.slots import folder_of_scope
+from records import access
+from records.access import LiveGrant, is_paused, narrow, slot_of
 from records.chain_words import address_row, moment
-from records.models import Grant, Record, Selection, SelectionRecord
+from records.models import Envelope, Grant, Record, Selection, SelectionRecord
 from records.services.folders import folder_names
 from records.services.keyring import Keyring
 from records.services.naming import people_named_to
@@ -29,7 +34,7 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
     """Every grant of this patient, newest first: what waits, what holds, what has ended."""
     rows = {slot_of(row): row for row in Grant.objects.filter(patient=actor.address)}
     acts = _latest_acts(actor.address)
-    standing = {slot_of(grant): grant for grant in narrow(row for row in rows.values() if not row.ended)}
+    standing = {slot_of(grant): grant for grant in narrow(Grant.objects.filter(patient=actor.address))}
     scopes = {row.scope for row in rows.values()} | {act.fields["scope"] for act in acts.values()}
     names = _scope_names(Keyring(actor, actor.address), scopes)
     given = [row for row in rows.values() if row.granted_at is not None]
@@ -43,23 +48,46 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
     return sorted(views, key=lambda view: view.granted_at or timezone.now(), reverse=True)
 
 
-def patients_of(*, actor: Actor) -> list[PatientView]:
-    """The patients of whom this doctor holds live grants, each with every institution through which."""
-    grants = live_grants(actor)
-    parties = {grant.patient for grant in grants} | {grant.via for grant in grants if grant.via}
-    people = people_named_to(actor, parties)
-    held: dict[tuple[str, str], list[LiveGrant]] = defaultdict(list)
+def patients_of(
+    *, actor: Actor, patient: str | None = None, opened: bool = True, start: int = 0, end: int | None = None
+) -> list[PatientView]:
+    """The patients of whom this doctor holds live grants, each with every institution through which.
+
+    By name. Anybody may grant anything to anybody, so without a `patient` only those are listed for whom an
+    envelope is here (or none is, with `opened` False).
+    """
+    held = access.grants_held(actor, patient=patient)
+    if patient is None:
+        held = held.filter(_has_envelope(actor) if opened else ~_has_envelope(actor))
+    ways = [(who, via) for _, who, via in _ways(held)[start:end]]
+    patients = {who for who, _ in ways}
+    grants = access.as_obeyed(held.filter(patient__in=patients) if end is not None else held)
+    people = people_named_to(actor, patients | {via for _, via in ways if via})
+    kinds = scope_kinds(grant.scope for grant in grants)
+    by_way: dict[tuple[str, str], list[LiveGrant]] = {way: [] for way in ways}
     for grant in grants:
-        held[grant.patient, grant.via].append(grant)
-    views = [_patient_view(actor, patient, via, found, people) for (patient, via), found in held.items()]
-    return sorted(views, key=lambda view: (view.name, view.via_name))
+        by_way.get((grant.patient, grant.via), []).append(grant)
+    return [_patient_view(actor, way, mine, people, kinds) for way, mine in by_way.items() if mine]
+
+
+def count_patients(*, actor: Actor, opened: bool = True) -> int:
+    """How many lines `patients_of` has."""
+    has_envelope = _has_envelope(actor)
+    return _ways(access.grants_held(actor).filter(has_envelope if opened else ~has_envelope)).count()
 
 
 def scope_kind(scope: str) -> ScopeKind:
     """What a scope is: a folder, a selection that is known here, or a record."""
-    if int(scope, 16) < 2**16:
-        return "folder"
-    return "selection" if Selection.objects.filter(pk=scope).exists() else "record"
+    return scope_kinds([scope])[scope]
+
+
+def scope_kinds(scopes: Iterable[str]) -> dict[str, ScopeKind]:
+    """The same for many."""
+    named = set(scopes)
+    others = {scope for scope in named if folder_of_scope(scope) is None}
+    selections = {row.pk for row in rows_in(Selection.objects.only("pk"), "pk", others)}
+    kinds: dict[str, ScopeKind] = dict.fromkeys(named - others, "folder")
+    return kinds | {scope: "selection" if scope in selections else "record" for scope in others}
 
 
 def days_left(until: datetime) -> int:
@@ -68,14 +96,39 @@ def days_left(until: datetime) -> int:
     return max(0, -(-int(left.total_seconds()) // 86400))
 
 
+def _has_envelope(actor: Actor) -> Exists:
+    """Whether an envelope of the grant's scope is here that this actor may have a key to."""
+    return Exists(
+        Envelope.objects.filter(
+            list__patient=OuterRef("patient"),
+            list__scope=OuterRef("scope"),
+            recipient__in=actor.recipients,
+            deleted_at=None,
+        )
+    )
+
+
+def _ways(grants: QuerySet[Grant]) -> QuerySet[Any, Any]:
+    """(patient, via) of these grants, by the patient's name."""
+    names = Account.objects.filter(address=OuterRef("patient")).values(name=Lower("user__name"))
+    named = grants.annotate(sort_name=Coalesce(Subquery(names[:1]), "patient"))
+    ordered = named.order_by("sort_name", "patient", "via").distinct()
+    return ordered.values_list("sort_name", "patient", "via")
+
+
 def _patient_view(
-    actor: Actor, patient: str, via: str, grants: list[LiveGrant], people: dict[str, Person]
+    actor: Actor,
+    way: tuple[str, str],
+    grants: list[LiveGrant],
+    people: dict[str, Person],
+    kinds: dict[str, ScopeKind],
 ) -> PatientView:
+    patient, via = way
     names = _scope_names(Keyring(actor, patient), {grant.scope for grant in grants})
     scopes = [
         ScopeView(
             scope=grant.scope,
-            kind=scope_kind(grant.scope),
+            kind=kinds[grant.scope],
             name=names[grant.scope],
             write=grant.writes,
             expires_at=grant.expiry,
@@ -195,11 +248,21 @@ def _scope_names(keyring: Keyring, scopes: set[str]) -> dict[str, str]:
     """Words for scopes: a folder's name, a record's title, how many records a selection has."""
     folders = {int(scope, 16): scope for scope in scopes if int(scope, 16) < 2**16}
     names = {folders[number]: name for number, name in folder_names(keyring, list(folders)).items()}
-    records = Record.objects.filter(pk__in=scopes - set(names), patient=keyring.patient)
-    for record, state in states_of(records).items():
+    wanted = Record.objects.filter(patient=keyring.patient)
+    for record, state in states_of(rows_in(wanted, "pk", scopes - set(names))).items():
         opened = keyring.open_latest(state)
         names[record] = opened.description.title if opened else "A record"
+    counts = _selection_sizes(scopes - set(names))
     for scope in scopes - set(names):
-        count = SelectionRecord.objects.filter(selection=scope).count()
+        count = counts.get(scope, 0)
         names[scope] = f"A selection of {count} records" if count != 1 else "A selection of 1 record"
     return names
+
+
+def _selection_sizes(selections: Iterable[str]) -> dict[str, int]:
+    """How many records each selection has."""
+    sizes: dict[str, int] = {}
+    for some in batches(selections):
+        sized = Selection.objects.filter(pk__in=some).annotate(size=Count("records"))
+        sizes |= dict(sized.values_list("pk", "size"))
+    return sizes

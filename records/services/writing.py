@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.actor import Actor, ReadOnlyToken, VaultClosed
@@ -258,13 +258,14 @@ def keeps_data_key(state: RecordState, place: Place) -> bool:
     ended = Q(ended_at__gte=first.at) | Q(ended="", expiry__gte=first.at, expiry__lte=timezone.now())
     if given.filter(ended).exists():
         return False
-    live = list(given.filter(ended="", expiry__gt=timezone.now()))
-    return len(access.narrow(live)) == len(live) and not _key_has_moved(live, first)
+    running = given.filter(ended="", expiry__gt=timezone.now())
+    all_stand = access.standing(running).count() == running.count()
+    return all_stand and not _key_has_moved(running, first)
 
 
-def _key_has_moved(grants: list[Grant], first: VersionState) -> bool:
+def _key_has_moved(grants: QuerySet[Grant], first: VersionState) -> bool:
     """Whether an institution among the grantees has another key since: who left may have kept the former."""
-    places = {grant.grantee for grant in grants if grant.via == grant.grantee}
+    places = grants.filter(via=F("grantee")).order_by().values("grantee")
     moved = PublishedKey.objects.filter(account__in=places, version__gt=1)
     return first.block_number is not None and moved.filter(block_number__gte=first.block_number).exists()
 

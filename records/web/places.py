@@ -57,7 +57,7 @@ def places_for(actor: Actor, patient: str) -> Choices:
 
 def grant_from(actor: Actor, patient: str, via: str | None = None) -> PatientView | None:
     """What this doctor holds of a patient, through that institution (or the first)."""
-    held = [view for view in consent.patients_of(actor=actor) if view.address == patient]
+    held = consent.patients_of(actor=actor, patient=patient)
     return next((view for view in held if via in (None, "", view.via)), None)
 
 

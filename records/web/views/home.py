@@ -1,5 +1,6 @@
 """The first page: for a stranger, a patient, a doctor."""
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -10,6 +11,7 @@ from records.services import consent, documents, log, uploads
 from records.web.doors import PATIENT, actor_view
 
 RECENT = 5
+PATIENTS = 50
 SHOWN_GRANTS = ("live", "waiting", "not yet", "paused")
 
 
@@ -47,8 +49,15 @@ def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def _doctor_home(request: HttpRequest, actor: Actor) -> HttpResponse:
     requests = consent.requests_by(actor=actor)
+    others = request.GET.get("show") == "others"
+    count = consent.count_patients(actor=actor, opened=not others)
+    page = Paginator(range(count), PATIENTS).get_page(request.GET.get("page"))
+    start, end = max(page.start_index() - 1, 0), page.end_index()
     context = {
-        "patients": consent.patients_of(actor=actor),
+        "page": page,
+        "others": others,
+        "other_count": 0 if others else consent.count_patients(actor=actor, opened=False),
+        "patients": consent.patients_of(actor=actor, opened=not others, start=start, end=end or 1),
         "requests": [asked for asked in requests if asked.state in ("open", "waiting")],
         "institutions": directory.affiliations_of(actor.address),
     }

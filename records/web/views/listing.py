@@ -68,7 +68,7 @@ def patient_records(request: HttpRequest, actor: Actor, address: str) -> HttpRes
     """What a doctor may read of one patient, through one institution; POST: what is looked for of it."""
     via = request.GET.get("via") or None
     found = documents.list_records(actor=actor, patient=address, via=via)
-    mine = [each for each in consent.patients_of(actor=actor) if each.address == address]
+    mine = consent.patients_of(actor=actor, patient=address)
     patient = next((each for each in mine if via in (None, each.via)), None)
     context: dict[str, Any] = {"patient": patient, "address": address, "via": via, "ways": mine}
     context["timeline"] = timeline_of(request, found, folders=True)
