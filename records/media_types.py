@@ -6,6 +6,8 @@ from itertools import product
 
 import puremagic
 
+from records.previews.encodings import utf16_without_mark
+
 HEAD_BYTES = 8192
 UNKNOWN = "application/octet-stream"
 PROGRAM = "application/x-executable"
@@ -253,6 +255,8 @@ def _signature(head: bytes) -> str:
 
 def _text_of(head: bytes) -> str | None:
     """The head as text; None for what is none. A character cut at its end does not matter."""
+    if encoding := utf16_without_mark(head):
+        return head[: len(head) // 2 * 2].decode(encoding, "replace")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
         return text if _TEXT.fullmatch(text) else None

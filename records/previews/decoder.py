@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 
 from PIL import Image
 
-from records.previews import dicom, pictures
+from records.previews import detecting, dicom, pictures
 from records.previews.errors import CannotShow, NoSuchFrame
 from records.previews.remote_file import ANSWER, MESSAGE, NO_FRAME, REFUSED, WALL_SECONDS, RemoteFile, receive
 
@@ -74,6 +74,8 @@ def _decode(channel: socket.socket, question: dict[str, Any]) -> bytes:
             return pictures.render_page(file, question["frame"])
         case "describe":
             return json.dumps(dicom.describe(file)).encode()
+        case "encoding":
+            return detecting.detect(file).encode()
         case "dicom":
             return dicom.render(file, question["frame"], question["window"])
     raise ValueError("an unknown question")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from records.media_types import boxed_picture, pdf_begins
+from records.previews.encodings import utf16_without_mark
 
 HEAD_BYTES = 4096
 """How many of a file's first bytes `look_at` wants to see."""
@@ -59,8 +60,8 @@ def look_at(head: bytes) -> Look | None:
 
 
 def is_text(head: bytes) -> bool:
-    """Whether this begins like text: a byte order mark, or no byte that no text has."""
-    if head.startswith(BYTE_ORDER_MARKS):
+    """Whether this begins like text: a byte order mark, UTF-16 without one, or no byte that no text has."""
+    if head.startswith(BYTE_ORDER_MARKS) or utf16_without_mark(head):
         return True
     return not any((byte < 32 and byte not in TEXT_CONTROLS) or byte == 127 for byte in head)
 

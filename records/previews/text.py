@@ -1,11 +1,13 @@
 """Text from a file's first bytes: decoded, JSON indented, CSV as a table; always for a page to escape."""
 
-import codecs
 import csv
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from io import StringIO
+
+from records.previews.encodings import CHOICES, decode
 
 TEXT_BYTES_MAX = 1024 * 1024
 ROWS_MAX, COLUMNS_MAX, CELL_MAX = 1000, 60, 500
@@ -13,47 +15,61 @@ DEPTH_MAX = 64
 SAMPLE = 8192  # characters that a table's delimiter is found in
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
-_XML_ENCODING = re.compile(
-    rb"""<\?xml\s[^>]{0,99}encoding=["'](windows-125[0-8]|iso-8859-(?:[1-9]|1[013-6])|koi8-[ru]|gb2312|gbk|gb18030|big5"""
-    rb"""|shift_jis|euc-jp|euc-kr)["']""",
-    re.IGNORECASE,
-)
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
 
 @dataclass(frozen=True)
 class Text:
-    """What is shown: `rows` for a table, else `text`. `cut`: the file goes on."""
+    """What is shown: `rows` for a table, else `text`. `cut`: the file goes on.
+
+    `why` says how the encoding was found, `said` names one that the file claims and that does not fit.
+    """
 
     text: str = ""
     rows: list[list[str]] = field(default_factory=list)
     cut: bool = False
     encoding: str = "utf-8"
     indented: bool = False
+    why: str = "valid"
+    said: str = ""
+
+    @property
+    def encoding_words(self) -> str:
+        """The encoding, for people."""
+        return CHOICES.get(self.encoding, self.encoding)
+
+    @property
+    def ascii(self) -> bool:
+        """Whether it reads alike in nearly every encoding."""
+        cells = [self.text, *(cell for row in self.rows for cell in row)]
+        return all(cell.isascii() and "\x1b" not in cell for cell in cells)
 
 
-def read_text(data: bytes, *, cut: bool, name: str = "", media_type: str = "") -> Text:
+def read_text(
+    data: bytes,
+    *,
+    cut: bool,
+    name: str = "",
+    media_type: str = "",
+    chosen: str = "",
+    detect: Callable[[], str] | None = None,
+) -> Text:
     """The text of a file whose first bytes these are; `cut`: there are more.
 
     Name and media type only choose between ways of showing text: a table, indented JSON, or as it stands.
+    `chosen` and `detect` as `encodings.decode` takes them.
     """
-    text, encoding = _decode(data)
+    read = decode(data, chosen=chosen, detect=detect)
+    text = Text(read.text, cut=cut, encoding=read.encoding, why=read.why, said=read.said)
     if _is(name, media_type, ("csv", "tsv", "tab"), ("csv", "tab-separated")):
         tabs = _is(name, media_type, ("tsv", "tab"), ("tab-separated",))
-        rows, left_out = _rows(text, "\t" if tabs else "")
+        rows, left_out = _rows(text.text, "\t" if tabs else "")
         if rows:
-            return Text(rows=rows, cut=cut or left_out, encoding=encoding)
-    elif not cut and text.lstrip()[:1] in ("{", "["):
-        indented = indent_json(text)
+            return replace(text, text="", rows=rows, cut=cut or left_out)
+    elif not cut and text.text.lstrip()[:1] in ("{", "["):
+        indented = indent_json(text.text)
         if indented is not None:
-            return Text(text=indented, encoding=encoding, indented=True)
-    return Text(text=text, cut=cut, encoding=encoding)
+            return replace(text, text=indented, indented=True)
+    return text
 
 
 def indent_json(text: str) -> str | None:
@@ -79,23 +95,6 @@ def indent_json(text: str) -> str | None:
             return None
         before = part
     return "".join(out)
-
-
-def _decode(data: bytes) -> tuple[str, str]:
-    """UTF-8, or what a mark or XML says, else Windows-1252; a character cut at the end is left out."""
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return _lenient(data[len(mark) :], encoding), encoding
-    try:
-        return codecs.getincrementaldecoder("utf-8")().decode(data), "utf-8"
-    except UnicodeDecodeError:
-        said = _XML_ENCODING.match(data)
-        encoding = said[1].decode().lower() if said else "windows-1252"
-        return _lenient(data, encoding), encoding
-
-
-def _lenient(data: bytes, encoding: str) -> str:
-    return codecs.getincrementaldecoder(encoding)("replace").decode(data)
 
 
 def _is(name: str, media_type: str, endings: tuple[str, ...], types: tuple[str, ...]) -> bool:

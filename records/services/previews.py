@@ -74,12 +74,26 @@ def continue_preview(*, actor: Actor, record: str, version: int) -> Preview:
     return _open(actor, record, version, begins=False)
 
 
-def text_of(preview: Preview) -> Text:
-    """The beginning of a text. Raises StoreDown."""
+def text_of(preview: Preview, encoding: str = "") -> Text:
+    """The beginning of a text, in the encoding that its reader chooses, if any. Raises StoreDown."""
     opened = preview.opened
     data = b"".join(opened.iterate(0, min(opened.size, TEXT_BYTES_MAX)))
-    cut = opened.size > TEXT_BYTES_MAX
-    return read_text(data, cut=cut, name=opened.file_name, media_type=opened.media_type)
+    return read_text(
+        data,
+        cut=opened.size > TEXT_BYTES_MAX,
+        name=opened.file_name,
+        media_type=opened.media_type,
+        chosen=encoding,
+        detect=partial(_detected, preview),
+    )
+
+
+def _detected(preview: Preview) -> str:
+    """The encoding as the decoder's process guesses it; "" where it does not."""
+    try:
+        return _ask(preview, "encoding").decode()
+    except CannotShow:
+        return ""
 
 
 def picture_of(preview: Preview) -> Picture:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from accounts.actor import Actor
 from records.downloads import answer_frame, answer_preview, shielded
 from records.errors import RecordsError
+from records.previews.encodings import CHOICES
 from records.previews.errors import CannotShow, NoSuchFrame, TooBusy
 from records.previews.kinds import Kind
 from records.services import documents, previews
@@ -40,7 +41,7 @@ def view(request: HttpRequest, actor: Actor, record: str, version: int) -> HttpR
         context["error"] = previews.NOT_SHOWN if preview.opened.size else previews.EMPTY
         return render(request, "records/view/nothing.html", context)
     try:
-        context |= _shown(preview, preview.look.kind)
+        context |= _shown(preview, preview.look.kind, request.GET.get("encoding", ""))
     except CannotShow as error:
         return render(request, "records/view/nothing.html", context | {"error": str(error)})
     return render(request, PAGES[preview.look.kind], context)
@@ -95,10 +96,10 @@ def pdf_reader(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _shown(preview: previews.Preview, kind: Kind) -> dict[str, Any]:
-    """What the page of this kind shows. Raises CannotShow."""
+def _shown(preview: previews.Preview, kind: Kind, encoding: str) -> dict[str, Any]:
+    """What the page of this kind shows; a text in `encoding`, if its reader chose one. Raises CannotShow."""
     if kind is Kind.TEXT:
-        return {"text": previews.text_of(preview)}
+        return {"text": previews.text_of(preview, encoding), "encodings": CHOICES}
     if kind is Kind.PDF:
         return {}
     return {"picture": previews.picture_of(preview)}

@@ -122,6 +122,22 @@ def test_text_json_and_tables(patient: Visitor) -> None:
     assert "Only the beginning is shown" in patient.client.get(f"{long}view/").content.decode()
 
 
+def test_a_text_says_how_it_was_read_and_is_read_again_as_chosen(patient: Visitor) -> None:
+    words = "Befund: Größe 1,78 m, Übergewicht."
+    base = put(patient, words.encode("cp437"), "befund.txt", "text/plain")
+    page = patient.client.get(f"{base}view/").content.decode()
+    assert words in page
+    assert "for it looks like it. The file does not say it" in page
+    assert '<select class="form-select" id="encoding" name="encoding">' in page
+    again = patient.client.get(f"{base}view/?encoding=windows-1250").content.decode()
+    assert words not in again
+    assert "as you chose" in again
+    assert '<option value="windows-1250" selected>' in again
+    assert words in patient.client.get(f"{base}view/?encoding=zip").content.decode()
+    plain = put(patient, b"only ASCII", "a.txt", "text/plain")
+    assert "Read as" not in patient.client.get(f"{plain}view/").content.decode()
+
+
 def test_a_dicom_picture_its_tags_and_its_frames(patient: Visitor) -> None:
     base = put(patient, CT, "ct.dcm", "application/dicom")
     page = patient.client.get(f"{base}view/").content.decode()
