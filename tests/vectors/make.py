@@ -21,6 +21,8 @@ from accounts.crypto import bundle, keys, phrase, vault
 from accounts.crypto.errors import CryptoError
 from accounts.crypto.origin import Origin
 from records.crypto import description, envelopes, folders, ids, mdr1, merkle, payloads, view_log, wrap
+from tests.vectors.chain_and_store import acts_vectors, cids_vectors, institution_vectors, parts_vectors
+from tests.vectors.refusals import refused_vectors
 
 HERE = Path(__file__).parent
 ORIGIN = Origin(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -69,7 +71,12 @@ def accounts_vectors() -> dict[str, Any]:
         },
         "link": {"secret": "0123456789abcdef", "key": vault.link_key("0123456789abcdef").hex()},
         "vault": {"password": "passwort \u00c5ngstro\u0308m 12", "user": "user", **sealed.to_dict()},
-        "under": {"key": fixed("key").hex(), "plaintext": b"plaintext".hex(), "sealed": under.hex()},
+        "under": {
+            "key": fixed("key").hex(),
+            "plaintext": b"plaintext".hex(),
+            "associated": b"associated".hex(),
+            "sealed": under.hex(),
+        },
         "bundle": json.loads(bundle.derive_bundle(entropy(), {0: (0, 2), 1: (1, 1)}).to_bytes()),
     }
 
@@ -210,6 +217,8 @@ def envelopes_vectors(old: dict[str, Any]) -> dict[str, Any]:
         "recipient_key_digest": key.digest,
         "ids": {
             "nonce": fixed("nonce").hex(),
+            "author": patient,
+            "patient": patient,
             "record": ids.record_id(patient, fixed("nonce")).hex(),
             "selection": ids.selection_id(patient, fixed("nonce"), [fixed("b"), fixed("a")]).hex(),
             "selected": [fixed("a").hex(), fixed("b").hex()],
@@ -304,6 +313,13 @@ def make_all() -> dict[str, dict[str, Any]]:
         "files": files_vectors(),
         "envelopes": envelopes_vectors(load("envelopes")),
         "view_log": view_log_vectors(),
+        "cids": cids_vectors(),
+        "parts": parts_vectors(fixed, plaintext),
+        "institutions": institution_vectors(
+            fixed, ORIGIN, keys.sharing_seed(entropy(), 1, 0, 1), load("institutions")
+        ),
+        "acts": acts_vectors(fixed, ORIGIN),
+        "refused": refused_vectors(load("envelopes")),
     }
 
 

@@ -1,18 +1,31 @@
 """The frozen examples: the code still makes them, and another implementation opens them."""
 
+import hmac
 from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
+from coincurve import PublicKey
 from eth_hash.auto import keccak
 from mnemonic import Mnemonic
 
 from accounts.crypto.sealing import open_sealed
 from accounts.crypto.vault import SealedVault, open_under, open_vault
 from records.crypto.folders import open_name
+from records.crypto.mdr1 import Encryptor, Role
 from records.crypto.payloads import FolderPayload, SelectionPayload
 from tests.vectors import independent
-from tests.vectors.make import load, make_all, plaintext
+from tests.vectors.independent_store import cid_text, root_of
+from tests.vectors.make import fixed, load, make_all, plaintext
+
+NAMES = [
+    "accounts", "folders", "files", "envelopes", "view_log", "cids", "parts", "institutions", "acts",
+    "refused",
+]  # fmt: skip
+
+
+def test_each_file_is_compared(made: dict[str, dict[str, object]]) -> None:
+    assert set(made) == set(NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +33,7 @@ def made() -> dict[str, dict[str, object]]:
     return make_all()
 
 
-@pytest.mark.parametrize("name", ["accounts", "folders", "files", "envelopes", "view_log"])
+@pytest.mark.parametrize("name", NAMES)
 def test_no_format_has_changed(name: str, made: dict[str, dict[str, object]]) -> None:
     assert made[name] == load(name)
 
@@ -36,7 +49,9 @@ def test_the_vault_opens_with_the_password_however_it_is_typed() -> None:
 def test_sealed_bytes_open() -> None:
     accounts, folders = load("accounts"), load("folders")
     under, name = accounts["under"], folders["name"]
-    opened = open_under(bytes.fromhex(under["key"]), bytes.fromhex(under["sealed"]), b"associated")
+    opened = open_under(
+        bytes.fromhex(under["key"]), bytes.fromhex(under["sealed"]), bytes.fromhex(under["associated"])
+    )
     assert opened.hex() == under["plaintext"]
     assert open_name(bytes.fromhex(name["folder_key"]), bytes.fromhex(name["sealed"])) == name["name"]
 
@@ -141,3 +156,86 @@ def test_another_implementation_comes_to_the_same_roots() -> None:
     )
     assert keccak(independent.label("view-log-after") + fields).hex() == vectors["next_log"]
     assert independent.merkle_root([]).hex() == vectors["empty_root"]
+
+
+def test_an_id_is_of_its_author_and_a_selection_of_its_patient() -> None:
+    made = load("envelopes")["ids"]
+    author, patient = (bytes.fromhex(made[name][2:]) for name in ("author", "patient"))
+    nonce = bytes.fromhex(made["nonce"])
+    assert keccak(author + nonce).hex() == made["record"]
+    selected = b"".join(bytes.fromhex(record) for record in sorted(made["selected"]))
+    assert keccak(patient + nonce + selected).hex() == made["selection"]
+
+
+def test_another_implementation_comes_to_the_same_cids() -> None:
+    """Trees of one and two levels, written as protobuf by hand."""
+    for row in load("cids")["files"]:
+        digest, dag_pb = root_of(row["size"])
+        assert (digest.hex(), int(dag_pb)) == (row["digest"], row["flags"])
+        assert cid_text(digest, dag_pb=dag_pb) == row["cid"]
+
+
+def test_another_implementation_cuts_an_upload_into_the_same_parts() -> None:
+    vectors, files = load("parts"), load("files")
+    key, size, step = bytes.fromhex(vectors["content_key"]), vectors["size"], vectors["part_bytes"]
+    plain, digest, whole = plaintext(size), bytes(32), b""
+    for row in vectors["parts"]:
+        part = plain[row["part"] * step :][:step]
+        mac_key = independent.hkdf(key, independent.label("part-mac"))
+        assert hmac.digest(mac_key, row["part"].to_bytes(4, "big") + part, "sha256").hex() == row["mac"]
+        digest = sha256(digest + sha256(part).digest()).digest()
+        assert digest.hex() == row["digest"]
+    encryptor = Encryptor(key, Role.CONTENT, bytes.fromhex(files["record_id"]), fixed("salt"))
+    whole = b"".join(encryptor.encrypt((plain,)))
+    ends = [row["at"] for row in vectors["parts"][1:]] + [len(whole)]
+    for row, end in zip(vectors["parts"], ends, strict=True):
+        assert sha256(whole[row["at"] : end]).hexdigest() == row["encrypted_sha256"]
+
+
+def test_another_implementation_opens_an_institution_s_keys() -> None:
+    vectors, origin = load("institutions"), bytes.fromhex(load("folders")["origin"]["bytes"])
+    recipient_key = load("envelopes")["recipient_key_digest"]
+    seed = bytes.fromhex(load("envelopes")["recipient_seed"])
+    for row in vectors["sealed"]:
+        info = independent.label(f"institution-{row['kind']}") + origin
+        info += b"".join(bytes.fromhex(vectors[name][2:]) for name in ("institution", "recipient"))
+        info += bytes.fromhex(recipient_key[2:])
+        info += row["generation"].to_bytes(4, "big") + row["version"].to_bytes(4, "big")
+        assert info.hex() == row["info"]
+        assert independent.open_sealed(seed, info, bytes.fromhex(row["sealed"])).hex() == row["plaintext"]
+
+
+def test_another_implementation_comes_to_the_same_digests_of_acts() -> None:
+    """EIP-712 over words of 32 bytes; the domain is the contract in use, not the first one."""
+    vectors = load("acts")
+    assert vectors["domain"]["verifyingContract"] != load("folders")["origin"]["contract"]
+    domain = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+    values = [
+        keccak(b"MedRec"),
+        keccak(b"1"),
+        vectors["domain"]["chainId"],
+        vectors["domain"]["verifyingContract"],
+    ]
+    separator = keccak(keccak(domain.encode()) + b"".join(_word(value) for value in values))
+    assert "0x" + separator.hex() == vectors["separator"]
+    for row in vectors["acts"]:
+        members = [member.split() for member in row["type"].split("(")[1].rstrip(")").split(",")]
+        words = [
+            keccak(bytes.fromhex(row["fields"][name][2:]))
+            if solidity == "bytes"
+            else _word(row["fields"][name])
+            for solidity, name in members
+        ]
+        struct = keccak(keccak(row["type"].encode()) + b"".join(words))
+        assert "0x" + keccak(b"\x19\x01" + separator + struct).hex() == row["digest"]
+        signature = bytes.fromhex(row["signature"][2:])
+        packed = signature[:64] + bytes((signature[64] - 27,))
+        signer = PublicKey.from_signature_and_message(packed, bytes.fromhex(row["digest"][2:]), hasher=None)
+        signer_address = keccak(signer.format(compressed=False)[1:])[12:].hex()
+        assert signer_address == row["fields"]["author"][2:].lower()
+
+
+def _word(value: int | str | bytes) -> bytes:
+    if isinstance(value, int):
+        return value.to_bytes(32, "big")
+    return bytes.fromhex(value[2:]).rjust(32, b"\0") if isinstance(value, str) else value
