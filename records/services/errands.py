@@ -5,10 +5,11 @@ from django.urls import reverse
 
 from accounts.actor import Actor
 from accounts.models import Errand
-from accounts.services.errands import ErrandCard, runs_errand, shows_errand
+from accounts.services.errands import ErrandCard, runs_errand, settle_errand, shows_errand
 from chain.acts import prepare_act
 from chain.models import Act
 from chain.outbox import last_number, submit_act
+from records.readability import Readability
 from records.services import writing
 from records.services.keyring import Keyring
 from records.services.rekeying import REKEY, rekey_folder
@@ -29,14 +30,24 @@ def run_rekey(actor: Actor, errand: Errand) -> bool:
 
 @runs_errand(WRAP)
 def run_wrap(actor: Actor, errand: Errand) -> bool:
-    """Wrap a data key that was sealed to the patient by who had no current folder secret."""
+    """Wrap a data key that was sealed to the patient by who had no current folder secret.
+
+    What is damaged has no key to wrap: the task is dropped. What is lost may still arrive, and waits.
+    """
     state = state_of(errand.subject)
     if state is None or state.patient != actor.address or state.closed:
         return True
     standing = state.standing()
     if standing is None or standing.latest.wrapped or standing.latest.folder == 0:
         return True
-    writing.wrap_anew(Keyring(actor, actor.address), standing, standing.latest.folder)
+    keyring = Keyring(actor, actor.address)
+    match keyring.try_latest(standing).readability:
+        case Readability.READABLE:
+            writing.wrap_anew(keyring, standing, standing.latest.folder)
+        case Readability.DAMAGED:
+            settle_errand(errand, dropped=True)
+        case _:
+            return False
     return True
 
 

@@ -15,6 +15,8 @@ from records.services.states import CLOSED_WORDS, RecordState, VersionState
 from records.shapes import RecordView, VersionView
 from records.storage.cid import Cid
 
+FORMER_OPENS = "Only its newest version cannot be opened: those before it can."
+
 
 def record_views(
     keyring: Keyring, states: Iterable[RecordState], *, versions: bool = False
@@ -47,6 +49,8 @@ def _record_view(
     opening = keyring.try_latest(state)
     opened = opening.opened
     description = opened.description if opened else None
+    advice = opening.readability.advice(own=keyring.own)
+    former = _former_title(keyring, state, opening)
     first = state.versions[0]
     return RecordView(
         record=state.record,
@@ -59,7 +63,7 @@ def _record_view(
         folder=latest.folder,
         folder_name=names[latest.folder],
         version=latest.version,
-        title=description.title if description else opening.readability.heading,
+        title=description.title if description else former or opening.readability.heading,
         kind=description.kind if description else "",
         kind_name=KINDS.get(description.kind, description.kind) if description else "",
         service_date=description.service_date if description else None,
@@ -75,9 +79,17 @@ def _record_view(
         closed=CLOSED_WORDS[state.closed],
         created_at=first.at,
         readability=opening.readability,
-        advice=opening.readability.advice(own=keyring.own),
+        advice=f"{FORMER_OPENS} {advice}" if former else advice,
         versions=_version_views(keyring, state, people) if with_versions else [],
     )
+
+
+def _former_title(keyring: Keyring, state: RecordState, opening: Opening) -> str:
+    """The title that a record had before a version that does not open; empty where it had none."""
+    if opening.opened is not None or len(state.versions) == 1:
+        return ""
+    openings = sorted(keyring.try_all(state).items(), reverse=True)
+    return next((each.opened.description.title for _, each in openings if each.opened is not None), "")
 
 
 def _version_views(keyring: Keyring, state: RecordState, people: dict[str, Person]) -> list[VersionView]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -91,6 +92,8 @@ def find_keys_to_wrap(look: Look) -> Iterator[Finding]:
     for part in row_chunks(sealed.select_related("record"), look):
         for row in part:
             patient, record = row.record.patient, row.record_id
+            if _is_dropped(WRAP, record, row.at):
+                continue  # its patient found it damaged: there is no key to wrap
             if not _is_asked(patient, WRAP, record, slot_record(record)):
                 what = "its data key waits to be wrapped, and nobody is asked"
                 yield Finding(f"record {record}", what, _asking(patient, WRAP, record))
@@ -236,6 +239,12 @@ def _is_asked(patient: str, kind: str, subject: str, slot: str) -> bool:
     """Whether an errand of this kind is open, or an act that settles it waits."""
     errands = Errand.objects.filter(account=patient, kind=kind, subject=subject, state=Errand.State.OPEN)
     return errands.exists() or Act.objects.waiting().filter(slot=slot).exists()
+
+
+def _is_dropped(kind: str, subject: str, since: datetime) -> bool:
+    """Whether an errand about this subject was given up after this moment."""
+    dropped = Errand.objects.filter(kind=kind, subject=subject, state=Errand.State.DROPPED)
+    return dropped.filter(settled_at__gte=since).exists()
 
 
 def _asking(patient: str, kind: str, subject: str) -> Repair:
