@@ -1,14 +1,21 @@
 """The archive: what was read, as rows. Blocks with events and the ends of ranges; every event of an act."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import Max, OuterRef, Subquery
 
 from chain import client
 from chain.decoding import decode_log
 from chain.deployment import Domain, domain
 from chain.errors import Reorganised
-from chain.models import Act, Block, Event
+from chain.models import Act, Block, Event, EventDigest
 from chain.models.bulk import BATCH, insert_rows
 from chain.ranges import BlockRange
+
+_DIGEST_FIELDS = ("content", "description", "secret", "envelopes", "reason", "name")
+_WORD_CHARACTERS = 66
+_NOTHING = "0x" + "0" * 64
 
 
 def events_of(found: BlockRange) -> list[Event]:
@@ -29,6 +36,18 @@ def store_range(found: BlockRange, events: list[Event]) -> None:
     for event in fresh:
         event.block = blocks[event.block_number]
     insert_rows(fresh)
+    digests = {digest for event in fresh for digest in named_digests(event.args)}
+    insert_rows([EventDigest(digest=digest) for digest in digests], unique=("digest",))
+
+
+def named_digests(fields: Mapping[str, Any]) -> set[str]:
+    """Return the digests of files that an act's fields, or an event's arguments, name.
+
+    A record's `secret` is one where it has 32 bytes: then it is an envelope list's.
+    """
+    values = (fields.get(name) for name in _DIGEST_FIELDS)
+    words = {value for value in values if isinstance(value, str) and len(value) == _WORD_CHARACTERS}
+    return words - {_NOTHING}
 
 
 def link_acts(first: int, last: int) -> None:

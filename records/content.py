@@ -4,7 +4,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -12,11 +12,13 @@ from pathlib import Path
 from django.conf import settings
 from django.core.cache import cache as shared_cache
 from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
 
 from chain.nudging import Nudge
 from records.chain_words import word
+from records.erasing import erase_envelope, give_up_envelopes
 from records.errors import NoRoom, RecordDamaged, RecordLost, StoreDown
-from records.holdings import erase_given_up, give_up, note_lost, put_held
+from records.holdings import note_lost, put_held
 from records.models import Blob, PinNode
 from records.storage import Blob as StoredBlob
 from records.storage import Cid, FallbackBlob, IpfsStore, Store, address_of, open_store
@@ -26,11 +28,16 @@ from records.storage.staging import Staging
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
+BLOB_MAX = 1024 * 1024
+"""Bytes of a small ciphertext: what a raw block holds (docs/FORMAT.md)."""
 LONG_WAIT = 5.0  # seconds after which a question is not asked again soon
 NOT_ASKED_FOR = 600  # seconds
 FILE_DAMAGED = "The stored file is damaged. Its author has to send it again."
 FILE_LOST = "The store does not have this file. Its author has to send it again."
 UNREACHABLE = "The file store cannot be reached. Try again."
+_DESCRIPTION_MAX = 66 * 1024  # bytes: a description of 64 KiB, encrypted
+_ERASED = (Blob.State.DELETING, Blob.State.DELETED)
+_STATE_IF_KEPT = Case(When(state__in=_ERASED, then=Value(Blob.State.NEW)), default=F("state"))
 _SETTLING = Nudge("records.tasks.store_blobs", expires=60)
 
 
@@ -138,10 +145,13 @@ def digest_of(data: bytes) -> str:
 def keep_blob(data: bytes) -> str:
     """Keep a small ciphertext (at most 1 MiB) in SQL; a task puts it into the store. Returns its digest.
 
-    Inside the caller's transaction, so that whatever names the digest and the bytes are kept together.
+    Inside the caller's transaction, so that whatever names the digest and the bytes are kept together. Also
+    where the same bytes are given up at this moment: one of the two waits for the other.
     """
     digest = digest_of(data)
-    Blob.objects.bulk_create([Blob(digest=digest, data=data)], ignore_conflicts=True)
+    here = Blob.objects.filter(digest=digest)
+    if not here.update(data=data, state=_STATE_IF_KEPT):
+        Blob.objects.bulk_create([Blob(digest=digest, data=data)], ignore_conflicts=True)
     transaction.on_commit(nudge_blobs)
     return digest
 
@@ -151,6 +161,7 @@ def read_blob(digest: str) -> bytes | None:
 
     Raises StoreDown. Anybody may name a digest of nothing, for which a node with peers looks a minute: what
     was looked for in vain that long is not looked for again in the next ten.
+    What the store had is not copied into SQL (`copy_blob`): the digest may be that of anybody's file.
     """
     row = Blob.objects.filter(digest=digest).first()
     if row is not None:
@@ -160,7 +171,7 @@ def read_blob(digest: str) -> bytes | None:
     began = time.monotonic()
     try:
         with open_stored(Cid.from_digest(digest)) as found:
-            data = found.read_at(0, found.size)
+            return found.read_at(0, found.size) if found.size <= BLOB_MAX else None
     except (ContentNotFound, ContentCorrupt) as error:
         logger.warning("file store: %s: %s", type(error).__name__, error)
         return None
@@ -168,12 +179,15 @@ def read_blob(digest: str) -> bytes | None:
         if time.monotonic() - began >= LONG_WAIT:
             shared_cache.set(_unanswered(digest), True, NOT_ASKED_FOR)
         raise StoreDown(UNREACHABLE) from error
+
+
+def copy_blob(digest: str, data: bytes) -> None:
+    """Keep a copy in SQL of what the store had, once it is known to be what its reader looked for."""
     Blob.objects.get_or_create(digest=digest, defaults={"data": data, "state": Blob.State.STORED})
-    return data
 
 
 def read_blobs(digests: set[str]) -> tuple[dict[str, bytes], set[str]]:
-    """Many at once: (those that are there, those of which the store does not say).
+    """Many descriptions at once: (those that are there, those of which the store does not say).
 
     What SQL has comes in one query. A store that does not answer is asked once, not for each.
     """
@@ -185,9 +199,11 @@ def read_blobs(digests: set[str]) -> tuple[dict[str, bytes], set[str]]:
             unreachable.add(digest)
             continue
         try:
-            known[digest] = read_blob(digest)
+            data = known[digest] = read_blob(digest)
         except StoreDown:
             return _present(known), digests - set(known)
+        if data is not None and len(data) <= _DESCRIPTION_MAX:
+            copy_blob(digest, data)
     return _present(known), unreachable
 
 
@@ -200,19 +216,20 @@ def _unanswered(digest: str) -> str:
     return f"unanswered:{digest}"
 
 
-def delete_blobs(digests: list[str]) -> None:
-    """Erase ciphertexts here now, and from the store as soon as it answers."""
-    Blob.objects.filter(digest__in=digests).exclude(state=Blob.State.DELETED).update(
-        data=None, state=Blob.State.DELETING
-    )
-    transaction.on_commit(nudge_blobs)
+def delete_envelopes(digests: Iterable[str]) -> None:
+    """Erase envelopes here now, and from the store as soon as it answers: those that records.erasing lets go.
+
+    In the caller's transaction, after their rows are marked as deleted.
+    """
+    if give_up_envelopes(digests):
+        transaction.on_commit(nudge_blobs)
 
 
 def settle_blobs() -> int:
     """Put what is new into the store and erase there what is deleted here; returns how many."""
     done = 0
-    pending = Blob.objects.filter(state__in=(Blob.State.NEW, Blob.State.DELETING))
-    for row in pending[:AT_ONCE]:
+    new = Q(state=Blob.State.NEW, data__isnull=False)
+    for row in Blob.objects.filter(new | Q(state=Blob.State.DELETING))[:AT_ONCE]:
         if row.state == Blob.State.NEW and row.data is not None:
             done += _put_blob(row, bytes(row.data))
         else:
@@ -229,11 +246,11 @@ def _put_blob(row: Blob, data: bytes) -> int:
 
 
 def _erase_blob(row: Blob) -> int:
-    with transaction.atomic():
-        give_up(row.digest)
-    if not erase_given_up(store(), row.digest):
-        return 0  # another process does it now
-    return Blob.objects.filter(pk=row.pk, state=row.state).update(state=Blob.State.DELETED)
+    erased = erase_envelope(store(), row.digest)
+    here = Blob.objects.filter(pk=row.pk, state=Blob.State.DELETING)
+    if erased is None:  # it is no envelope of ours, or named now: what the store has of it is read from there
+        here.filter(data=None).delete()
+    return here.update(state=Blob.State.DELETED) if erased else 0
 
 
 def nudge_blobs() -> None:

@@ -14,6 +14,7 @@ from chain.nudging import Nudge
 from chain.slots import folder_of_scope
 from records.chain_words import raw
 from records.models import Grant, QueuedKey, Version
+from records.services.envelopes import use_again
 from records.services.errands import REVOKE_AGAIN, WRAP
 from records.services.rekeying import REKEY
 from records.services.renewing import RENEW, erase_superseded
@@ -64,8 +65,14 @@ def leave_rekey_errands(events: Sequence[Event]) -> None:
 
 @on_news("AccessGranted")
 def erase_superseded_envelopes(events: Sequence[Event]) -> None:
-    """A record or selection granted again, to the same person: the envelopes before have had their day."""
+    """A record or selection granted again, to the same person: the envelopes before have had their day.
+
+    A list may be named again after its grant had ended, by another portal.
+    """
     for event in events:
+        use_again(
+            patient=event.author, scope=event["scope"], recipient=event["grantee"], digest=event["envelopes"]
+        )
         if folder_of_scope(event["scope"]) is None:
             erase_superseded(event)
 

@@ -1,17 +1,17 @@
 """The list of what this portal has put into the store: noted before it is kept, held by whoever names it.
 
 The row is where putting, naming and erasing meet. To name a content and to give it up both change the row,
-each in the transaction that it belongs to; so one of the two waits for the other, and then sees it.
+each in the transaction that it belongs to; so one of the two waits for the other, and then sees it. Which
+files may be erased at all is decided in records.erasing.
 """
 
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from records.errors import Conflict
@@ -22,7 +22,6 @@ from records.storage.errors import StoreUnavailable
 logger = logging.getLogger(__name__)
 
 KEPT, ERASING, ERASED = Holding.State.KEPT, Holding.State.ERASING, Holding.State.ERASED
-STALE_AFTER = timedelta(hours=1)  # an erasing that takes longer has died: a store answers or fails before
 
 
 def cid_of(holding: Holding) -> Cid:
@@ -53,14 +52,6 @@ def hold(digest: str) -> None:
         raise Conflict("The file was erased in the meantime. Send it again.")
 
 
-def give_up(digest: str) -> None:
-    """From now on these bytes are to be erased, here and on every node; in the caller's transaction."""
-    Holding.objects.get_or_create(pk=digest)
-    standing = Holding.objects.filter(pk=digest).exclude(state=ERASING)
-    standing.update(state=ERASING, unnamed_since=None, lost_since=None)
-    _send_away(digest, timezone.now())
-
-
 def note_lost(digest: str) -> None:
     """The store does not have it, or has it damaged: it is to get it again from another node."""
     here = Holding.objects.filter(pk=digest, state=KEPT, lost_since=None)
@@ -68,30 +59,16 @@ def note_lost(digest: str) -> None:
         logger.error("the store has lost or damaged %s", digest)
 
 
-def erase_given_up(files: Store, digest: str) -> bool:
-    """Erase the bytes from the store, if they were given up and nobody else does it now; from the further
-    nodes they go by themselves. Raises StoreUnavailable."""
-    now = timezone.now()
-    free = Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER)
-    mine = Holding.objects.filter(free, pk=digest, state=ERASING)
-    if not mine.update(claimed_at=now):
-        return False
-    holding = Holding.objects.get(pk=digest)
-    claimed = Holding.objects.filter(pk=digest, state=ERASING, claimed_at=now)
-    try:
-        files.unpin(cid_of(holding))
-    except BaseException:
-        claimed.update(claimed_at=None)
-        raise
-    with transaction.atomic():
-        done = claimed.update(state=ERASED, claimed_at=None)
-        _send_away(digest, now)
-    return bool(done)
-
-
-def _send_away(digest: str, now: datetime) -> None:
+def send_away(digest: str, now: datetime) -> None:
+    """What was given up leaves the further nodes, too."""
     there = Replica.objects.filter(holding=digest).exclude(state=Replica.State.LEAVING)
     there.update(state=Replica.State.LEAVING, since=now, due_at=now, tries=0, error="")
+
+
+def bring_back(digest: str, now: datetime) -> None:
+    """What was to leave the further nodes is wanted there."""
+    back = Replica.objects.filter(holding=digest, state=Replica.State.LEAVING)
+    back.update(state=Replica.State.WANTED, since=now, due_at=now, tries=0, error="")
 
 
 def _note(stored: Stored, *, record: str) -> None:
@@ -104,5 +81,4 @@ def _note(stored: Stored, *, record: str) -> None:
         free = Holding.objects.filter(pk=digest).exclude(state=ERASING)
         if not free.update(state=KEPT, put_at=now, unnamed_since=None, size=stored.size):
             raise StoreUnavailable(f"{stored.cid} is being erased")
-        back = Replica.objects.filter(holding=digest, state=Replica.State.LEAVING)
-        back.update(state=Replica.State.WANTED, since=now, due_at=now, tries=0, error="")
+        bring_back(digest, now)

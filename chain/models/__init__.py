@@ -1,7 +1,7 @@
 """The outbox of acts, what the relayer sends, and the archive of events."""
 
 from chain.models.acts import Act, ActState
-from chain.models.events import Block, Cursor, Event
+from chain.models.events import Block, Cursor, Event, EventDigest
 from chain.models.reconcile import AcknowledgedFinding
 from chain.models.sending import Attempt, Sender, Transaction
 from chain.models.signers import SignerState
@@ -14,6 +14,7 @@ __all__ = [
     "Block",
     "Cursor",
     "Event",
+    "EventDigest",
     "Sender",
     "SignerState",
     "Transaction",

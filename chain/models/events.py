@@ -92,6 +92,18 @@ class Event(models.Model):
         return self.args[name]
 
 
+class EventDigest(models.Model):
+    """A digest that an event of the archive names: of a content, a description, a list or a folder's name.
+
+    Kept for good, also when a reorganisation takes the event away: who erases files asks here first.
+    """
+
+    digest = models.CharField(primary_key=True, max_length=66)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class Cursor(models.Model):
     """How far the indexer has read (`seen`) and given to the handlers (`applied`).
 

@@ -121,9 +121,12 @@ class Rekey(models.Model):
 
 
 class EnvelopeList(models.Model):
-    """What a public list of envelopes is about, by the digest that a signed act has; its bytes are a Blob."""
+    """What one act says with a public list of envelopes: the list's digest and the context of its envelopes.
 
-    digest = models.CharField(primary_key=True, max_length=66)
+    Any act may name any list. So a list that acts name in two contexts has two rows.
+    """
+
+    digest = models.CharField(max_length=66)
     purpose = models.PositiveSmallIntegerField(help_text="records.crypto.envelopes.Purpose.")
     sender = models.CharField(max_length=42)
     patient = models.CharField(max_length=42)
@@ -132,6 +135,11 @@ class EnvelopeList(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("digest", "purpose", "sender", "patient", "scope", "epoch"), name="envelope_list_once"
+            ),
+        )
         indexes = (models.Index(fields=("patient", "scope", "epoch"), name="envelope_list_scope"),)
 
     def __str__(self) -> str:
@@ -139,17 +147,27 @@ class EnvelopeList(models.Model):
 
 
 class Envelope(models.Model):
-    """One entry of a list; the envelope's bytes are a Blob until it is deleted (when its grant ends)."""
+    """One entry of a list, in one context; not used any more once its grant has ended (`deleted_at`).
+
+    Its bytes are erased then, if they are `verified`: sealed here for this list, or opened by its recipient's
+    key in this list's context. An entry of which only its list says so may be anybody's file.
+    """
 
     list = models.ForeignKey(EnvelopeList, on_delete=models.CASCADE, related_name="envelopes")
     recipient = models.CharField(max_length=42)
     key_digest = models.CharField(max_length=66)
     digest = models.CharField(max_length=66)
+    verified = models.BooleanField(default=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("list", "recipient"), name="envelope_once"),)
-        indexes = (models.Index(fields=("recipient", "list"), name="envelope_recipient"),)
+        constraints = (
+            models.UniqueConstraint(fields=("list", "recipient", "key_digest"), name="envelope_once"),
+        )
+        indexes = (
+            models.Index(fields=("recipient", "list"), name="envelope_recipient"),
+            models.Index(fields=("digest",), name="envelope_digest"),
+        )
 
     def __str__(self) -> str:
         return self.digest

@@ -1,9 +1,10 @@
 """Envelopes and their public lists: sealed here, kept as blobs, opened by the keys an actor holds."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from accounts.errors import NoPublishedKey
 from accounts.services.directory import PublicKey, public_key
 from chain.errors import ChainUnavailable, KeyMismatch
 from records.chain_words import raw, word
-from records.content import delete_blobs, keep_blob, read_blob
+from records.content import copy_blob, delete_envelopes, keep_blob, read_blob
 from records.crypto.envelopes import (
     EnvelopeContext,
     EnvelopeEntry,
@@ -34,7 +35,7 @@ from records.crypto.payloads import (
     Terms,
 )
 from records.errors import ChainDown, InvalidInput
-from records.models import Envelope, Grant, QueuedKey, Record, Rekey
+from records.models import Blob, Envelope, Grant, QueuedKey, Record, Rekey
 from records.models import EnvelopeList as ListRow
 
 _GRANTED: Mapping[Purpose, "PayloadType[FolderPayload | RecordPayload | SelectionPayload]"] = {
@@ -42,6 +43,7 @@ _GRANTED: Mapping[Purpose, "PayloadType[FolderPayload | RecordPayload | Selectio
     Purpose.RECORD: RecordPayload,
     Purpose.SELECTION: SelectionPayload,
 }
+SHARING = tuple(_GRANTED)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -149,24 +151,53 @@ def keep_list(sealed: SealedList) -> str:
     keep_blob(sealed.listed.to_bytes())
     for envelope in sealed.envelopes:
         keep_blob(envelope)
-    _index(sealed.digest, sealed.about, sealed.listed)
+    row = _index(sealed.digest, sealed.about, sealed.listed)
+    row.envelopes.update(verified=True)  # sealed here, for this list
     return sealed.digest
 
 
-def delete_envelopes(*, patient: str, scope: str, recipient: str) -> None:
-    """Erase every envelope of a scope for one account: its grant has ended."""
-    ended = Envelope.objects.filter(
-        list__patient=patient, list__scope=scope, recipient=recipient, deleted_at=None
-    ).exclude(list__purpose__in=(Purpose.TERMS, Purpose.REASON))
-    delete_blobs(list(ended.values_list("digest", flat=True)))
-    ended.update(deleted_at=timezone.now())
+def listed_envelopes(digest: str, about: ListAbout) -> QuerySet[Envelope]:
+    """The envelopes that an act with this list, about this, gives to anybody."""
+    return Envelope.objects.filter(list__digest=digest, **{f"list__{k}": v for k, v in vars(about).items()})
+
+
+def shared_envelopes(*, patient: str, scope: str, recipient: str) -> QuerySet[Envelope]:
+    """The usable envelopes that the patient's acts on a scope give to one account."""
+    return Envelope.objects.filter(
+        list__purpose__in=SHARING,
+        list__sender=patient,
+        list__patient=patient,
+        list__scope=scope,
+        recipient=recipient,
+        deleted_at=None,
+    )
+
+
+def use_again(*, patient: str, scope: str, recipient: str, digest: str) -> None:
+    """A grant names a list again whose envelopes had had their day: those not erased are usable again."""
+    rows = Envelope.objects.filter(
+        list__digest=digest,
+        list__sender=patient,
+        list__patient=patient,
+        list__scope=scope,
+        recipient=recipient,
+    )
+    erased = Blob.objects.filter(state__in=(Blob.State.DELETING, Blob.State.DELETED))
+    rows.exclude(deleted_at=None).exclude(digest__in=erased.values("pk")).update(deleted_at=None)
+
+
+def end_envelopes(ended: QuerySet[Envelope]) -> None:
+    """Use these envelopes no more, and erase those that are this portal's to erase."""
+    rows = dict(ended.values_list("pk", "digest"))
+    Envelope.objects.filter(pk__in=rows).update(deleted_at=timezone.now())
+    delete_envelopes(set(rows.values()))
 
 
 def open_listed(actor: Actor, list_digest: str, about: ListAbout, payload_type: PayloadType[T]) -> Opened[T]:
     """Open and decode what a list holds for this actor; nothing that it holds makes this raise."""
     _ensure_indexed(list_digest, about)
-    rows = Envelope.objects.select_related("list").filter(list=list_digest, recipient__in=actor.recipients)
-    opened = [_open_row(actor, row, payload_type) for row in rows]
+    rows = listed_envelopes(list_digest, about).filter(recipient__in=actor.recipients, deleted_at=None)
+    opened = [_open_row(actor, row, payload_type) for row in rows.select_related("list")]
     readable = (one for one in opened if one.payload is not None)
     return next(readable, Opened(damaged=any(one.damaged for one in opened)))
 
@@ -272,22 +303,17 @@ def _open_row(actor: Actor, row: Envelope, payload_type: PayloadType[T]) -> Open
     )
     try:
         opened = open_envelope(about.context(actor.origin, row.recipient), seed, sealed)
-        return Opened(payload_type.from_bytes(opened))
+        payload = payload_type.from_bytes(opened)
     except CryptoError:
         return Opened(damaged=True)
+    if not row.verified:
+        Envelope.objects.filter(pk=row.pk).update(verified=True)
+        copy_blob(row.digest, sealed)
+    return Opened(payload)
 
 
-def _index(digest: str, about: ListAbout, listed: EnvelopeList) -> None:
-    row, made = ListRow.objects.get_or_create(
-        digest=digest,
-        defaults={
-            "purpose": about.purpose,
-            "sender": about.sender,
-            "patient": about.patient,
-            "scope": about.scope,
-            "epoch": about.epoch,
-        },
-    )
+def _index(digest: str, about: ListAbout, listed: EnvelopeList) -> ListRow:
+    row, made = ListRow.objects.get_or_create(digest=digest, **vars(about))
     if made:
         Envelope.objects.bulk_create(
             Envelope(
@@ -298,11 +324,12 @@ def _index(digest: str, about: ListAbout, listed: EnvelopeList) -> None:
             )
             for entry in listed.entries
         )
+    return row
 
 
 def _ensure_indexed(digest: str, about: ListAbout) -> None:
     """A list that another portal (or a lost database) made is found by its digest in the store."""
-    if not digest or ListRow.objects.filter(pk=digest).exists():
+    if not digest or ListRow.objects.filter(digest=digest, **vars(about)).exists():
         return
     data = read_blob(digest)
     if data is None:
@@ -311,15 +338,22 @@ def _ensure_indexed(digest: str, about: ListAbout) -> None:
         listed = EnvelopeList.from_bytes(data)
     except BadList:
         return
-    _index(digest, about, listed)
+    with transaction.atomic():
+        copy_blob(digest, data)
+        _index(digest, about, listed)
 
 
 def _ensure_scope(patient: str, scope: str) -> None:
+    """Index the lists of all the patient's acts on a scope."""
     grants = Grant.objects.filter(patient=patient, scope=scope).exclude(envelopes="")
-    named = {row.envelopes: row.epoch for row in grants}
+    named = set(grants.values_list("envelopes", "epoch"))
     if int(scope, 16) < 2**16:
         rekeys = Rekey.objects.filter(patient=patient, folder=int(scope, 16))
-        named.update({row.envelopes: row.epoch for row in rekeys})
-    known = set(ListRow.objects.filter(pk__in=named).values_list("digest", flat=True))
-    for digest in named.keys() - known:
-        _ensure_indexed(digest, about_scope(patient, scope, named[digest]))
+        named |= set(rekeys.values_list("envelopes", "epoch"))
+    if not named:
+        return
+    about = about_scope(patient, scope, 0)
+    lists = ListRow.objects.filter(sender=patient, patient=patient, scope=scope, purpose=about.purpose)
+    known = set(lists.values_list("digest", "epoch"))
+    for digest, epoch in named - known:
+        _ensure_indexed(digest, replace(about, epoch=epoch))

@@ -6,24 +6,19 @@ that looks again at all who name it; whoever comes to name it does so through th
 """
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.models import Errand
 from chain import lag
-from chain.models import Act, ActState, Event
 from chain.models.bulk import batches, rows_in
-from chain.slots import slot_record
 from records.content import store
-from records.holdings import ERASING, KEPT, erase_given_up
-from records.models import Holding, Upload, Version
-from records.services.states import SEND_AGAIN
+from records.erasing import erase_given_up, give_up_contents, named
+from records.holdings import ERASING, KEPT
+from records.models import Holding, Upload
 from records.storage.errors import StorageError
 
 logger = logging.getLogger(__name__)
@@ -31,12 +26,6 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 500
 ERASED_AT_ONCE = 100  # an IPFS node looks through all its pins for each
 UNDER_WAY = timedelta(hours=1)  # from a content's last byte to its act: seconds, or a store's longest answer
-_STANDING = (ActState.WAITING, ActState.CONFIRMED)
-_TELLING = ("RecordAdded", "RecordModified")
-
-
-class _Named(Exception):
-    """It is named after all."""
 
 
 def collect_garbage() -> int:
@@ -71,29 +60,14 @@ def named_among(holdings: list[Holding]) -> set[str]:
 
     An upload that is not done has no digest yet: it names whatever its record has.
     """
-    open_uploads = Upload.objects.exclude(state=Upload.State.DONE).only("record")
-    uploading = {row.record for row in rows_in(open_uploads, "record", {row.record for row in holdings})}
-    return _named_for_good(holdings) | {row.pk for row in holdings if row.record in uploading}
-
-
-def _named_for_good(holdings: list[Holding]) -> set[str]:
-    digests = {row.pk for row in holdings}
-    named = {row.content for row in rows_in(Version.objects.only("content"), "content", digests)}
-    slots = {slot_record(row.record) for row in holdings}
-    named |= {event["content"] for event in rows_in(Event.objects.named(*_TELLING), "slot", slots)}
-    acts = list(rows_in(Act.objects.of_kind("NewRecord", "ModifyRecord"), "slot", slots))
-    refused = [act.digest for act in acts if act.state not in _STANDING]
-    errands = Errand.objects.filter(kind=SEND_AGAIN, state=Errand.State.OPEN)
-    again = {errand.subject for errand in rows_in(errands, "subject", refused)}
-    named |= {act.fields["content"] for act in acts if act.state in _STANDING or act.digest in again}
-    return named & digests
+    return named({row.pk for row in holdings}) | _uploading(holdings)
 
 
 def discard_content(digest: str) -> None:
     """Erase a content whose act came to nothing, unless it is named; at once, if the store answers."""
-    with suppress(_Named, StorageError):
-        _give_up_unless(_named_for_good, Holding.objects.get(pk=digest))
-        erase_given_up(store(), digest)
+    with suppress(StorageError):
+        if give_up_contents([Holding.objects.get(pk=digest)]):
+            erase_given_up(store(), digest)
 
 
 def erase_garbage() -> int:
@@ -102,17 +76,15 @@ def erase_garbage() -> int:
     return sum(erase_given_up(store(), digest) for digest in given_up[:ERASED_AT_ONCE])
 
 
+def _uploading(holdings: list[Holding]) -> set[str]:
+    """Digests of the contents of records that are being uploaded: one of them will be named."""
+    open_uploads = Upload.objects.exclude(state=Upload.State.DONE).only("record")
+    uploading = {row.record for row in rows_in(open_uploads, "record", {row.record for row in holdings})}
+    return {row.pk for row in holdings if row.record in uploading}
+
+
 def _give_up_old() -> None:
     since = timezone.now() - timedelta(days=settings.STORE_GRACE_DAYS)
-    for row in Holding.objects.filter(state=KEPT, unnamed_since__lte=since)[:AT_ONCE]:
-        with suppress(_Named):
-            _give_up_unless(named_among, row)
-            logger.info("content %s was named by nothing since %s: erased", row.pk, row.unnamed_since)
-
-
-def _give_up_unless(named: Callable[[list[Holding]], set[str]], row: Holding) -> None:
-    """Raises _Named when it is named now, or was put or named since it was looked at."""
-    with transaction.atomic():
-        same = Holding.objects.filter(pk=row.pk, state=KEPT, unnamed_since=row.unnamed_since)
-        if not same.update(state=ERASING, unnamed_since=None, lost_since=None) or named([row]):
-            raise _Named
+    old = list(Holding.objects.filter(state=KEPT, unnamed_since__lte=since)[:AT_ONCE])
+    for digest in give_up_contents(old, named_too=_uploading):
+        logger.info("content %s was named by nothing for the grace time: erased", digest)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from chain.models.bulk import batches, rows_in
+from records.erasing import named
 from records.models import Blob, Holding, Version
 from records.storage import Cid, IpfsStore, Store
 from records.storage.errors import ContentCorrupt, ContentNotFound
@@ -50,9 +51,11 @@ def copy_contents(source: Store, target: Store, progress: Progress) -> Move:
             else:
                 _copy_one(source, target, cid, move)
             progress("copied", move)
-    for cid in _all_given_up():
-        if target.keeps(cid):  # copied by a move before it was erased
-            target.unpin(cid)
+    for some in batches(_all_given_up()):
+        gone = _given_up({cid.hex for cid in some})
+        for cid in some:
+            if cid.hex in gone and target.keeps(cid):  # copied by a move before it was erased
+                target.unpin(cid)
     return move
 
 
@@ -104,9 +107,11 @@ def _ours(source: Store) -> Iterator[Cid]:
 
 
 def _given_up(digests: set[str]) -> set[str]:
+    """Return those that were given up, less what is named now: that is copied, and checked, as all is."""
     held = Holding.objects.filter(state__in=GIVEN_UP).only("pk")
     blobs = Blob.objects.filter(state__in=GONE).only("pk")
-    return {row.pk for rows in (held, blobs) for row in rows_in(rows, "pk", digests)}
+    gone = {row.pk for rows in (held, blobs) for row in rows_in(rows, "pk", digests)}
+    return gone - named(gone)
 
 
 def _all_given_up() -> Iterator[Cid]:

@@ -30,9 +30,10 @@ from records.models import (
     Selection,
     Version,
 )
+from records.services.envelopes import SHARING
 from records.services.errands import WRAP
 from records.services.reconciling_files import is_foreign
-from records.services.reconciling_keys import HERE, SHARING
+from records.services.reconciling_keys import HERE
 from records.services.rekeying import REKEY, has_leaver
 from records.services.renewing import RENEW
 
@@ -109,12 +110,17 @@ def find_lost_keys(look: Look) -> Iterator[Finding]:
     )
     for part in row_chunks(sealed.filter(~Exists(queued)).select_related("record"), look):
         lists = {row.secret for row in part}
-        found = Envelope.objects.filter(list__in=lists).values_list("list", "recipient", "digest")
-        digests = {(listed, recipient): digest for listed, recipient, digest in found}
-        here = _here({*lists, *digests.values()}) | kept
+        rows = Envelope.objects.filter(list__digest__in=lists, list__purpose=Purpose.INBOX)
+        digests: dict[tuple[str, str, str], set[str]] = {}
+        for listed, record, recipient, digest in rows.values_list(
+            "list__digest", "list__scope", "recipient", "digest"
+        ):
+            digests.setdefault((listed, record, recipient), set()).add(digest)
+        here = _here({*lists, *(digest for some in digests.values() for digest in some)}) | kept
         for row in part:
-            digest = digests.get((row.secret, row.record.patient))
-            if (digest is None and row.secret not in here) or (digest is not None and digest not in here):
+            # Where the list has not been looked at yet, its own bytes count.
+            wanted = digests.get((row.secret, row.record_id, row.record.patient), {row.secret})
+            if not wanted & here:
                 what = f"the key of version {row.version} was sealed to its patient, and is nowhere"
                 yield Finding(f"version {row.pk}", what, foreign=is_foreign(row))
 
@@ -203,7 +209,7 @@ def _problem(
         epoch = epochs.get((grant.patient, grant.folder), 0)
         right = [one for one in held if one.row.list.epoch >= epoch]
     else:
-        right = [one for one in held if one.row.list_id == grant.envelopes]
+        right = [one for one in held if one.row.list.digest == grant.envelopes]
     if not right:
         return "has no envelope for its grantee"
     if not any(one.usable for one in right):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.models import Errand
@@ -11,10 +10,11 @@ from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
 from chain.slots import slot_record
 from records.chain_words import word
-from records.content import digest_of, read_blob, store
+from records.content import digest_of, read_blobs, store
 from records.crypto.errors import FileRefused
 from records.crypto.mdr1 import plaintext_size
-from records.holdings import KEPT, erase_given_up, give_up, put_held
+from records.erasing import erase_envelope
+from records.holdings import KEPT, put_held
 from records.models import Blob, Holding, Version
 from records.services.states import SEND_AGAIN
 from records.storage import Cid, LocalStore, Store
@@ -184,7 +184,7 @@ def _is_damaged(files: Store, cid: Cid) -> bool:
 
 
 def _reading(digest: str) -> Repair:
-    return lambda: "copied into the database" if read_blob(digest) is not None else ""
+    return lambda: "copied into the database" if read_blobs({digest})[0] else ""
 
 
 def _fetching(cid: Cid) -> Repair | None:
@@ -244,9 +244,10 @@ def _reloading(row: Blob) -> Repair:
 
 def _erasing(cid: Cid) -> Repair:
     def erase() -> str:
-        with transaction.atomic():
-            give_up(cid.hex)
-        erase_given_up(store(), cid.hex)
-        return "erased from the store"
+        erased = erase_envelope(store(), cid.hex)
+        if erased is None:  # it is named, or no envelope of ours: then it was marked by mistake
+            Blob.objects.filter(pk=cid.hex, state=DELETED).delete()
+            return "no longer marked as erased: it is named, or not ours"
+        return "erased from the store" if erased else ""
 
     return erase

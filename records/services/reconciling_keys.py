@@ -10,15 +10,16 @@ from django.utils import timezone
 from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
 from records.access import narrow
-from records.content import delete_blobs, digest_of, keep_blob, store
-from records.crypto.envelopes import EnvelopeEntry, EnvelopeList, Purpose
+from records.content import delete_envelopes, digest_of, keep_blob, store
+from records.crypto.envelopes import EnvelopeEntry, EnvelopeList
 from records.crypto.errors import BadList
+from records.erasing import named
 from records.models import Blob, Envelope, Grant, QueuedKey
 from records.models import EnvelopeList as ListRow
+from records.services.envelopes import SHARING
 from records.services.revocations import end_grant
 from records.storage import Cid
 
-SHARING = (Purpose.FOLDER, Purpose.RECORD, Purpose.SELECTION)
 HERE = (Blob.State.NEW, Blob.State.STORED)
 SWEPT_WITHIN = timedelta(minutes=5)
 """A grant that ran out less than this ago may still wait for the sweep."""
@@ -59,8 +60,11 @@ def find_bytes_of_erased_envelopes(look: Look) -> Iterator[Finding]:
     """Envelopes that count as erased while their bytes are still here."""
     alive = Envelope.objects.filter(digest=OuterRef("digest"), deleted_at=None)
     blobs = Blob.objects.filter(pk=OuterRef("digest"), state__in=HERE)
-    for part in row_chunks(Envelope.objects.filter(~Exists(alive), Exists(blobs)), look):
+    for part in row_chunks(Envelope.objects.filter(~Exists(alive), Exists(blobs), verified=True), look):
+        stays = named({row.digest for row in part})
         for row in part:
+            if row.digest in stays:
+                continue
             yield Finding(f"envelope {row.pk}", "counts as erased, and its bytes are here", _deleting(row))
 
 
@@ -165,9 +169,7 @@ def _erasing(row: Envelope) -> Repair:
 def _deleting(row: Envelope) -> Repair:
     def delete() -> str:
         with transaction.atomic():
-            if Envelope.objects.filter(digest=row.digest, deleted_at=None).exists():
-                return ""
-            delete_blobs([row.digest])
+            delete_envelopes([row.digest])
         return "erased"
 
     return delete

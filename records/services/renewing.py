@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.services.directory import newest_digests
@@ -12,17 +11,24 @@ from chain.models import Act, Event
 from chain.outbox import submit_act
 from records.access import LiveGrant, slot_of, standing_grants
 from records.chain_words import ZERO_WORD, address_field, raw, word
-from records.content import delete_blobs
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import RecordPayload, SelectionPayload
-from records.models import Envelope, Grant, Record, Selection, SelectionRecord
-from records.services.envelopes import ListAbout, about_scope, keep_list, key_of, open_listed, seal_list
+from records.models import Grant, Record, Selection, SelectionRecord
+from records.services.envelopes import (
+    ListAbout,
+    about_scope,
+    end_envelopes,
+    keep_list,
+    key_of,
+    open_listed,
+    seal_list,
+    shared_envelopes,
+)
 from records.services.keyring import Keyring
 from records.services.rekeying import UNKNOWN_TERMS
 from records.services.states import state_of, states_of
 
 RENEW = "renew-record-grants"
-_PURPOSES = (Purpose.RECORD, Purpose.SELECTION)
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,10 @@ def renew_scope(actor: Actor, scope: str) -> bool:
 
 def is_sealed(grant: LiveGrant) -> bool:
     """Whether the grant's list has an envelope for its grantee that can be found, under the newest key."""
-    row = Envelope.objects.filter(list=grant.envelopes, recipient=grant.grantee, deleted_at=None).first()
+    shared = shared_envelopes(patient=grant.patient, scope=grant.scope, recipient=grant.grantee)
+    sealed_to = set(shared.filter(list__digest=grant.envelopes).values_list("key_digest", flat=True))
     newest = newest_digests([grant.grantee]).get(grant.grantee)
-    return row is not None and newest in (None, row.key_digest)
+    return bool(sealed_to) and newest in (None, *sealed_to)
 
 
 def erase_superseded(event: Event) -> None:
@@ -68,13 +75,7 @@ def erase_superseded(event: Event) -> None:
     through another institution, stay.
     """
     patient, grantee, scope = event.author, event["grantee"], event["scope"]
-    found = Envelope.objects.filter(
-        list__patient=patient,
-        list__scope=scope,
-        list__purpose__in=_PURPOSES,
-        recipient=grantee,
-        deleted_at=None,
-    )
+    found = shared_envelopes(patient=patient, scope=scope, recipient=grantee)
     named = {event["envelopes"]}
     standing = Grant.objects.filter(patient=patient, grantee=grantee, scope=scope, ended=Grant.Ended.NO)
     named.update(standing.values_list("envelopes", flat=True))
@@ -83,11 +84,8 @@ def erase_superseded(event: Event) -> None:
     named.update(
         seen["envelopes"] for seen in Event.objects.pending().named("AccessGranted").authored_by(patient)
     )
-    if not found.filter(list__in=named).exists():
-        return  # sealed by another portal: what is here is all we have
-    old = found.exclude(list__in=named)
-    delete_blobs(list(old.values_list("digest", flat=True)))
-    old.update(deleted_at=timezone.now())
+    if found.filter(list__digest__in=named).exists():  # else sealed by another portal: this is all we have
+        end_envelopes(found.exclude(list__digest__in=named))
 
 
 def _record(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | None:

@@ -119,6 +119,8 @@ class _Round:
         return kept
 
     def _erase(self, row: Replica, mine: QuerySet[Replica]) -> int:
+        if not mine.filter(state=LEAVING).exclude(holding__state=KEPT).exists():
+            return 0  # named meanwhile: it stays
         self._files.unpin(cid_of(row.holding))
         return mine.filter(state=LEAVING).delete()[0]
 

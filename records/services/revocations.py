@@ -16,7 +16,7 @@ from records.access import standing_grants
 from records.chain_words import address_field
 from records.errors import Conflict, InvalidInput, NotFound, RecordsError
 from records.models import Grant
-from records.services.envelopes import delete_envelopes
+from records.services.envelopes import end_envelopes, shared_envelopes
 from records.services.rekeying import REKEY, rekey_folder
 from records.services.writing import require_keys
 
@@ -84,7 +84,7 @@ def end_grant(*, patient: str, grantee: str, scope: str) -> None:
         return
     if _is_coming(patient, grantee, scope):
         return
-    delete_envelopes(patient=patient, scope=scope, recipient=grantee)
+    end_envelopes(shared_envelopes(patient=patient, scope=scope, recipient=grantee))
     if int(scope, 16) < 2**16:
         add_errand(account=patient, kind=REKEY, subject=str(int(scope, 16)))
 

@@ -9,11 +9,12 @@ from django.db.models import Q, QuerySet
 from accounts.models import Errand
 from chain.models import Act
 from chain.slots import record_id, slot_close, slot_record
+from records import erasing
 from records.chain_words import address_row
 from records.models import Record, Version
 from records.shapes import ActState
 
-SEND_AGAIN = "send-again"
+SEND_AGAIN = erasing.SEND_AGAIN
 CLOSED_WORDS = {0: "", 1: "refused", 2: "entered in error", 3: "withdrawn"}
 
 

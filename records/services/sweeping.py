@@ -10,8 +10,8 @@ from django.utils import timezone
 from chain.models import Act
 from records.access import narrow
 from records.content import remove_staged, staging
-from records.crypto.envelopes import Purpose
 from records.models import Envelope, Grant, GrantDraft, Upload
+from records.services.envelopes import SHARING
 from records.services.revocations import end_grant
 from records.services.upload_rows import KEPT, STALE_AFTER
 from records.storage.errors import StorageError
@@ -19,7 +19,6 @@ from records.storage.errors import StorageError
 logger = logging.getLogger(__name__)
 
 DRAFT_KEPT = timedelta(days=1)
-SHARING = (Purpose.FOLDER, Purpose.RECORD, Purpose.SELECTION)
 
 
 def sweep_records() -> int:

@@ -1,6 +1,8 @@
 """Which envelopes a list gives to whom, and what an envelope that holds nonsense does: nothing."""
 
 import secrets
+from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -8,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.actor import Actor
-from chain.slots import folder_scope
-from records.crypto.envelopes import Purpose
+from accounts.services.directory import PublicKey
+from chain.outbox import next_number
+from chain.slots import folder_scope, slot_grant
+from records.crypto.envelopes import EnvelopeEntry, Purpose
 from records.crypto.payloads import (
     DataKeyPayload,
     FolderPayload,
@@ -18,9 +22,14 @@ from records.crypto.payloads import (
     SelectionPayload,
     Terms,
 )
-from records.models import QueuedKey
-from records.services import envelopes
+from records.models import Envelope, QueuedKey, Version
+from records.services import consent, documents, envelopes, scopes
 from records.services.envelopes import ListAbout, keep_list, open_listed, seal_list
+from tests.chain_node import ChainNode
+from tests.people import make_patient
+from tests.records import foreign
+from tests.records.conftest import FILE, Clinic, reopened, upload
+from tests.records.test_sharing import read
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +87,111 @@ def test_a_queued_key_of_nonsense_is_passed_over(patient: Actor) -> None:
     sealed = seal_list(patient.origin, envelopes.queued_about(row), b"short", [patient.own_public_key])
     row.sealed = sealed.envelopes[0]
     assert list(envelopes.queued_keys(patient, [row])) == []
+
+
+LOOKS = ["a request is looked at", "another patient's grant is looked at", "the grant is looked at"]
+
+
+@pytest.mark.parametrize("order", list(permutations(LOOKS)))
+def test_who_names_a_list_first_changes_nothing(
+    chain: ChainNode, patient: Actor, clinic: Clinic, order: tuple[str, ...]
+) -> None:
+    """A stranger's request, and another patient's grant, name the list of a grant from another portal."""
+    stranger, doctor = make_patient("Ben Pike"), clinic.doctor
+    record = upload(patient, title="Mine").record
+    upload(stranger)
+    chain.settle()
+    listed = foreign.put_list([folder_entry(patient, doctor.own_public_key)])
+    nonce = "0x" + secrets.token_hex(32)
+    foreign.send(
+        doctor, "RequestAccess", patient=patient.address, via=clinic.via, nonce=nonce, envelopes=listed
+    )
+    foreign.send_grant(stranger, doctor.address, clinic.via, folder=1, envelopes=listed)
+    foreign.send_grant(patient, doctor.address, clinic.via, folder=1, envelopes=listed)
+    chain.settle()
+    looks: dict[str, Callable[[], object]] = {
+        LOOKS[0]: lambda: consent.requests_for(actor=patient),
+        LOOKS[1]: lambda: documents.list_records(actor=doctor, patient=stranger.address, via=clinic.via),
+        LOOKS[2]: lambda: read(doctor, record),
+    }
+    for look in order:
+        looks[look]()
+    assert read(reopened(doctor), record) == FILE
+    (seen,) = documents.list_records(actor=reopened(doctor), patient=patient.address, via=clinic.via)
+    assert seen.title == "Mine"
+
+
+@pytest.mark.parametrize("real", [0, 1], ids=["the first opens", "the second opens"])
+def test_one_recipient_may_stand_in_a_list_under_two_keys(
+    chain: ChainNode, patient: Actor, clinic: Clinic, real: int
+) -> None:
+    record = upload(patient).record
+    chain.settle()
+    entry = folder_entry(patient, clinic.doctor.own_public_key)
+    other = EnvelopeEntry(entry.recipient, ("0x" + "ff" * 32, "0x" + "00" * 32)[real], b"\x01" * 32)
+    listed = foreign.put_list([entry, other])
+    foreign.send_grant(patient, clinic.doctor.address, clinic.via, folder=1, envelopes=listed)
+    chain.settle()
+    assert read(clinic.doctor, record) == FILE
+    assert read(reopened(clinic.doctor), record) == FILE
+
+
+def test_an_inbox_record_s_key_may_be_sealed_under_two_keys_of_its_patient(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    left = upload(clinic.doctor, patient=patient.address, via=clinic.via, title="Letter").record
+    chain.settle()
+    row = Version.objects.get(record=left)
+    (envelope,) = Envelope.objects.filter(list__digest=row.secret)
+    assert len(envelopes.record_keys(patient, **_of(row))) == 1
+    entries = [
+        EnvelopeEntry(patient.address, envelope.key_digest, bytes.fromhex(envelope.digest[2:])),
+        EnvelopeEntry(patient.address, "0x" + "00" * 32, b"\x01" * 32),
+    ]
+    row.secret = foreign.put_list(entries)
+    assert len(envelopes.record_keys(patient, **_of(row))) == 1
+    about = ListAbout(Purpose.INBOX, clinic.doctor.address, patient.address, left)
+    assert envelopes.listed_envelopes(row.secret, about).count() == 2
+
+
+def test_a_list_granted_again_after_its_end_opens_again(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    """By another portal that does not move the folder, and whose envelope nobody has opened here so far."""
+    record, doctor = upload(patient).record, clinic.doctor
+    chain.settle()
+    listed = foreign.put_list([folder_entry(patient, doctor.own_public_key)])
+    foreign.send_grant(patient, doctor.address, clinic.via, folder=1, envelopes=listed)
+    chain.settle()
+    about = ListAbout(Purpose.FOLDER, patient.address, patient.address, folder_scope(1))
+    assert envelopes.grant_terms(patient, listed, about) is None  # it is indexed by that
+    slot = slot_grant(patient.address, doctor.address, clinic.via, folder_scope(1))
+    foreign.send(
+        patient,
+        "RevokeAccess",
+        grantee=doctor.address,
+        via=clinic.via,
+        scope=folder_scope(1),
+        serial=next_number(slot),
+    )
+    chain.settle()
+    assert not Envelope.objects.filter(list__digest=listed, deleted_at=None).exists()
+    foreign.send_grant(patient, doctor.address, clinic.via, folder=1, envelopes=listed)
+    chain.settle()
+    assert read(doctor, record) == FILE
+
+
+def folder_entry(patient: Actor, key: PublicKey) -> EnvelopeEntry:
+    """The patient's first folder, sealed by another client."""
+    payload = FolderPayload(scopes.folder_secrets(patient, 1, 0), TERMS).to_bytes()
+    about = ListAbout(Purpose.FOLDER, patient.address, patient.address, folder_scope(1))
+    return foreign.entry(patient, about, key, payload)
+
+
+def _of(row: Version) -> dict[str, str]:
+    return {
+        "list_digest": row.secret,
+        "author": row.author,
+        "patient": row.record.patient,
+        "record": row.record_id,
+    }

@@ -10,8 +10,9 @@ from accounts.actor import Actor
 from chain import lag
 from chain.models import Act, Cursor
 from records.content import store
+from records.erasing import erase_given_up
 from records.errors import Conflict, StoreDown
-from records.holdings import erase_given_up, hold, put_held
+from records.holdings import hold, put_held
 from records.models import Holding, Upload, Version
 from records.services import sending, uploads, writing
 from records.services.garbage import collect_garbage, discard_content, erase_garbage

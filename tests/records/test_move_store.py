@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoDbBlocker
 
-from records.content import delete_blobs, keep_blob, settle_blobs, store
+from records.content import delete_envelopes, settle_blobs, store
 from records.holdings import put_held
 from records.models import Holding
 from records.storage import Blob, Cid, IpfsStore, LocalStore, Store
@@ -19,6 +19,7 @@ from records.storage.base import Before, Stored
 from tests.faults.databases import Database, drop_databases, make_databases
 from tests.faults.processes import Child
 from tests.kubo.node import KuboNode, require_kubo
+from tests.records.ended import keep_ended_envelope
 
 pytestmark = pytest.mark.kubo
 
@@ -65,8 +66,8 @@ def test_there_and_back(kubo: KuboNode, tmp_path: Path) -> None:
 def test_what_is_put_or_erased_meanwhile(kubo: KuboNode, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put after the list was made: the second run has it. Erased: it is not there, not even for a while."""
     first = put(9)
-    envelope = keep_blob(os.urandom(300))
-    copied_and_erased = keep_blob(os.urandom(300))
+    envelope = keep_ended_envelope(os.urandom(300))
+    copied_and_erased = keep_ended_envelope(os.urandom(300))
     settle_blobs()
     late: list[Cid] = []
     putting = IpfsStore.put
@@ -76,7 +77,7 @@ def test_what_is_put_or_erased_meanwhile(kubo: KuboNode, monkeypatch: pytest.Mon
         if not late:
             late.append(put(11))
         if stored.cid.hex == envelope:
-            delete_blobs([envelope])
+            delete_envelopes([envelope])
             settle_blobs()
         return stored
 
@@ -86,7 +87,7 @@ def test_what_is_put_or_erased_meanwhile(kubo: KuboNode, monkeypatch: pytest.Mon
     node = IpfsStore(kubo.url)
     assert not node.has(Cid.from_digest(envelope))
     assert node.has(Cid.from_digest(copied_and_erased))
-    delete_blobs([copied_and_erased])
+    delete_envelopes([copied_and_erased])
     settle_blobs()
     monkeypatch.setattr(settings, "IPFS_API_URL", kubo.url)
     run("local", "ipfs")
@@ -99,11 +100,11 @@ def test_what_is_put_or_erased_meanwhile(kubo: KuboNode, monkeypatch: pytest.Mon
 def test_what_is_erased_in_the_new_store_does_not_come_back_from_the_old_one(
     kubo: KuboNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    envelope = keep_blob(os.urandom(300))
+    envelope = keep_ended_envelope(os.urandom(300))
     settle_blobs()
     run("local", kubo.url)
     monkeypatch.setattr(settings, "IPFS_API_URL", kubo.url)
-    delete_blobs([envelope])
+    delete_envelopes([envelope])
     settle_blobs()
     assert "1 left out as erased" in run("local", "ipfs")
     assert not store().has(Cid.from_digest(envelope))

@@ -8,11 +8,12 @@ from accounts.models import Membership
 from accounts.services import affiliations, directory, invitations, vaults
 from chain.models import Act, Cursor
 from chain.reconcile import Look, reconcile
-from records.content import delete_blobs, settle_blobs
+from records.content import settle_blobs, store
 from records.errors import NotFound
 from records.models import Blob, Envelope, Grant, Selection, SelectionRecord, Version
 from records.services import requests, revocations
 from records.services.reconciling import checks
+from records.storage import Cid
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD, make_doctor
 from tests.records.conftest import (
@@ -155,7 +156,7 @@ def test_an_envelope_stays_while_another_grant_of_the_same_record_names_it(
     assert len(findable(clinic.doctor.address)) == 2
     grant(patient, clinic.doctor.address, clinic.via, folders=(), records=(record,))
     chain.settle()
-    assert {row.list_id for row in findable(clinic.doctor.address)} == set(
+    assert {row.list.digest for row in findable(clinic.doctor.address)} == set(
         Grant.objects.filter(grantee=clinic.doctor.address).values_list("envelopes", flat=True)
     )
 
@@ -174,7 +175,8 @@ def test_a_lost_envelope_is_found_and_sealed_anew_at_the_patient_s_next_opening(
         grant(patient, doctor, clinic.via, folders=folders, records=records)
     assert differences(chain, first) == []
     (envelope,) = findable(doctor)
-    delete_blobs([envelope.digest])
+    Blob.objects.filter(pk=envelope.digest).update(data=None, state=Blob.State.DELETED)
+    store().unpin(Cid.from_digest(envelope.digest))
     assert differences(chain, first) == ["R205 the bytes of its envelope are nowhere"]
     differences(chain, first, repair=True)
     assert differences(chain, first) == []

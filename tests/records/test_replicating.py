@@ -16,8 +16,9 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import User
 from medrec.gauges import PortalCollector
-from records.content import delete_blobs, keep_blob, open_stored, settle_blobs, store
-from records.holdings import erase_given_up, put_held
+from records.content import delete_envelopes, open_stored, settle_blobs, store
+from records.erasing import erase_given_up
+from records.holdings import put_held
 from records.models import Holding, PinNode, Replica
 from records.services import reading, replicating
 from records.services.copies import with_storage
@@ -27,6 +28,7 @@ from records.storage import Cid, IpfsStore
 from tests.kubo.node import KuboNode, require_kubo
 from tests.people import PASSWORD
 from tests.records.conftest import FILE, upload
+from tests.records.ended import keep_ended_envelope
 
 pytestmark = [pytest.mark.kubo, pytest.mark.django_db]
 
@@ -169,13 +171,13 @@ def test_what_is_only_pinned_no_more_is_pinned_again(nodes: tuple[KuboNode, Kubo
 def test_what_is_erased_is_erased_on_every_node_on_one_that_is_down_later(
     nodes: tuple[KuboNode, KuboNode],
 ) -> None:
-    digest = keep_blob(secrets.token_bytes(300))
+    digest = keep_ended_envelope(secrets.token_bytes(300))
     settle_blobs()
     replicate()
     cid = Cid.from_digest(digest)
     assert all(IpfsStore(kubo.url).keeps(cid) for kubo in nodes)
     nodes[1].stop()
-    delete_blobs([digest])
+    delete_envelopes([digest])
     settle_blobs()
     replicate()
     assert not store().has(cid)

@@ -75,7 +75,11 @@ def _leave_work(seed: int) -> None:
             digest=digest, purpose=Purpose.FOLDER, sender=patient, patient=patient, scope=folder_scope(1)
         )
         Envelope.objects.create(
-            list=listed, recipient=friend, key_digest=digest, digest=keep_blob(random.randbytes(300))
+            list=listed,
+            recipient=friend,
+            key_digest=digest,
+            digest=keep_blob(random.randbytes(300)),
+            verified=True,
         )
     # Old enough for the sweep, which is one of the two ways to send it.
     Notification.objects.filter(sent_at=None).update(created_at=timezone.now() - CLAIM_LASTS)

@@ -38,7 +38,7 @@ def test_an_envelope_whose_row_is_missing(story: Story) -> None:
     done = story.found(repair=True)
     assert set(done) == {"R201"}
     assert story.found() == {}
-    assert envelope_of(grant).list_id == grant.envelopes
+    assert envelope_of(grant).list.digest == grant.envelopes
 
 
 def test_a_list_of_other_bytes(story: Story) -> None:
@@ -126,7 +126,7 @@ def test_a_key_that_nobody_is_asked_to_wrap(story: Story) -> None:
 
 def test_a_key_sealed_to_its_patient_that_is_lost(story: Story) -> None:
     sealed = Version.objects.get(record=story.letter, version=1)
-    envelope = Envelope.objects.get(list=sealed.secret)
+    envelope = Envelope.objects.get(list__digest=sealed.secret)
     QueuedKey.objects.filter(record=story.letter).delete()
     Blob.objects.filter(pk=envelope.digest).delete()
     file_of(Cid.from_digest(envelope.digest)).unlink()

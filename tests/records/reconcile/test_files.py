@@ -6,6 +6,7 @@ from chain.models import Act, ActState
 from records.content import store
 from records.models import Blob, Record, Version
 from records.storage import Cid
+from tests.records.ended import keep_ended_envelope
 from tests.records.reconcile.story import OTHER, Story, content_of, file_of, version_of
 
 
@@ -80,10 +81,22 @@ def test_a_small_ciphertext_that_the_store_lost_is_put_there_again(story: Story)
 
 def test_a_small_ciphertext_that_was_erased_here_and_not_in_the_store(story: Story) -> None:
     cid = store().put([b"an envelope of old"]).cid
-    Blob.objects.create(digest=cid.hex, state=Blob.State.DELETED)
+    digest = keep_ended_envelope(b"an envelope of old")
+    story.settle()
+    Blob.objects.filter(pk=digest).update(state=Blob.State.DELETED, data=None)
     story.the_one("R103")
     story.mended("R103")
     assert not store().has(cid)
+
+
+def test_a_description_marked_as_erased_that_the_store_has_is_read_again(story: Story) -> None:
+    digest = version_of(story.record).description
+    Blob.objects.filter(pk=digest).update(state=Blob.State.DELETED, data=None)
+    assert set(story.found()) == {"R102", "R103"}
+    story.found(repair=True)
+    story.found(repair=True)
+    assert story.found() == {}
+    assert Blob.objects.get(pk=digest).data is not None
 
 
 def test_a_small_ciphertext_that_waits_without_its_bytes(story: Story) -> None:
