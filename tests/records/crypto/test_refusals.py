@@ -3,12 +3,16 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts.crypto.errors import CryptoError
 from accounts.crypto.sealing import open_sealed
@@ -18,6 +22,7 @@ from records.crypto import description, envelopes, folders, mdr1, payloads, wrap
 from records.crypto.errors import BadPayload
 from records.crypto.medrec_open import formats, keys
 from records.crypto.medrec_open.errors import Refused
+from tests.records.crypto.test_hostile_bytes import damaged
 from tests.vectors import independent_checks as independent
 from tests.vectors.independent_checks import Refusal
 from tests.vectors.make import load
@@ -203,6 +208,39 @@ def test_every_reader_takes_what_is_right_and_reads_the_same(name: str) -> None:
         values = [readers[name](case, bytes_of(case)) for readers, _ in READERS.values() if name in readers]
         assert len(values) >= 2
         assert all(value == values[0] for value in values), case["why"]
+
+
+OUTCOMES = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "vault"])
+@OUTCOMES
+@given(data=st.data())
+def test_every_reader_says_the_same_of_damaged_bytes(name: str, data: st.DataObject) -> None:
+    case = data.draw(st.sampled_from(CASES[name]["taken"]))
+    spoilt = data.draw(damaged(bytes_of(case).rstrip(b" ") if case["check"] == 0 else bytes_of(case)))
+    outcomes = [_outcome(readers[name], error, case, spoilt) for readers, error in READERS.values()]
+    assert outcomes[1:] == outcomes[:-1]
+
+
+def _outcome(read: Reader, error: type[Exception], case: Case, data: bytes) -> Any:
+    try:
+        return _with_sorted_kinds(read(case, data))
+    except error:
+        return "refused"
+
+
+def _with_sorted_kinds(value: Any) -> Any:
+    """The order of kinds has no meaning."""
+    if isinstance(value, tuple):
+        return tuple(map(_with_sorted_kinds, value))
+    return _sorted(value) if isinstance(value, dict) and "kinds" in value else value
+
+
+def test_the_page_has_the_checks_that_the_cases_name() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "FORMAT.md").read_text()
+    section = page.split("## Checks that every reader makes")[1].split("\n## ")[0]
+    assert [int(number) for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)] == list(range(1, 25))
 
 
 def test_every_check_has_a_case_that_it_refuses() -> None:
