@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from accounts.crypto.derivation import labelled, u32
+from accounts.crypto.errors import CryptoError
 from accounts.crypto.keys import SharingKey, address_of, sharing_seed, signing_key
 from accounts.crypto.origin import Origin, address_bytes
 from accounts.crypto.sealing import open_sealed, seal
@@ -155,4 +156,7 @@ def _open(actor: "Actor", row: SealedKey) -> bytes | None:
     seed = next(seeds, None)
     if seed is None:
         return None
-    return open_sealed(seed, key_info(actor.origin, row), bytes(row.sealed))
+    try:
+        return open_sealed(seed, key_info(actor.origin, row), bytes(row.sealed))
+    except CryptoError:
+        return None  # a damaged row opens nothing, and takes down no page of its doctor

@@ -69,14 +69,17 @@ def folder_secrets(actor: Actor, folder: int, epoch: int) -> dict[int, bytes]:
 
 
 def seal_record(actor: Actor, grantee: PublicKey, record: str, terms: Terms) -> SealedScope:
-    """The data key of a record's newest version. Raises NotFound, InvalidInput."""
+    """The data key of a record's newest version.
+
+    Raises NotFound, InvalidInput, RecordDamaged, RecordLost, StoreDown.
+    """
     keyring = Keyring(actor, actor.address)
     state = _states(actor, [record]).get(record)
     if state is None:
         raise NotFound("There is no such record.")
-    opened = keyring.open_latest(state)
-    if state.latest.folder == 0 or opened is None:
+    if state.latest.folder == 0:
         raise InvalidInput("records", "File this record into a folder before it is shared.")
+    opened = keyring.require(keyring.try_latest(state))
     about = ListAbout(Purpose.RECORD, actor.address, actor.address, record)
     payload = RecordPayload(opened.data_key, terms).to_bytes()
     return SealedScope(

@@ -169,7 +169,11 @@ def _places(person: directory.Person) -> list[tuple[str, str]]:
 
 def _shareable(actor: Actor) -> list[RecordView]:
     found = documents.list_records(actor=actor, patient=actor.address)
-    return [record for record in found if record.folder and not record.closed and record.state == "confirmed"]
+    return [
+        record
+        for record in found
+        if record.folder and record.readable and not record.closed and record.state == "confirmed"
+    ]
 
 
 def _wished(asked: RequestView | None) -> dict[str, Any]:
