@@ -265,6 +265,8 @@ class HistoryEntry:
     state: ActState
     block_number: int | None = None
     tx_hash: str = ""
+    count: int = 1  # how many looks, or requests of one sender, this line stands for; `at` is the newest's
+    first_at: datetime | None = None
 
     @property
     def is_view(self) -> bool:

@@ -1,9 +1,10 @@
 # ruff: noqa: ARG002  (every handler takes the request)
 """Requests, grants and the access history over the API."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from records.api.base import ActorView, answer, answer_list, checked
 from records.api.shapes import (
@@ -13,6 +14,7 @@ from records.api.shapes import (
     GiveShape,
     GiveUpShape,
     GrantShape,
+    HistoryQuery,
     HistoryShape,
     MeShape,
     PatientShape,
@@ -21,6 +23,14 @@ from records.api.shapes import (
 )
 from records.services import consent, grants, log, requests, revocations
 from records.services.naming import person_named_to
+
+LINK = OpenApiParameter(
+    "Link",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200],
+    description='Where older lines follow, `<address>; rel="next"` (RFC 8288) has their cursor.',
+)
 
 
 class Me(ActorView):
@@ -140,8 +150,28 @@ class Patients(ActorView):
 class History(ActorView):
     """Who looked at what, and every step of consent."""
 
-    @extend_schema(operation_id="access_history", responses=HistoryShape(many=True))
+    @extend_schema(
+        operation_id="access_history",
+        parameters=[HistoryQuery, LINK],
+        responses=HistoryShape(many=True),
+    )
     def get(self, request: Request) -> Response:
-        """One's own, newest first."""
-        lines = log.access_history(actor=self.actor, patient=self.actor.address)
-        return answer_list(HistoryShape, lines)
+        """One's own, newest first, a page at a time. Every filter counts before the page is cut."""
+        query = checked(HistoryQuery, request.query_params)
+        chosen = log.HistoryFilter(
+            topic=query.get("topic", ""),
+            record=query.get("record", ""),
+            who=query.get("who", ""),
+            fold=query["fold"],
+        )
+        page = log.access_history(
+            actor=self.actor,
+            patient=self.actor.address,
+            chosen=chosen,
+            cursor=query.get("cursor", ""),
+            size=query["limit"],
+        )
+        if not page.older:
+            return answer_list(HistoryShape, page.lines)
+        older = replace_query_param(request.build_absolute_uri(), "cursor", page.older)
+        return answer_list(HistoryShape, page.lines, headers={"Link": f'<{older}>; rel="next"'})

@@ -304,6 +304,23 @@ class HistoryShape(serializers.Serializer):  # type: ignore[type-arg]
     state = serializers.CharField()
     block_number = serializers.IntegerField(allow_null=True)
     tx_hash = serializers.CharField()
+    count = serializers.IntegerField(help_text="How many looks or requests this line stands for.")
+    first_at = serializers.DateTimeField(help_text="When the first of them was; `at` is when the last was.")
+
+
+class HistoryQuery(serializers.Serializer):  # type: ignore[type-arg]
+    """Which lines of the access history, and from where on."""
+
+    topic = serializers.ChoiceField(["", "views", "sharing", "changes"], required=False)
+    record = serializers.CharField(required=False, help_text="Id of a record.")
+    who = AddressField(required=False)
+    fold = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="One line for one viewer's looks at one record, and for one sender's requests.",
+    )
+    cursor = serializers.CharField(required=False, help_text="From the Link header of the page before.")
+    limit = serializers.IntegerField(required=False, default=500, min_value=1, max_value=1000)
 
 
 class MeShape(serializers.Serializer):  # type: ignore[type-arg]

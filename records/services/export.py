@@ -18,7 +18,6 @@ from records.services.export_names import ExportNames
 from records.services.reading import find_content, open_found
 from records.shapes import HistoryEntry, RecordView, VersionView
 
-HISTORY_LINES = 10_000
 NOT_FETCHED = "Its file could not be fetched: the store did not answer."
 CUT_SHORT = "Its file could not be read to the end: it is cut after {} bytes."
 
@@ -83,15 +82,14 @@ def stream_export(export: Export) -> Iterator[bytes]:
             written[version.record, version.content] = entry
             archive.add(source, entry.file)
             yield from archive.all_files()
-    history = _history(export)
     about = {
         "patient": export.patient,
         "patient_name": export.patient_name,
         "taken_by": export.actor.address,
         "all_versions": export.all_versions,
     }
-    archive.add(index_json(about, entries, history), "index.json")
-    archive.add(index_html(about, entries, history), "index.html")
+    archive.add(_Pieces(index_json(about, entries, _history(export))), "index.json")
+    archive.add(_Pieces(index_html(about, entries, _history(export))), "index.html")
     yield from archive.finalize()
 
 
@@ -161,8 +159,16 @@ def _entry(record: RecordView, version: VersionView) -> ExportedVersion:
     )
 
 
-def _history(export: Export) -> list[HistoryEntry]:
-    """Only the patient sees it."""
-    if not export.own:
-        return []
-    return log.access_history(actor=export.actor, patient=export.patient, lines=HISTORY_LINES)
+@dataclass
+class _Pieces:
+    """Bytes that are made while they go out. What the ZIP takes must not be a list, nor made at once."""
+
+    pieces: Iterator[bytes]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces
+
+
+def _history(export: Export) -> Iterator[list[HistoryEntry]]:
+    """Every line, some at a time; only the patient sees it."""
+    return log.every_line(actor=export.actor, patient=export.patient) if export.own else iter(())

@@ -3,8 +3,10 @@
 A step has the block and transaction it stands in; a look those of its anchor, once that is confirmed.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from accounts.actor import Actor
 from accounts.services.directory import Person
@@ -13,12 +15,16 @@ from chain.models import Act, Event
 from records.chain_words import ZERO_WORD, address_row
 from records.errors import NotFound
 from records.models import Anchor, Record, ViewLog
+from records.services.history_rows import ACTS, EVENTS, VIEWS, HistoryFilter, HistoryRow, history_rows
 from records.services.keyring import Keyring
 from records.services.naming import people_named_to
 from records.services.states import act_record, act_state, states_of
 from records.shapes import HistoryEntry
 
-LINES = 500
+__all__ = ["HistoryFilter", "HistoryPage", "access_history", "every_line", "was_opened"]
+
+PAGE = 50
+EXPORTED = 500
 WORDS = {
     "AccessRequested": ("requested", "asked for access"),
     "RequestWithdrawn": ("withdrawn", "took a request back"),
@@ -32,91 +38,143 @@ WORDS = {
     "RecordClosed": ("closed", "closed a record"),
     "SenderBlocked": ("blocked", "changed who may leave records"),
 }
-ACTS = {ACT_OF_EVENT[event]: event for event in WORDS}
+EVENT_OF_ACT = {ACT_OF_EVENT[event]: event for event in WORDS}
 VIEWED = {
     ViewLog.What.CONTENT: ("viewed", "opened a record"),
     ViewLog.What.LIST: ("listed", "looked at the list"),
 }
 
 
-def access_history(*, actor: Actor, patient: str, lines: int = LINES) -> list[HistoryEntry]:
-    """The newest lines, newest first; only the patient sees them. Raises NotFound, VaultClosed."""
+@dataclass(frozen=True)
+class HistoryPage:
+    """Lines, newest first, and the cursor of those that follow ("" when there are none)."""
+
+    lines: list[HistoryEntry]
+    older: str = ""
+
+
+def access_history(
+    *, actor: Actor, patient: str, chosen: HistoryFilter | None = None, cursor: str = "", size: int = PAGE
+) -> HistoryPage:
+    """A page of the access history, the newest without a cursor; only the patient sees it.
+
+    Raises NotFound, InvalidInput (no such page), VaultClosed.
+    """
     if actor.address != patient:
         raise NotFound("Only the patient sees the access history.")
-    views = list(ViewLog.objects.filter(patient=patient).with_anchor()[:lines])
-    anchors = Anchor.objects.in_bulk({row.anchor for row in views if row.anchor})
-    events = list(Event.objects.about(patient).named(*WORDS).in_order().reverse()[:lines])
-    seen = {event.act_digest for event in events}
-    acts = [
-        act
-        for act in Act.objects.about(patient).of_kind(*ACTS).exclude(state="confirmed")
-        if act.digest not in seen
-    ]
-    people = people_named_to(actor, _addresses(views, events, acts))
-    titles = _titles(actor, {row.record for row in views} | {_record(event) for event in events})
-    told = [_from_view(row, anchors.get(row.anchor), people, titles) for row in views]
-    told += [_from_event(event, people, titles) for event in events]
-    told += [_from_act(act, people, titles) for act in acts]
-    return sorted(told, key=lambda line: line.at, reverse=True)[:lines]
+    rows = history_rows(patient, chosen or HistoryFilter(), cursor, size + 1)
+    shown = rows[:size]
+    return HistoryPage(_told(actor, shown), shown[-1].cursor if len(rows) > size else "")
 
 
-def _from_view(
-    row: ViewLog, anchor: Anchor | None, people: dict[str, Person], titles: dict[str, str]
-) -> HistoryEntry:
-    what, words = VIEWED[ViewLog.What(row.what)]
-    line = _line(row.at, what, words, row.viewer, row.via, row.record, people, titles)
-    if anchor is None:
-        return line
-    return replace(line, block_number=anchor.block_number, tx_hash=anchor.tx_hash)
+def every_line(*, actor: Actor, patient: str) -> Iterator[list[HistoryEntry]]:
+    """The whole access history, each look by itself, some lines at a time: for what goes out meanwhile."""
+    cursor, more = "", True
+    while more:
+        page = access_history(actor=actor, patient=patient, cursor=cursor, size=EXPORTED)
+        cursor, more = page.older, bool(page.older)
+        yield page.lines
 
 
-def _from_event(event: Event, people: dict[str, Person], titles: dict[str, str]) -> HistoryEntry:
-    what, words = WORDS[event.name]
-    via = address_row(event.args.get("via", "")) if "via" in event.args else ""
-    line = _line(event.block_time, what, words, event.author, via, _record(event), people, titles)
-    return HistoryEntry(
-        **{
-            **vars(line),
-            "words": _towards(words, event.args, people),
-            "state": "confirmed" if event.applied else "waiting",
-            "block_number": event.block_number,
-            "tx_hash": event.tx_hash,
-        }
+def was_opened(*, patient: str, record: str) -> bool:
+    """Whether anybody has ever opened this record through this portal."""
+    looks = ViewLog.objects.filter(patient=patient, record=record, what=ViewLog.What.CONTENT)
+    return looks.exists()
+
+
+def _told(actor: Actor, rows: list[HistoryRow]) -> list[HistoryEntry]:
+    """The rows with names, titles and blocks, which are fetched for all of them at once."""
+    views = [row for row in rows if row.source == VIEWS]
+    events = {str(pk): event for pk, event in Event.objects.in_bulk(_keys(rows, EVENTS)).items()}
+    acts = {str(act.pk): act for act in Act.objects.filter(pk__in=map(str, _keys(rows, ACTS)))}
+    named = {row.values["record"] for row in views} | {_record(event) for event in events.values()}
+    words = _Words(
+        people=people_named_to(actor, _addresses(views, [*events.values()], [*acts.values()])),
+        titles=_titles(actor, named | {_record_of_act(act) for act in acts.values()}),
+        anchors=_anchors(views),
     )
+    lines = []
+    for row in rows:
+        if row.source == VIEWS:
+            line = words.of_view(row)
+        elif row.source == EVENTS:
+            line = words.of_event(events[str(row.key)])
+        else:
+            line = words.of_act(acts[str(UUID(str(row.key)))])
+        lines.append(replace(line, count=row.count, first_at=row.oldest_at))
+    return lines
 
 
-def _from_act(act: Act, people: dict[str, Person], titles: dict[str, str]) -> HistoryEntry:
-    what, words = WORDS[ACTS[act.kind]]
-    via = address_row(act.fields.get("via", "")) if "via" in act.fields else ""
-    record = act_record(act) if act.kind in ("NewRecord", "ModifyRecord", "CloseRecord") else ""
-    line = _line(act.created_at, what, words, act.author, via, record, people, titles)
-    return HistoryEntry(
-        **{**vars(line), "words": _towards(words, act.fields, people), "state": act_state(act)}
-    )
+def _keys(rows: list[HistoryRow], source: int) -> list[int | str]:
+    return [row.key for row in rows if row.source == source]
 
 
-def _line(
-    at: datetime,
-    what: str,
-    words: str,
-    who: str,
-    via: str,
-    record: str,
-    people: dict[str, Person],
-    titles: dict[str, str],
-) -> HistoryEntry:
-    return HistoryEntry(
-        at=at,
-        what=what,
-        words=words,
-        who=who,
-        who_name=people[who].name,
-        via=via,
-        via_name=people[via].name if via else "",
-        record=record,
-        title=titles.get(record, ""),
-        state="confirmed",
-    )
+def _anchors(views: list[HistoryRow]) -> dict[int, Anchor]:
+    """By position of the newest of a line's looks, the anchor that covers it, where all of them have one."""
+    places = [row.values["last_position"] for row in views if row.values["placed"] == row.count]
+    rows = ViewLog.objects.filter(position__in=[place for place in places if place is not None])
+    covering = dict(rows.with_anchor().values_list("position", "anchor"))
+    anchors = Anchor.objects.in_bulk([pk for pk in covering.values() if pk])
+    return {place: anchors[pk] for place, pk in covering.items() if pk}
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What the rows of a page are told with."""
+
+    people: dict[str, Person]
+    titles: dict[str, str]
+    anchors: dict[int, Anchor]
+
+    def of_view(self, row: HistoryRow) -> HistoryEntry:
+        """A look, or several of one viewer at one thing."""
+        look = row.values
+        what, words = VIEWED[ViewLog.What(look["what"])]
+        line = self._line(row.newest_at, what, words, look["viewer"], look["via"], look["record"])
+        anchor = self.anchors.get(look["last_position"])
+        if anchor is None:
+            return line
+        return replace(line, block_number=anchor.block_number, tx_hash=anchor.tx_hash)
+
+    def of_event(self, event: Event) -> HistoryEntry:
+        """A step that the chain tells."""
+        what, words = WORDS[event.name]
+        line = self._line(
+            event.block_time,
+            what,
+            _towards(words, event.args, self.people),
+            event.author,
+            address_row(event.args.get("via", "")),
+            _record(event),
+        )
+        return replace(
+            line,
+            state="confirmed" if event.applied else "waiting",
+            block_number=event.block_number,
+            tx_hash=event.tx_hash,
+        )
+
+    def of_act(self, act: Act) -> HistoryEntry:
+        """A step that waits for the chain, or was refused."""
+        what, words = WORDS[EVENT_OF_ACT[act.kind]]
+        words = _towards(words, act.fields, self.people)
+        via = address_row(act.fields.get("via", ""))
+        line = self._line(act.created_at, what, words, act.author, via, _record_of_act(act))
+        return replace(line, state=act_state(act))
+
+    def _line(self, at: datetime, what: str, words: str, who: str, via: str, record: str) -> HistoryEntry:
+        return HistoryEntry(
+            at=at,
+            what=what,
+            words=words,
+            who=who,
+            who_name=self.people[who].name,
+            via=via,
+            via_name=self.people[via].name if via else "",
+            record=record,
+            title=self.titles.get(record, ""),
+            state="confirmed",
+        )
 
 
 def _towards(words: str, args: dict[str, str], people: dict[str, Person]) -> str:
@@ -129,8 +187,12 @@ def _record(event: Event) -> str:
     return "" if named == ZERO_WORD else named
 
 
-def _addresses(views: list[ViewLog], events: list[Event], acts: list[Act]) -> set[str]:
-    found = {address for row in views for address in (row.viewer, row.via)}
+def _record_of_act(act: Act) -> str:
+    return act_record(act) if act.kind in ("NewRecord", "ModifyRecord", "CloseRecord") else ""
+
+
+def _addresses(views: list[HistoryRow], events: list[Event], acts: list[Act]) -> set[str]:
+    found = {address for row in views for address in (row.values["viewer"], row.values["via"])}
     for fields in [event.args for event in events] + [act.fields for act in acts]:
         for name in ("author", "via", "grantee", "sender"):
             found.add(address_row(fields.get(name, "")))

@@ -88,8 +88,8 @@ def numbered() -> list[ViewLog]:
 
 def history(patient: Actor) -> list[HistoryEntry]:
     """The looks in the patient's access history, newest first."""
-    lines = log.access_history(actor=patient, patient=patient.address)
-    return [line for line in lines if line.is_view]
+    views = log.HistoryFilter(topic="views")
+    return log.access_history(actor=patient, patient=patient.address, chosen=views).lines
 
 
 def found() -> list[Finding]:

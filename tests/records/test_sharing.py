@@ -70,7 +70,7 @@ def test_a_granted_doctor_reads_and_the_patient_sees_it(
     (seen,) = documents.list_records(actor=clinic.doctor, patient=patient.address, via=clinic.via)
     assert (seen.title, seen.can_write) == ("Blood report", False)
     assert read(clinic.doctor, record) == FILE
-    lines = log.access_history(actor=patient, patient=patient.address)
+    lines = log.access_history(actor=patient, patient=patient.address).lines
     viewed = next(line for line in lines if line.what == "viewed")
     assert (viewed.who_name, viewed.via, viewed.title) == ("Dana Reed", clinic.via, "Blood report")
 

@@ -1,6 +1,7 @@
 """The access history: every view and every step of consent."""
 
-from django.core.paginator import Paginator
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -9,13 +10,32 @@ from accounts.actor import Actor
 from records.services import log
 from records.web.doors import PATIENT, actor_view
 
-PAGE = 50
+TOPICS = (("", "All"), ("views", "Views"), ("sharing", "Sharing"), ("changes", "Record changes"))
 
 
 @require_GET
 @actor_view(PATIENT)
 def history(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """Who looked, asked, was given, and what changed; newest first."""
-    entries = log.access_history(actor=actor, patient=actor.address)
-    page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
-    return render(request, "records/history.html", {"page": page})
+    """Who looked, asked, was given, and what changed; newest first. With `each`, nothing is folded."""
+    query = {name: request.GET.get(name, "") for name in ("topic", "record", "who", "each")}
+    chosen = log.HistoryFilter(
+        topic=query["topic"], record=query["record"], who=query["who"], fold=not query["each"]
+    )
+    cursor = request.GET.get("cursor", "")
+    page = log.access_history(actor=actor, patient=actor.address, chosen=chosen, cursor=cursor)
+    kept = {name: value for name, value in query.items() if value}
+    context = {
+        "page": page,
+        "topics": [(words, topic == chosen.topic, _link(kept, topic=topic)) for topic, words in TOPICS],
+        "narrowed": bool(kept),
+        "one_record": bool(chosen.record),
+        "newest": _link(kept) if cursor else "",
+        "older": _link(kept, cursor=page.older) if page.older else "",
+        "each": chosen.fold and _link(kept, each="1"),
+        "folded": not chosen.fold and _link(kept, each=""),
+    }
+    return render(request, "records/history.html", context)
+
+
+def _link(query: dict[str, str], **changes: str) -> str:
+    return "?" + urlencode({name: value for name, value in (query | changes).items() if value})

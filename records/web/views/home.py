@@ -12,6 +12,7 @@ from records.web.doors import PATIENT, actor_view
 
 RECENT = 5
 PATIENTS = 50
+FOLDED = log.HistoryFilter(fold=True)
 SHOWN_GRANTS = ("live", "waiting", "not yet", "paused")
 
 
@@ -42,7 +43,7 @@ def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
         "record_count": len(filed),
         "grants": given,
         "reader_count": len({grant.grantee for grant in given}),
-        "history": log.access_history(actor=actor, patient=actor.address)[:RECENT],
+        "history": log.access_history(actor=actor, patient=actor.address, chosen=FOLDED, size=RECENT).lines,
     }
     return render(request, "records/home_patient.html", context)
 

@@ -21,6 +21,7 @@ from records.web.doors import PATIENT, actor_view, run_form
 from records.web.forms.documents import DescriptionForm, DescriptionViaForm, FolderChoiceForm
 from records.web.places import places_for
 
+HISTORY_LINES = 10
 OPEN_GRANTS = ("live", "not yet", "paused", "waiting")
 
 
@@ -34,8 +35,11 @@ def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     if own:
         context["record"] = copies.with_storage(view)
         context["readers"] = _readers(actor, view)
-        history = log.access_history(actor=actor, patient=actor.address)
-        context["history"] = [entry for entry in history if entry.record == record]
+        chosen = log.HistoryFilter(record=record, fold=True)
+        context["history"] = log.access_history(
+            actor=actor, patient=actor.address, chosen=chosen, size=HISTORY_LINES
+        )
+        context["was_opened"] = log.was_opened(patient=actor.address, record=record)
     return render(request, "records/detail.html", context)
 
 
