@@ -1,18 +1,22 @@
 """Where allauth meets the vault: sign-up seals it, and it opens after the last stage of sign-in."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
-from django.http import HttpRequest
-from django.urls import Resolver404, resolve
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import Resolver404, resolve, reverse
 
 from accounts.errors import AccountsError, InvitationRefused
 from accounts.models import Account, User
 from accounts.services import signup, vaults
 from accounts.services.invitations import find_invitation
+from accounts.sign_in.events import SecurityEvent, log
+from accounts.sign_in.known_browsers import note_sign_in
+from accounts.sign_in.limits import clear_attempts, count_attempt, tell_locked, user_of
 from accounts.sign_in.pending_vault import keep_pending, take_pending
+from accounts.sign_in.second_factor import has_app, may_skip
 from accounts.vault_session import VaultSession
 
 
@@ -37,15 +41,48 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             unseal_vault(request, user, credentials["password"])
         return user
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count the try: a browser that signed in before is counted apart from strangers."""
+        email = str(credentials.get("email", ""))
+        self._login_failed_rl_usage = count_attempt(request, email)
+        if self._login_failed_rl_usage is None:
+            log(SecurityEvent.SIGN_IN_LOCKED, user_of(email), request)
+            tell_locked(email)
+            raise self.validation_error("too_many_login_attempts")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Log a wrong password."""
+        log(SecurityEvent.SIGN_IN_FAILED, user_of(str(credentials.get("email", ""))), request)
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        clear_attempts(request, str(credentials["email"]))
+
+    def set_password(self, user: User, password: str) -> None:
+        """Set a password where there was none: a vault stays closed until the phrase comes."""
+        vaults.reset_password(user, password=password, phrase="")
+
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """To the primary address, whichever of the person's was typed in."""
+        super().send_password_reset_mail(user, user.email or email, context)
+
+    def post_login(self, request: HttpRequest, user: User, **hints: Any) -> HttpResponse:
+        """Go on; an administrator of a portal for this machine alone is asked for a second factor first."""
+        response: HttpResponse = super().post_login(request, user, **hints)
+        if user.is_staff and may_skip() and not has_app(user):
+            query = urlencode({"next": response.headers.get("Location", "/")})
+            return HttpResponseRedirect(f"{reverse('accounts:second-factor')}?{query}")
+        return response
+
     def login(self, request: HttpRequest, user: User) -> None:
         """After the last stage: sign in, and open the vault in this browser."""
-        bundle = take_pending(request.session, user)
+        bundle, first = take_pending(request.session, user), user.last_login is None
         super().login(request, user)
         # A session that waited for this stage was to end with it.
         request.session.set_expiry(0)
         vault: VaultSession | None = getattr(request, "vault", None)
         if bundle is not None and vault is not None:
             vault.open(user, bundle)
+        note_sign_in(request, user, first=first)
 
 
 def unseal_vault(request: HttpRequest, user: User, password: str) -> None:

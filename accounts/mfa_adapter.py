@@ -1,6 +1,7 @@
 """Second factors, sealed in the database under a key made from SECRET_KEY: a copy of it alone has none."""
 
 import base64
+from typing import Any, ClassVar
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
@@ -17,6 +18,11 @@ def _key() -> bytes:
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Seals TOTP secrets and the seeds of recovery codes."""
+
+    error_messages: ClassVar[dict[str, Any]] = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "Incorrect code. A code lasts half a minute and counts once: take the next one "
+        "that your app shows. If that is refused too, let your phone set its clock by itself."
+    }
 
     def encrypt(self, text: str) -> str:
         """A secret as it is kept: base64 of AES-256-GCM."""

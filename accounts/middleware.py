@@ -12,9 +12,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.actor import Actor
 from accounts.errors import VaultClosed
-from accounts.models import Account, Vault
+from accounts.models import Account, User, Vault
 from accounts.requests import PortalRequest
 from accounts.services import errands
+from accounts.sign_in.second_factor import has_app, must_show_factor
 from accounts.vault_session import COOKIE, VaultSession, take_cookie
 from accounts.web.kept_forms import form_of, is_script
 from accounts.web.vault import ask_for_vault
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 ACTING_AS = "acting_as"
 ERRANDS_EVERY = timedelta(seconds=5)
+MANAGER_PAGES = ("accounts:institution", "accounts:institution-invite", "accounts:institution-affiliate")
 
 
 class VaultCookieMiddleware:
@@ -70,6 +72,44 @@ class ActorMiddleware:
         if isinstance(exception, VaultClosed):
             return closed_vault_response(request)
         return None
+
+
+class SecondFactorMiddleware:
+    """The administration, and the pages of an institution's managers, ask for a second factor."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Go on: what is asked is known with the view."""
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: object,  # noqa: ARG002
+        arguments: object,  # noqa: ARG002
+        named: object,  # noqa: ARG002
+    ) -> HttpResponse | None:
+        """Send an administrator or a manager without one to where it is shown or set up."""
+        user = cast(PortalRequest, request).user
+        if not user.is_authenticated or not asks_for_factor(request, user):
+            return None
+        if not must_show_factor(request, user):
+            return None
+        page = reverse("mfa_reauthenticate" if has_app(user) else "accounts:second-factor")
+        return HttpResponseRedirect(_with_next(page, request))
+
+
+def asks_for_factor(request: HttpRequest, user: User) -> bool:
+    """Whether this is a page of the administration, or of the managers of an institution."""
+    match = request.resolver_match
+    if match is None:
+        return False
+    if "admin" in match.app_names:
+        # Who is no administrator is refused by the page itself.
+        return user.is_staff and match.url_name not in ("login", "logout")
+    return match.view_name in MANAGER_PAGES
 
 
 def find_actor(request: PortalRequest) -> Actor | None:

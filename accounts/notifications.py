@@ -17,16 +17,19 @@ from accounts.models import Account, Notification, User
 TASK = "accounts.tasks.send_notification"
 
 
-def notify(who: str | User, template: str, context: dict[str, Any] | None = None) -> Notification | None:
+def notify(
+    who: str | User, template: str, context: dict[str, Any] | None = None, *, to: str = ""
+) -> Notification | None:
     """Queue the mail `templates/mail/<template>.txt` for a user, or for the user behind an address.
 
-    The context is kept and queued: ids and paths only. None if no user stands behind the address, or the
-    user's e-mail address is not verified: a stranger may have typed it in.
+    The context is kept and queued: ids, paths and fixed sentences only. None if no user stands behind the
+    address, or the user's e-mail address is not verified: a stranger may have typed it in. `to` is a verified
+    address that gets the mail in place of the user's own: one that the user has just given up.
     """
     user = who if isinstance(who, User) else _user_behind(who)
-    if user is None or not user.email_verified:
+    if user is None or not (to or user.email_verified):
         return None
-    row = Notification.objects.create(user=user, template=template, context=context or {})
+    row = Notification.objects.create(user=user, template=template, context=context or {}, to=to)
     transaction.on_commit(lambda: nudge(row))
     return row
 
@@ -49,7 +52,7 @@ def send_link(*, email: str, template: str, context: dict[str, Any]) -> None:
 
 def send_queued(row: Notification) -> None:
     """Send one queued mail."""
-    _send(row.user.email, row.template, row.context)
+    _send(row.to or row.user.email, row.template, row.context)
 
 
 def _send(email: str, template: str, context: dict[str, Any]) -> None:

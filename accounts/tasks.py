@@ -11,6 +11,8 @@ from django.utils import timezone
 from accounts.models import Notification
 from accounts.notifications import send_queued
 from accounts.sessions import SessionStore
+from accounts.sign_in.events import SecurityEvent, record
+from accounts.sign_in.limits import user_of
 from accounts.vault_session import forget_expired
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,14 @@ def send_notification(notification_id: str) -> bool:
         logger.warning("notification %s waits: %s", row.pk, type(error).__name__)
         return False
     return bool(Notification.objects.filter(pk=row.pk).update(sent_at=timezone.now()))
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def tell_sign_in_locked(email: str) -> None:
+    """Mail a person that wrong passwords were typed too often; nobody, where there is no account."""
+    user = user_of(email)
+    if user is not None:
+        record(SecurityEvent.SIGN_IN_LOCKED, user)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

@@ -74,7 +74,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.sign_in.known_browsers.KnownBrowserMiddleware",
     "accounts.middleware.ActorMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
     "records.web.bound_forms.PageBindingMiddleware",  # after it: a form acts for whom its page showed
 ]
 
@@ -202,6 +204,12 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
 }
 MFA_ADAPTER = "accounts.mfa_adapter.MFAAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.sign_in.forms.AuthenticateForm",
+    "reauthenticate": "accounts.sign_in.forms.ReauthenticateForm",
+}
+MFA_TOTP_TOLERANCE = 1  # the codes of the steps before and after, for a clock that is half a minute off
+MFA_TOTP_ISSUER = "MedRec"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")

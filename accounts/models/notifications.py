@@ -14,6 +14,7 @@ class Notification(models.Model):
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="notifications")
     template = models.CharField(max_length=60)
     context: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
+    to = models.EmailField(blank=True, help_text="Where it goes, if not to the user's own address.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     claimed_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)

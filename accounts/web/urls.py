@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.web import institutions, profile, tokens, vault
+from accounts.web import institutions, profile, second_factor, tokens, vault
 
 app_name = "accounts"
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("phrase/", vault.show_phrase, name="phrase"),
     path("phrase/check/", vault.check_phrase, name="phrase-check"),
     path("vault/", vault.open_vault, name="vault-open"),
+    path("second-factor/", second_factor.ask_for_factor, name="second-factor"),
     path("tokens/", tokens.list_tokens, name="tokens"),
     path("tokens/<uuid:token_id>/revoke/", tokens.revoke_token, name="token-revoke"),
     path("invitations/<str:secret>/", institutions.show_invitation, name="invitation"),

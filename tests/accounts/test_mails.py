@@ -17,18 +17,22 @@ from tests.accounts.test_signup import FORM
 from tests.people import make_person
 
 ADVERT = "BUY NOW evil.example"
-# What a mail may say: where to go, a code, how long it works; an invitation also says whose it is.
+# What a mail may say: where to go, a code, how long it works; an invitation also says whose it is. A security
+# mail says a sentence out of a fixed list, the time, and the internet address that the request came from.
 PORTALS_WORDS = (
     "activate_url",
+    "at",
     "code",
     "days",
     "institution",
     "link",
     "password_reset_url",
     "path",
+    "peer",
     "portal",
     "role",
     "signup_url",
+    "what",
 )
 # Mails to addresses that somebody typed in, and whose owners have not answered yet.
 TO_ANYBODY = (
