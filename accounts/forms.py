@@ -3,6 +3,7 @@
 import uuid
 from typing import Any, cast
 
+from allauth.account.adapter import get_adapter
 from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.forms import ResetPasswordKeyForm as AllauthResetPasswordKeyForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
@@ -174,6 +175,23 @@ class TokenForm(forms.Form):
     name = forms.CharField(max_length=80, help_text="What it is for; only you see this.")
     scope = forms.ChoiceField(choices=ApiToken.Scope.choices)
     days = forms.IntegerField(label="Days it lasts", min_value=1, max_value=tokens.LONGEST.days, initial=90)
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="Asked for once more: a token acts without you. It ends when you change your password.",
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        """Check the password, counting failures as sign-in does. It opens a closed vault, too."""
+        password = str(self.cleaned_data["password"])
+        if not get_adapter().reauthenticate(self.user, password):
+            raise forms.ValidationError("That is not your password.")
+        return password
 
 
 class InviteForm(forms.Form):

@@ -14,6 +14,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Neither revoked nor past their end."""
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
+    def end(self) -> int:
+        """End those that have not ended, for good: their keys go. Returns how many."""
+        return self.filter(revoked_at=None).update(revoked_at=timezone.now(), sealed=b"")
+
 
 class ApiToken(models.Model):
     """The digest of a secret shown once, and a key bundle that only the secret opens."""

@@ -81,14 +81,12 @@ def actor_of(secret: str) -> Actor | None:
 
 def revoke_token(*, actor: Actor, token_id: uuid.UUID) -> bool:
     """End a token of this user's; False if there is none, or it has ended."""
-    found = ApiToken.objects.filter(pk=token_id, user=actor.user, revoked_at=None)
-    return bool(found.update(revoked_at=timezone.now(), sealed=b""))
+    return bool(ApiToken.objects.filter(pk=token_id, user=actor.user).end())
 
 
 def end_read_only(account: Account) -> None:
     """End the read-only tokens of somebody who becomes a manager, in the caller's transaction."""
-    held = ApiToken.objects.live().filter(account=account, scope=ApiToken.Scope.READ)
-    held.update(revoked_at=timezone.now(), sealed=b"")
+    ApiToken.objects.filter(account=account, scope=ApiToken.Scope.READ).end()
 
 
 def _manages(actor: Actor) -> bool:

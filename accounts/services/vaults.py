@@ -1,6 +1,5 @@
 """Vaults: making, opening and re-sealing a user's entropy. Argon2 is never run inside a transaction."""
 
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -10,7 +9,7 @@ from accounts.crypto.keys import address_of, signing_key
 from accounts.crypto.phrase import entropy_of, new_entropy
 from accounts.crypto.vault import SealedVault, open_vault, seal_vault
 from accounts.errors import VaultClosed, VaultStale, WrongSecret
-from accounts.models import Account, OpenVault, User, Vault
+from accounts.models import Account, User, Vault
 
 PURPOSE = "entropy"
 INDEXES = {Account.Kind.PATIENT: 0, Account.Kind.PRACTITIONER: 1}
@@ -72,7 +71,7 @@ def open_with_phrase(user: User, phrase: str, password: str) -> KeyBundle:
 
 
 def change_password(user: User, *, old: str, new: str) -> KeyBundle | None:
-    """Set the password and seal the vault under it; opened vaults elsewhere close.
+    """Set the password and seal the vault under it; opened vaults elsewhere close, and API tokens end.
 
     Returns the bundle, or None where there is no vault or it stays closed since a reset. Raises WrongSecret.
     """
@@ -99,7 +98,7 @@ def reset_password(user: User, *, password: str, phrase: str) -> None:
 
 
 def _set_password(user: User, password: str, *, sealed: dict[str, object] | None, stale: bool | None) -> None:
-    user.password = make_password(password)
+    user.set_password(password)
     changes: dict[str, object] = {"sealed_at": timezone.now()} if sealed else {}
     if sealed is not None:
         changes["sealed"] = sealed
@@ -109,7 +108,6 @@ def _set_password(user: User, password: str, *, sealed: dict[str, object] | None
         user.save(update_fields=["password"])
         if changes:
             Vault.objects.filter(user=user).update(**changes)
-        OpenVault.objects.filter(user=user).delete()
 
 
 def _vault_of(user: User) -> Vault:

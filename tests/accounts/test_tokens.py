@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -13,9 +14,10 @@ from rest_framework.test import APIRequestFactory
 
 from accounts.actor import Actor, ReadOnlyToken
 from accounts.api.authentication import TokenAuthentication
+from accounts.crypto.phrase import phrase_of
 from accounts.errors import TokenRefused
 from accounts.models import ApiToken
-from accounts.services import invitations, signup, tokens
+from accounts.services import invitations, signup, tokens, vaults
 from chain.acts import PreparedAct, prepare_act
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode, fresh_person
@@ -137,7 +139,13 @@ def test_the_database_holds_neither_the_secret_nor_a_key_in_the_open() -> None:
 def test_the_page_shows_the_secret_once_and_revokes_only_ones_own() -> None:
     user = make_person()
     client = sign_in(user)
-    form = {"name": "script", "scope": "act", "days": "30", "token_id": str(uuid.uuid4())}
+    form = {
+        "name": "script",
+        "scope": "act",
+        "days": "30",
+        "token_id": str(uuid.uuid4()),
+        "password": PASSWORD,
+    }
     made = client.post("/tokens/", form)
     assert made.status_code == 201
     assert "made already" in client.post("/tokens/", form).content.decode()
@@ -164,3 +172,78 @@ def test_using_a_token_runs_what_waits_for_the_accounts_keys(chain: ChainNode) -
     errands.add_errand(account=patient.address, kind="publish-key", subject=patient.address)
     authenticate(f"Bearer {secret}")
     assert not Errand.objects.filter(state="open").exists()
+
+
+NEW = "another battery staple"
+
+
+def test_a_stolen_session_makes_no_token() -> None:
+    client = sign_in(make_person())
+    form = {"name": "script", "scope": "act", "days": "30", "token_id": str(uuid.uuid4())}
+    for password in ({}, {"password": ""}, {"password": "wrong battery staple"}):
+        answer = client.post("/tokens/", form | password)
+        assert answer.status_code == 400
+        assert 'value="script"' in answer.content.decode()
+    assert not ApiToken.objects.exists()
+    assert client.post("/tokens/", form | {"password": PASSWORD}).status_code == 201
+
+
+def test_wrong_passwords_at_the_token_page_are_counted() -> None:
+    client = sign_in(make_person())
+    form = {"name": "script", "scope": "act", "days": "30", "token_id": str(uuid.uuid4())}
+    said = [
+        client.post("/tokens/", form | {"password": f"wrong battery {n}"}).content.decode() for n in range(6)
+    ]
+    assert "Too many failed" in said[-1]
+    assert "Too many failed" in client.post("/tokens/", form | {"password": PASSWORD}).content.decode()
+
+
+@pytest.mark.parametrize("how", ["change", "reset", "reset-with-phrase", "set", "shell"])
+def test_tokens_end_with_a_new_password_however_it_is_set(how: str) -> None:
+    patient, stranger = make_patient(), make_patient("Bob Hill")
+    secrets = [
+        tokens.make_token(actor=patient, name="script", scope=scope, days=30)[1] for scope in ("act", "read")
+    ]
+    _, other = tokens.make_token(actor=stranger, name="script", scope="act", days=30)
+    user = patient.user
+    if how == "change":
+        vaults.change_password(user, old=PASSWORD, new=NEW)
+    elif how == "reset":
+        vaults.reset_password(user, password=NEW, phrase="")
+    elif how == "reset-with-phrase":
+        phrase = phrase_of(vaults.open_entropy(user, PASSWORD))
+        vaults.reset_password(user, password=NEW, phrase=phrase)
+    elif how == "set":
+        get_adapter().set_password(user, NEW)
+    else:
+        user.set_password(NEW)
+        user.save()
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+    assert [tokens.actor_of(secret) for secret in secrets] == [None, None]
+    assert not ApiToken.objects.filter(user=user).exclude(sealed=b"").exists()
+    assert tokens.actor_of(other) is not None
+
+
+def test_a_new_password_that_is_not_saved_ends_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = make_patient()
+    _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
+
+    def fail(*arguments: object) -> int:
+        raise RuntimeError(f"no database for {len(arguments)} arguments")
+
+    monkeypatch.setattr(type(ApiToken.objects.all()), "end", fail)
+    with pytest.raises(RuntimeError):
+        vaults.change_password(patient.user, old=PASSWORD, new=NEW)
+    patient.user.refresh_from_db()
+    assert patient.user.check_password(PASSWORD)
+    assert tokens.actor_of(secret) is not None
+
+
+def test_signing_in_and_a_costlier_hash_end_no_token() -> None:
+    patient = make_patient()
+    _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
+    patient.user.name = "Ada Hill"
+    patient.user.save()
+    sign_in(patient.user)
+    assert tokens.actor_of(secret) is not None

@@ -151,7 +151,7 @@ class PlainVisitor:
 
     def make_token(self) -> Api:
         """A token for whatever account acts now."""
-        made = self.post("/tokens/", name="story", scope="act", days=1)
+        made = self.post("/tokens/", name="story", scope="act", days=1, password=PASSWORD)
         found = re.search(r'id="token-secret">([^<]+)<', made.text)
         assert found, made.text
         return Api(self._url, found[1])

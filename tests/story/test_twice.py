@@ -8,7 +8,7 @@ import pytest
 
 from tests.story.hospital import Hospital, open_hospital
 from tests.story.plain import Answer, Api, PlainVisitor
-from tests.story.portal import StoryPortal, days_from_now, wait_for
+from tests.story.portal import PASSWORD, StoryPortal, days_from_now, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -129,7 +129,7 @@ def test_access_is_given_and_given_back_once(pair: Pair) -> None:
 
 
 def test_a_token_is_made_once(pair: Pair) -> None:
-    twice(pair.patient, "/tokens/", name="twice", scope="read", days=3)
+    twice(pair.patient, "/tokens/", name="twice", scope="read", days=3, password=PASSWORD)
     assert pair.patient.go("/tokens/").text.count(">twice<") == 1
 
 
