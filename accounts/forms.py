@@ -19,6 +19,7 @@ from accounts.models import ApiToken, Membership, User, Vault
 from accounts.models.users import validate_date_of_birth
 from accounts.requests import PortalRequest
 from accounts.services import tokens, vaults
+from accounts.sign_in.passwords import GuessablePasswordValidator
 
 PHRASE_WIDGET = forms.Textarea(
     attrs={"rows": 3, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
@@ -51,6 +52,17 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         if not name:
             raise forms.ValidationError("Enter your name.")
         return name
+
+    def clean(self) -> dict[str, Any]:
+        """As allauth's, which does not know the name: a password is not made of that either."""
+        data = cast("dict[str, Any]", super().clean())
+        if data.get("password1") and data.get("name"):
+            person = User(name=data["name"], email=data.get("email") or "")
+            try:
+                GuessablePasswordValidator().validate(data["password1"], person)
+            except forms.ValidationError as error:
+                self.add_error("password1", error)
+        return data
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """As allauth's; an e-mail that is known takes as long as one that is not."""
