@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from accounts.models import Account, ApiToken, Errand, User
 from accounts.services import directory
+from accounts.sign_in.events import SecurityEvent, record
 from chain.admin import ReadOnlyAdmin
 
 
@@ -67,6 +69,13 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if vault.stale:
             return "closed since a reset"
         return "phrase confirmed" if vault.phrase_confirmed_at else "phrase not confirmed"
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save, and tell the person of what an administrator changed in what he or she may do."""
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            if set(form.changed_data) & {"is_active", "is_staff", "is_superuser", "groups"}:
+                record(SecurityEvent.POWERS_CHANGED, obj, request, by=request.user.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """People register by themselves; administrators are made by `manage.py createsuperuser`."""
@@ -126,11 +135,19 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "account")
     actions = ("revoke",)
 
-    @admin.action(description="End the selected tokens", permissions=["view"])
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change tokens by Django's permissions; the pages themselves are to read."""
+        return request.user.has_perm("accounts.change_apitoken")
+
+    @admin.action(description="End the selected tokens", permissions=["end"])
     def revoke(self, request: HttpRequest, queryset: "QuerySet[ApiToken]") -> None:
         """End tokens at once."""
-        ended = queryset.filter(revoked_at=None).update(revoked_at=timezone.now(), sealed=b"")
-        self.message_user(request, f"{ended} ended.")
+        with transaction.atomic():
+            ended = list(queryset.filter(revoked_at=None).select_related("user"))
+            ApiToken.objects.filter(pk__in=[token.pk for token in ended]).end()
+            for token in ended:
+                record(SecurityEvent.TOKEN_ENDED, token.user, request, by=request.user.pk)
+        self.message_user(request, f"{len(ended)} ended.")
 
 
 admin.site.unregister(Authenticator)  # allauth's page shows the secret of a second factor
@@ -147,3 +164,27 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may delete one by Django's permissions."""
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete one, and tell its person."""
+        with transaction.atomic():
+            record(SecurityEvent.FACTOR_REMOVED_BY_ADMINISTRATOR, obj.user, request, by=request.user.pk)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        """Delete several, one by one: each person is told."""
+        for factor in queryset.select_related("user"):
+            self.delete_model(request, factor)
+
+
+admin.site.unregister(EmailAddress)  # allauth's page adds and verifies addresses of others
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnlyAdmin):
+    """Who is reached where. People add, verify and remove their addresses themselves, with their password."""
+
+    list_display = fields = ("email", "user", "primary", "verified")
+    list_filter = ("primary", "verified")
+    search_fields = ("email", "user__email", "user__name")
+    list_select_related = ("user",)

@@ -3,17 +3,20 @@
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Permission
 from django.core import mail
 from django.test import Client
 
-from accounts.models import Institution, Invitation, OpenVault, SealedKey, Vault
+from accounts.models import Institution, Invitation, Notification, OpenVault, SealedKey, User, Vault
 from accounts.services import tokens
 from accounts.services.signup import create_administrator
+from accounts.sign_in.events import SecurityEvent
 from chain.models import Act
-from tests.accounts.conftest import mailed_link, sign_in
+from tests.accounts.conftest import add_second_factor, mailed_link, sign_in
 from tests.chain_node import ChainNode
-from tests.people import PASSWORD, make_doctor, make_institution, make_patient
+from tests.people import PASSWORD, fresh_email, make_doctor, make_institution, make_patient
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
 
@@ -142,3 +145,81 @@ def test_a_second_factor_is_listed_without_its_secret(admin: Client) -> None:
 
 def test_an_administrators_home_is_the_admin(admin: Client) -> None:
     assert admin.get("/")["Location"] == "/admin/"
+
+
+def test_an_administrator_adds_and_verifies_no_address_of_another(admin: Client) -> None:
+    ben = make_patient("Ben Hill").user
+    address = EmailAddress.objects.create(user=ben, email="second@example.org", verified=False)
+    evil = {"user": str(ben.pk), "email": "evil@example.org", "verified": "on", "primary": "on"}
+    pages = "/admin/account/emailaddress/"
+    assert "second@example.org" in admin.get(pages).content.decode()
+    assert admin.post(f"{pages}add/", evil).status_code == 403
+    assert admin.post(f"{pages}{address.pk}/change/", evil).status_code == 403
+    assert admin.post(f"{pages}{address.pk}/delete/", {"post": "yes"}).status_code == 403
+    for action in ("make_verified", "delete_selected"):
+        admin.post(pages, {"action": action, "_selected_action": [str(address.pk)]})
+    admin.post(f"/admin/accounts/user/{ben.pk}/change/", {"email": "evil@example.org", "name": "Ben"})
+    address.refresh_from_db()
+    ben.refresh_from_db()
+    assert (address.email, address.verified) == ("second@example.org", False)
+    assert EmailAddress.objects.filter(user=ben).count() == 2
+    assert ben.email != "evil@example.org"
+
+
+def staff(*permissions: str) -> Client:
+    """A browser of an administrator with these permissions alone."""
+    user = User.objects.create_user(fresh_email("Staff"), PASSWORD, name="Staff", is_staff=True)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return sign_in(user)
+
+
+def test_ending_a_token_needs_the_permission_to_change_it_and_is_told() -> None:
+    patient = make_patient()
+    token, secret = tokens.make_token(actor=patient, name="script", scope="act", days=3)
+    action = {"action": "revoke", "_selected_action": [str(token.pk)]}
+    looking = staff("view_apitoken")
+    page = looking.post("/admin/accounts/apitoken/", action, follow=True).content.decode()
+    assert "End the selected" not in page
+    assert tokens.actor_of(secret) is not None
+    may = staff("view_apitoken", "change_apitoken")
+    assert may.post(f"/admin/accounts/apitoken/{token.pk}/change/", {"name": "mine"}).status_code == 403
+    may.post("/admin/accounts/apitoken/", action)
+    may.post("/admin/accounts/apitoken/", action)
+    assert tokens.actor_of(secret) is None
+    assert told(patient.user) == [SecurityEvent.TOKEN_ENDED.sentence]
+
+
+def told(user: User) -> list[str]:
+    """The security mails that are queued for a user."""
+    return [row.context["what"] for row in Notification.objects.filter(user=user, template="security")]
+
+
+@pytest.mark.parametrize("by_action", [True, False])
+def test_a_factor_that_an_administrator_deletes_is_told_and_logged(
+    admin: Client, by_action: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="accounts.security")
+    patient = make_patient()
+    add_second_factor(patient.user)
+    factor = Authenticator.objects.get(user=patient.user)
+    if by_action:
+        action = {"action": "delete_selected", "_selected_action": [str(factor.pk)], "post": "yes"}
+        admin.post("/admin/mfa/authenticator/", action)
+    else:
+        admin.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
+    assert not Authenticator.objects.exists()
+    assert told(patient.user) == [SecurityEvent.FACTOR_REMOVED_BY_ADMINISTRATOR.sentence]
+    root = User.objects.get(email="root@example.org")
+    line = f"factor-removed-by-administrator user={patient.user.pk} from=127.0.0.1 by={root.pk}"
+    assert line in [record.getMessage() for record in caplog.records]
+
+
+def test_powers_that_change_are_told(admin: Client) -> None:
+    user = make_patient().user
+    lines = {"accounts-TOTAL_FORMS": "0", "accounts-INITIAL_FORMS": "0"}
+    form = {"name": user.name, "date_of_birth": "1980-05-17", "is_active": "on"} | lines
+    admin.post(f"/admin/accounts/user/{user.pk}/change/", form)
+    assert told(user) == []
+    assert admin.post(f"/admin/accounts/user/{user.pk}/change/", form | {"is_staff": "on"}).status_code == 302
+    assert told(user) == [SecurityEvent.POWERS_CHANGED.sentence]
