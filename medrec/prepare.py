@@ -11,6 +11,8 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
 
+from records.demo.closing import demo_is_allowed
+
 
 def prepare_files_and_tables() -> None:
     """Migrate, make keys, collect static files if any changed; counts begin anew."""
@@ -34,13 +36,26 @@ def prepare_contract(*, fund: bool) -> list[str]:
 
 
 def seed_demo() -> list[str]:
-    """Fill the portal with the demo's people and records, unless DEMO=0; the lines on how to sign in."""
-    if os.environ.get("DEMO", "1") == "0":
+    """Fill the portal with the demo's people and records; the lines on how to sign in.
+
+    DEMO is on where nobody but this machine reaches the portal, and cannot be turned on elsewhere.
+    """
+    if os.environ.get("DEMO", "1" if demo_is_allowed() else "0") == "0":
         return []
     said = io.StringIO()
     call_command("seed_demo", stdout=said)
     connections.close_all()
     return said.getvalue().splitlines()
+
+
+def close_demo() -> list[str]:
+    """Deactivate the demo's people where others reach the portal; a line that says so."""
+    said = io.StringIO()
+    call_command("close_demo", stdout=said)
+    closed = [line for line in said.getvalue().splitlines() if line.endswith("is deactivated.")]
+    if closed:
+        closed.append("Their password is published. Make an administrator with `manage.py createsuperuser`.")
+    return closed
 
 
 def _static_digest() -> str:

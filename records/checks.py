@@ -5,8 +5,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError
 
+from records.demo.closing import demo_is_allowed, open_to_anybody
 from records.storage import IpfsStore, address_of
 
 LOOKS_LIKE = "A Kubo node's API, for example http://127.0.0.1:5001 or /ip4/127.0.0.1/tcp/5001/http"
@@ -35,6 +37,25 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         message = "ANCHOR_MINUTES is not right: it should be 1 or more, or 0 for never."
         found.append(Error(message, id="records.E005"))
     return found
+
+
+@register("records", Tags.database)
+def check_demo(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Nobody signs in with the demo's published password where others reach the portal."""
+    del app_configs, kwargs
+    if not databases or demo_is_allowed():
+        return []
+    try:
+        people = open_to_anybody()
+    except DatabaseError:  # there are no tables yet
+        return []
+    if not people:
+        return []
+    emails = ", ".join(sorted(user.email for user in people))
+    message = f"PUBLIC_URL is {settings.PUBLIC_URL}, and the demo's published password signs in: {emails}."
+    return [Error(message, hint="`manage.py close_demo` deactivates them.", id="records.E006")]
 
 
 def _is_address(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Who is in the demo, and the files they have."""
+"""Who is in the demo, and the files that they have."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,25 +6,42 @@ from datetime import date
 
 from records.demo.images import chest_radiograph, ecg_strip
 from records.demo.measured import ashas_measurements, bens_measurements
+from records.demo.people import (
+    ADMINISTRATOR,
+    AMARA,
+    ASHA,
+    BEN,
+    CHIARA,
+    EVERYBODY,
+    HELEN,
+    LAKESIDE,
+    PASSWORD,
+    RUBY,
+    TOMAS,
+    Person,
+)
 from records.demo.reports import Measurement, laboratory_report, letter
 from records.kinds import MEASUREMENTS
 from records.observations.model import Observation
 from records.observations.writing import MEDIA_TYPE, write_observations
 
-PASSWORD = "ruby lantern orchard"  # noqa: S105 - printed on the terminal for whoever looks around
+__all__ = [  # the people, for who asks for them here
+    "ADMINISTRATOR",
+    "AMARA",
+    "ASHA",
+    "BEN",
+    "CHIARA",
+    "EVERYBODY",
+    "HELEN",
+    "LAKESIDE",
+    "PASSWORD",
+    "RUBY",
+    "TOMAS",
+    "Person",
+]
 
 LABORATORY, IMAGING, DISCHARGE, CONSULTATION = "11502-2", "18748-4", "18842-5", "11488-4"
 ECG, VACCINATION, REFERRAL = "11524-6", "11369-6", "57133-1"
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody of the demo; `role` is what the list of sign-ins says."""
-
-    name: str
-    email: str
-    born: date
-    role: str
 
 
 @dataclass(frozen=True)
@@ -37,25 +54,6 @@ class File:
     name: str
     media_type: str
     make: Callable[[], bytes]
-
-
-RUBY, LAKESIDE = "Ruby Hospital", "Lakeside Clinic"
-
-ADMINISTRATOR = Person("Ada Morgan", "admin@medrec.example", date(1980, 1, 1), "administrator: /admin/")
-HELEN = Person("Dr. Helen Brandt", "helen@ruby.example", date(1975, 9, 30), f"doctor and manager, {RUBY}")
-AMARA = Person("Dr. Amara Okafor", "amara@ruby.example", date(1986, 2, 17), f"doctor, {RUBY}")
-TOMAS = Person(
-    "Dr. Tomas Novak", "tomas@lakeside.example", date(1979, 6, 5), f"doctor and manager, {LAKESIDE}"
-)
-ASHA = Person(
-    "Asha Verma", "asha@patients.example", date(1988, 4, 12), "patient: shares a folder, has an inbox"
-)
-BEN = Person("Ben Carter", "ben@patients.example", date(1961, 11, 3), "patient: shares with a hospital")
-CHIARA = Person(
-    "Chiara Rossi", "chiara@patients.example", date(2001, 7, 25), "patient: has refused a request"
-)
-
-EVERYBODY = (ADMINISTRATOR, ASHA, BEN, CHIARA, HELEN, AMARA, TOMAS)
 
 
 def _pdf(title: str, kind: str, day: date, name: str, make: Callable[[], bytes]) -> File:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from records.demo.cast import EVERYBODY, PASSWORD
+from records.demo.closing import demo_is_allowed
 from records.demo.story import DemoWaits, seed_demo
 
 
@@ -16,6 +18,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Tell the story; the sign-ins are the output."""
         del args, options
+        if not demo_is_allowed():
+            raise CommandError(
+                f"PUBLIC_URL is {settings.PUBLIC_URL}: the demo's people have a published password. They are "
+                "made only where nobody but this machine reaches the portal."
+            )
         try:
             if not seed_demo():
                 return
