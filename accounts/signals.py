@@ -9,7 +9,9 @@ from django.http import HttpRequest
 
 @receiver(user_logged_out)
 def close_vault(request: HttpRequest | None = None, **kwargs: Any) -> None:  # noqa: ARG001
-    """Forget the opened keys and take the cookie back."""
+    """Forget the opened keys and take the cookie back; the browser is told to forget what it has kept."""
+    if request is not None:
+        request.signed_out = True  # type: ignore[attr-defined]
     vault = getattr(request, "vault", None)
     if vault is not None:
         vault.close()

@@ -12,12 +12,14 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 
+from accounts.cookies import host_cookie
 from accounts.crypto.bundle import KeyBundle
 from accounts.crypto.derivation import labelled
 from accounts.crypto.vault import open_under, seal_under
 from accounts.models import OpenVault, User
 
-COOKIE = "medrec_vault"
+NAME = "medrec_vault"
+COOKIE = host_cookie(NAME)
 TOUCH_EVERY = timedelta(seconds=60)
 
 
@@ -130,11 +132,11 @@ class VaultSession:
 def take_cookie(environ: dict[str, object]) -> str | None:
     """Take the vault cookie out of a WSGI environ's HTTP_COOKIE; returns its value."""
     header = str(environ.get("HTTP_COOKIE", ""))
-    if COOKIE not in header:
+    if NAME not in header:
         return None
     pairs = [pair.strip() for pair in header.split(";")]
     # Whatever looks like it goes, badly quoted or twice: nothing after this may see the key.
-    environ["HTTP_COOKIE"] = "; ".join(pair for pair in pairs if COOKIE not in pair)
+    environ["HTTP_COOKIE"] = "; ".join(pair for pair in pairs if NAME not in pair)
     mine = [pair for pair in pairs if pair.startswith(f"{COOKIE}=")]
     parsed = SimpleCookie(mine[-1]).get(COOKIE) if mine else None
     return parsed.value if parsed else ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import chain
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import (
     HttpRequest,
@@ -41,8 +42,8 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
 class ProbesMiddleware:
     """Answers what watches the portal; everything else goes on.
 
-    Before sessions, redirects and the check of the host: a probe comes by the machine's own address, in plain
-    HTTP, without a cookie, and more often than people do.
+    Before sessions and the check of the host, and never redirected (SECURE_REDIRECT_EXEMPT): a probe comes by
+    the machine's own address, in plain HTTP, without a cookie, and more often than people do.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -89,8 +90,39 @@ def _has_zero(request: HttpRequest) -> bool:
     return any("\x00" in text for text in chain((request.path_info,), named, kept))
 
 
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cache-Control": "private, no-store",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=()",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+CLEAR_AT_SIGN_OUT = '"cache", "storage"'
+"""Not the cookies: the session's and the vault's go by themselves, and a known browser stays known."""
+
+
+class RefusePlainApiMiddleware:
+    """Tells a program to call the API by https. A redirect would hide that its token went in clear."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Refuse, where people's pages are redirected."""
+        plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        if plain and request.path_info.startswith("/api/"):
+            words = "Use https. A token that was sent without it should be ended."
+            return JsonResponse({"error": words}, status=403)
+        return self.get_response(request)
+
+
 class SecurityHeadersMiddleware:
-    """A strict content security policy; pages of a signed-in person are never kept by a shared cache."""
+    """Headers of every answer: pages, files, probes and errors. A shared cache keeps nothing of a person's.
+
+    Before all others but the one that takes the vault cookie, which answers nothing by itself.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -98,7 +130,13 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Add the headers that the view did not set itself."""
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        response.headers.setdefault("Permissions-Policy", "geolocation=(), microphone=(), payment=()")
+        if request.path_info.startswith(settings.STATIC_URL):
+            # They are public, and the reader of PDFs fetches them from an origin of its own.
+            response.headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if not getattr(response, "xframe_options_exempt", False):
+            response.headers.setdefault("X-Frame-Options", "DENY")
+        if getattr(request, "signed_out", False):
+            response.headers["Clear-Site-Data"] = CLEAR_AT_SIGN_OUT
         return response

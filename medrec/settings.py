@@ -60,11 +60,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "accounts.middleware.VaultCookieMiddleware",  # first: nothing after it sees the vault cookie
+    "medrec.middleware.SecurityHeadersMiddleware",  # next: no answer goes out without them
+    "django.middleware.security.SecurityMiddleware",
+    "medrec.middleware.RefusePlainApiMiddleware",
     "medrec.middleware.ProbesMiddleware",
     "medrec.metrics.RequestMetricsMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "medrec.middleware.SecurityHeadersMiddleware",
     "medrec.middleware.PlainTextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -156,7 +157,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 HTTPS = PUBLIC_URL.startswith("https://")
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", HTTPS)
+# Probes come in plain HTTP by the machine's own address. Programs are told: their token went in clear.
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$", "^api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
@@ -165,6 +169,10 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY el
 ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
 CSRF_FAILURE_VIEW = "accounts.web.kept_forms.refuse_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# With https, names that no other host of the domain can set a cookie under, as in accounts/cookies.py.
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of its own
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
