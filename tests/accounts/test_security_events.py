@@ -15,6 +15,7 @@ from accounts.models import Notification, User
 from accounts.sign_in.events import SecurityEvent
 from accounts.tasks import send_notification, sweep
 from tests.accounts.conftest import add_second_factor, mailed_code, mailed_link, sign_in, totp_code
+from tests.page_client import PageClient
 from tests.people import PASSWORD, make_person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("chain")]
@@ -158,7 +159,7 @@ def test_a_sign_in_with_a_new_browser_is_told(
 def test_lines_name_who_and_from_where_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="accounts.security")
     user = make_person()
-    client = Client(REMOTE_ADDR=FROM, headers={"x-forwarded-for": "198.51.100.9"})
+    client = PageClient(REMOTE_ADDR=FROM, headers={"x-forwarded-for": "198.51.100.9"})
     for password in ("wrong battery staple", PASSWORD):
         client.post("/accounts/login/", {"login": user.email, "password": password})
     client.post("/accounts/login/", {"login": "nobody@example.org", "password": PASSWORD})
