@@ -33,7 +33,7 @@ def answer_content(request: HttpRequest, found: FoundContent) -> HttpResponseBas
     304 and HEAD give no byte of the content away: nothing is opened then, and no look is logged; access was
     checked when it was found. Raises StoreDown before the status line is sent.
     """
-    answer = _answer(request, found, partial(_begun, found))
+    answer = _answer(request, found.description.size, found.etag, partial(_begun, found))
     answer.setdefault("Content-Type", _media_type(found.description.media_type))
     answer["Content-Disposition"] = attachment(found.description.file_name)
     return answer
@@ -48,10 +48,18 @@ def answer_preview(request: HttpRequest, preview: Preview) -> HttpResponseBase:
     look = preview.look
     if look is None or look.kind not in (Kind.IMAGE, Kind.PDF):
         raise NotFound
-    answer = _answer(request, preview.found, partial(_primed, preview.opened))
+    answer = _answer(request, preview.opened.size, preview.etag, partial(_primed, preview.opened))
     picture = look.kind is Kind.IMAGE
     answer.setdefault("Content-Type", look.media_type if picture else UNKNOWN)
     answer["Content-Disposition"] = "inline" if picture else "attachment"
+    return answer
+
+
+def answer_inner(request: HttpRequest, preview: Preview) -> HttpResponseBase:
+    """The file inside a file, to be saved: as bytes, under a name that was made safe."""
+    answer = _answer(request, preview.opened.size, preview.etag, partial(_primed, preview.opened))
+    answer.setdefault("Content-Type", UNKNOWN)
+    answer["Content-Disposition"] = attachment(preview.opened.file_name)
     return answer
 
 
@@ -78,9 +86,8 @@ def attachment(name: str) -> str:
     return content_disposition_header(True, name) or "attachment"
 
 
-def _answer(request: HttpRequest, found: FoundContent, bytes_of: BytesOf) -> HttpResponseBase:
+def _answer(request: HttpRequest, size: int, etag: str, bytes_of: BytesOf) -> HttpResponseBase:
     """Status, length and body; the Content-Type is the caller's, where none is set here."""
-    size, etag = found.description.size, found.etag
     if is_known(request.headers, etag):
         return _with_headers(HttpResponse(status=304), etag)
     try:

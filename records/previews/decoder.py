@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 
 from PIL import Image
 
-from records.previews import detecting, dicom, pictures
+from records.previews import detecting, dicom, dicom_inner, pictures
 from records.previews.errors import CannotShow, NoSuchFrame
 from records.previews.remote_file import ANSWER, MESSAGE, NO_FRAME, REFUSED, WALL_SECONDS, RemoteFile, receive
 
@@ -77,7 +77,11 @@ def _decode(channel: socket.socket, question: dict[str, Any]) -> bytes:
         case "encoding":
             return detecting.detect(file).encode()
         case "dicom":
-            return dicom.render(file, question["frame"], question["window"])
+            return dicom.render(
+                file, question["frame"], question["window"], overlay=question.get("overlay", True)
+            )
+        case "inner":
+            return json.dumps(dicom_inner.locate_inner(file)).encode()
     raise ValueError("an unknown question")
 
 

@@ -11,15 +11,17 @@ from PIL import Image
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from records.previews.dicom_frames import Frames, open_frames
+from records.previews.dicom_overlays import draw_overlays, has_overlay, overlay_notes
+from records.previews.dicom_report import is_report, kind_words, report_notes, report_text
 from records.previews.dicom_tags import tag_rows
 from records.previews.dicom_window import Window, presets, to_8_bits, whole
 from records.previews.errors import CannotShow, NoSuchFrame
 from records.previews.pictures import DAMAGED, FRAMES_MAX, TOO_LARGE, as_png
 
-FRAME_BYTES_MAX = 128 * 1024 * 1024
+FRAME_SETTINGS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")
+"""The sequences of an enhanced file that stand for what a plain one says for all frames."""
 TABLE_ENTRIES_MAX = 2**17
 SQUARE = 0.01
 """How far from square a pixel may be before the picture is stretched."""
@@ -33,7 +35,8 @@ def describe(file: BinaryIO) -> dict[str, Any]:
     """What the page shows around a picture; with `error` where there is none. Raises CannotShow.
 
     `window` is (centre, width) to begin with, None for colours and where the file has a table of its own;
-    `low` and `high` bound the values of the first frame.
+    `low` and `high` bound the values of the first frame; `varies`: each frame has a window of its own.
+    `report` is the text of a structured report, `inner` whether there is a file inside, `notes` are words.
     """
     header = _header(file)
     found: dict[str, Any] = {
@@ -42,46 +45,85 @@ def describe(file: BinaryIO) -> dict[str, Any]:
         "window": None,
         "presets": [],
         "error": "",
+        "notes": [],
     }
     if "Rows" not in header or "Columns" not in header:
-        return found | {"error": "This DICOM file holds no picture."}
+        return found | _without_picture(header)
     try:
-        frames = _frames(header)
-        values, settings = _pixels(file, header, 0), _settings(header, 0)
+        pixels = open_frames(file, header)
+        values, settings = pixels.read(0), _settings(header, 0)
     except CannotShow as error:
         return found | {"error": str(error)}
     except MemoryError:
         return found | {"error": TOO_LARGE}
     except Exception:  # every codec raises its own; the tags are shown all the same
         return found | {"error": DAMAGED}
-    found |= {"frames": frames, "width": int(header.Columns), "height": int(header.Rows)}
-    if not _is_grey(header):
-        return found
-    low, high = _bounds(values, settings)
-    named = presets(settings)
-    table = bool(settings.get("VOILUTSequence")) and not named
-    return found | {
-        "presets": [(name, one.centre, one.width) for name, one in named],
-        "window": None if table else [*(named[0][1] if named else whole(low, high))],
-        "low": low,
-        "high": high,
+    found |= {
+        "frames": min(pixels.count, FRAMES_MAX),
+        "width": int(header.Columns),
+        "height": int(header.Rows),
+        "overlay": has_overlay(header),
+        "notes": [*_frame_notes(pixels), *overlay_notes(header)],
     }
+    return found | _window_of(values, settings, header) if _is_grey(header) else found
 
 
-def render(file: BinaryIO, frame: int, window: tuple[float, float] | None) -> bytes:
+def render(file: BinaryIO, frame: int, window: tuple[float, float] | None, *, overlay: bool = True) -> bytes:
     """A frame, from 0, as PNG; with the file's own window or table where none is given.
 
     Raises CannotShow, NoSuchFrame.
     """
     header = _header(file)
-    if not 0 <= frame < _frames(header):
+    pixels = open_frames(file, header)
+    if not 0 <= frame < min(pixels.count, FRAMES_MAX):
         raise NoSuchFrame("There is no such frame.")
-    stored = _pixels(file, header, frame)
-    if _is_grey(header):
-        shades = _shades(stored, _settings(header, frame), window)
-    else:
-        shades = _colours(stored, header)
-    return as_png(_stretched(Image.fromarray(shades), header))
+    stored, settings = pixels.read(frame), _settings(header, frame)
+    shades = _shades(stored, settings, window) if _is_grey(header) else _colours(stored, header)
+    if overlay:
+        shades = draw_overlays(shades, header, frame)
+    return as_png(_stretched(Image.fromarray(shades), settings))
+
+
+def _without_picture(header: Dataset) -> dict[str, Any]:
+    """What a file holds that is no picture: a file, a report, or what its kind is."""
+    if "EncapsulatedDocument" in header:
+        return {"inner": True, "notes": [f"This DICOM file is {kind_words(header)}: it holds a file."]}
+    if is_report(header):
+        notes = [f"This DICOM file is {kind_words(header)}: it holds a report.", *report_notes(header)]
+        return {"report": report_text(header), "notes": notes}
+    return {"error": f"This DICOM file is {kind_words(header)}. It holds no picture."}
+
+
+def _frame_notes(pixels: Frames) -> list[str]:
+    """What is to be said of the frames: other than the file claims, or too many."""
+    notes = []
+    if pixels.claimed and pixels.claimed != pixels.count:
+        notes.append(f"The file says that it has {pixels.claimed:,} frames. It has {pixels.count:,}.")
+    if pixels.count > FRAMES_MAX:
+        notes.append(f"The first {FRAMES_MAX:,} of {pixels.count:,} frames are shown.")
+    return notes
+
+
+def _window_of(values: Array, settings: Dataset, header: Dataset) -> dict[str, Any]:
+    low, high = _bounds(values, settings)
+    named = presets(settings)
+    table = bool(settings.get("VOILUTSequence")) and not named
+    return {
+        "presets": [(name, one.centre, one.width) for name, one in named],
+        "window": None if table else [*(named[0][1] if named else whole(low, high))],
+        "low": low,
+        "high": high,
+        "varies": _varies(header),
+    }
+
+
+def _varies(header: Dataset) -> bool:
+    """Whether the frames of an enhanced file have other windows."""
+    windows = set()
+    for group in list(header.get("PerFrameFunctionalGroupsSequence") or [])[:FRAMES_MAX]:
+        for item in list(group.get("FrameVOILUTSequence") or [])[:1]:
+            windows.add((str(item.get("WindowCenter")), str(item.get("WindowWidth"))))
+    return len(windows) > 1
 
 
 def _header(file: BinaryIO) -> Dataset:
@@ -94,35 +136,19 @@ def _header(file: BinaryIO) -> Dataset:
         raise CannotShow("This DICOM file is damaged. Save the file to look at it.") from error
 
 
-def _frames(header: Dataset) -> int:
-    """How many frames there are, or are shown. Raises CannotShow before anything large is decoded."""
-    samples, bits = int(header.get("SamplesPerPixel") or 1), int(header.get("BitsAllocated") or 8)
-    if int(header.Rows) * int(header.Columns) * samples * max(bits // 8, 1) > FRAME_BYTES_MAX:
-        raise CannotShow(TOO_LARGE)
-    return min(max(int(header.get("NumberOfFrames") or 1), 1), FRAMES_MAX)
-
-
-def _pixels(file: BinaryIO, header: Dataset, frame: int) -> Array:
-    """Stored values, (rows, columns) or (rows, columns, 3); YBR is RGB by then."""
-    if header.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
-        file.seek(0)
-        return pixel_array(dcmread(file), index=frame)
-    return pixel_array(file, index=frame)
-
-
 def _is_grey(header: Dataset) -> bool:
     return str(header.get("PhotometricInterpretation", "")) in ("MONOCHROME1", "MONOCHROME2")
 
 
 def _settings(header: Dataset, frame: int) -> Dataset:
     """The header; what an enhanced file says for all frames, or this one, stands where a plain one has it."""
-    settings = Dataset(header)
+    settings = Dataset(dict(header.items()))  # Dataset(header) would share its elements
     settings.file_meta = header.file_meta
     settings.set_original_encoding(*header.original_encoding)
     groups = list(header.get("SharedFunctionalGroupsSequence") or [])[:1]
     groups += list(header.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
     for group in groups:
-        for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+        for name in FRAME_SETTINGS:
             for item in list(group.get(name) or [])[:1]:
                 settings.update(item)
     return settings
@@ -174,9 +200,10 @@ def _colours(stored: Array, header: Dataset) -> Array:
     return (stored >> spare).astype(np.uint8) if spare > 0 else stored.astype(np.uint8)
 
 
-def _stretched(image: Image.Image, header: Dataset) -> Image.Image:
+def _stretched(image: Image.Image, settings: Dataset) -> Image.Image:
     """With pixels as high as they are wide: what is round is shown round."""
-    spacing = header.get("PixelAspectRatio") or header.get("PixelSpacing") or header.get("ImagerPixelSpacing")
+    names = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing")
+    spacing: Any = next(filter(None, map(settings.get, names)), None)
     try:
         ratio = float(spacing[0]) / float(spacing[1])
     except (TypeError, ValueError, ZeroDivisionError, IndexError):

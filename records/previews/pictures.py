@@ -32,7 +32,9 @@ def measure(file: BinaryIO) -> dict[str, object]:
     """Width, height and frames. Raises CannotShow."""
     with _opened(file) as image:
         frames = getattr(image, "n_frames", 1) if image.format in PAGED else 1
-        return {"width": image.width, "height": image.height, "frames": min(frames, FRAMES_MAX)}
+        more = [f"The first {FRAMES_MAX:,} of {frames:,} pages are shown."] if frames > FRAMES_MAX else []
+        count = min(frames, FRAMES_MAX)
+        return {"width": image.width, "height": image.height, "frames": count, "notes": more}
 
 
 def render_page(file: BinaryIO, frame: int) -> bytes:

@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from accounts.actor import Actor
+from records.media_types import HEAD_BYTES as MEDIA_HEAD_BYTES
+from records.media_types import ending_of, media_type_of
 from records.previews.errors import CannotShow
 from records.previews.kinds import HEAD_BYTES, Kind, Look, look_at
 from records.previews.sandbox import decoder
 from records.previews.text import TEXT_BYTES_MAX, Text, read_text
+from records.services.file_names import safe_name
 from records.services.reading import FoundContent, find_content, log_look, open_unlogged
 from records.shapes import OpenedContent
 
 DICOM = "application/dicom"
 NOT_SHOWN = "Files of this kind are not shown here. Save the file to open it with a program of yours."
 EMPTY = "This file is empty."
+DAMAGED_INNER = "This DICOM file holds a file that is damaged. Save the DICOM file to look at it."
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,23 @@ class Preview:
     found: FoundContent
     opened: OpenedContent
     look: Look | None
+    part: bool = False  # `opened` is a file inside the content
+
+    @property
+    def etag(self) -> str:
+        """A strong validator of these bytes, quoted."""
+        etag = self.found.etag
+        return f'"{etag.strip(chr(34))}-inner"' if self.part else etag
 
 
 @dataclass(frozen=True)
 class Picture:
     """A picture of one or more frames. `window` is (centre, width); None for colours and for a file's table.
 
-    `low` and `high` bound the values of the first frame, in the modality's units; `tags` are (tag, name,
-    value); `error` says why there is no picture.
+    `low` and `high` bound the values of the first frame, in the modality's units; `varies`: each frame has a
+    window of its own; `overlay`: something is drawn over it. `tags` are (tag, name, value); `report` and
+    `inner` are what the file holds instead of a picture; `notes` are sentences; `error` says why there is
+    no picture.
     """
 
     width: int = 0
@@ -42,7 +55,12 @@ class Picture:
     presets: list[tuple[str, float, float]] = field(default_factory=list)
     low: float = 0
     high: float = 0
+    varies: bool = False
+    overlay: bool = False
     tags: list[tuple[str, str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    report: str = ""
+    inner: bool = False
     error: str = ""
 
     @property
@@ -104,12 +122,38 @@ def picture_of(preview: Preview) -> Picture:
     return Picture(**told)
 
 
-def frame_of(preview: Preview, frame: int, window: tuple[float, float] | None = None) -> bytes:
+def inner_of(preview: Preview) -> Preview:
+    """The file inside a DICOM file, which is a part of its bytes. Raises StoreDown, CannotShow."""
+    if preview.look is None or preview.look.media_type != DICOM:
+        raise CannotShow(NOT_SHOWN)
+    whole, told = preview.opened, json.loads(_ask(preview, "inner"))
+    start, length = int(told["offset"]), int(told["length"])
+    if start < 0 or length <= 0 or start + length > whole.size:
+        raise CannotShow(DAMAGED_INNER)
+    head = b"".join(whole.iterate(start, start + min(length, MEDIA_HEAD_BYTES)))
+    kind = media_type_of(head, name="")
+    opened = replace(
+        whole,
+        file_name=f"{safe_name(told['title'] or 'document').removesuffix(ending_of(kind))}{ending_of(kind)}",
+        media_type=kind,
+        size=length,
+        iterate=partial(_iterate_inner, whole, start),
+    )
+    return Preview(preview.found, opened, look_at(head[:HEAD_BYTES]), part=True)
+
+
+def _iterate_inner(whole: OpenedContent, at: int, start: int, end: int) -> Iterator[bytes]:
+    return whole.iterate(at + start, at + end)
+
+
+def frame_of(
+    preview: Preview, frame: int, window: tuple[float, float] | None = None, *, overlay: bool = True
+) -> bytes:
     """A frame, from 0, as PNG. Raises StoreDown, CannotShow."""
     if preview.look is None or preview.look.kind is not Kind.FRAMES:
         raise CannotShow(NOT_SHOWN)
     if preview.look.media_type == DICOM:
-        return _ask(preview, "dicom", frame=frame, window=window)
+        return _ask(preview, "dicom", frame=frame, window=window, overlay=overlay)
     return _ask(preview, "page", frame=frame)
 
 

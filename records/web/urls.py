@@ -41,6 +41,7 @@ pages = [
     path("records/<id32:record>/versions/<int:version>/file/", record.download, name="download"),
     path("records/<id32:record>/versions/<int:version>/view/", preview.view, name="view"),
     path("records/<id32:record>/versions/<int:version>/view/file/", preview.view_file, name="view-file"),
+    path("records/<id32:record>/versions/<int:version>/view/inner/", preview.view_inner, name="view-inner"),
     path(
         "records/<id32:record>/versions/<int:version>/view/frames/<int:frame>/",
         preview.view_frame,

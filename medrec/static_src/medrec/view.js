@@ -62,11 +62,14 @@ if (picture.complete && !picture.naturalWidth) explain(wanted);
 // --- frames and window ---
 
 const byId = (id) => part.querySelector(`#${id}`);
-const [frame, centre, width, preset] = ["frame", "centre", "width", "preset"].map(byId);
+const [frame, centre, width, preset, overlay] = ["frame", "centre", "width", "preset", "overlay"].map(byId);
+// A file with a window for each frame is shown in that one, until somebody chooses another for all.
+let own = "varies" in part.dataset;
 const tell = (input, words) => {
   if (input) part.querySelector(`output[for="${input.id}"]`).textContent = words;
 };
 const number = (input) => {
+  if (own) return "as the file says for each frame";
   const size = Number(input.max) - Number(input.min);
   return Number(input.value).toFixed(size < 10 ? 3 : 0);
 };
@@ -86,7 +89,8 @@ const show = async () => {
   do {
     again = false;
     const address = new URL(part.dataset.frames.replace(/0\/$/, `${frame ? frame.value - 1 : 0}/`), location.href);
-    if (centre) {
+    if (overlay && !overlay.checked) address.searchParams.set("overlay", "0");
+    if (centre && !own) {
       address.searchParams.set("centre", centre.value);
       address.searchParams.set("width", width.value);
     }
@@ -107,16 +111,23 @@ const show = async () => {
 
 if (part.dataset.frames) {
   const first = centre && [centre.value, width.value];
-  for (const input of [frame, centre, width]) input?.addEventListener("input", show);
+  const choose = () => {
+    own = false;
+    show();
+  };
+  frame?.addEventListener("input", show);
+  overlay?.addEventListener("input", show);
+  for (const input of [centre, width]) input?.addEventListener("input", choose);
   preset?.addEventListener("change", () => {
     const chosen = preset.selectedOptions[0].dataset;
     centre.value = chosen.centre;
     width.value = chosen.width;
-    show();
+    choose();
   });
   part.querySelector("[data-reset]")?.addEventListener("click", () => {
     [centre.value, width.value] = first;
     if (preset) preset.selectedIndex = 0;
+    own = "varies" in part.dataset;
     show();
   });
   tell(centre, centre && number(centre));

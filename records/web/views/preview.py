@@ -11,8 +11,9 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from accounts.actor import Actor
-from records.downloads import answer_frame, answer_preview, shielded
+from records.downloads import answer_frame, answer_inner, answer_preview, shielded
 from records.errors import RecordsError
+from records.media_types import words
 from records.previews.encodings import CHOICES
 from records.previews.errors import CannotShow, NoSuchFrame, TooBusy
 from records.previews.kinds import Kind
@@ -57,11 +58,24 @@ def view_file(request: HttpRequest, actor: Actor, record: str, version: int) -> 
 
 @require_GET
 @actor_view()
+def view_inner(request: HttpRequest, actor: Actor, record: str, version: int) -> HttpResponseBase:
+    """The file inside a DICOM file: for the page that shows it, or with ?save=1 to be saved."""
+    try:
+        preview = previews.continue_preview(actor=actor, record=record, version=version)
+        inner = previews.inner_of(preview)
+    except CannotShow as error:
+        return _line(str(error), REFUSALS.get(type(error), HTTPStatus.UNPROCESSABLE_ENTITY))
+    return answer_inner(request, inner) if "save" in request.GET else answer_preview(request, inner)
+
+
+@require_GET
+@actor_view()
 def view_frame(request: HttpRequest, actor: Actor, record: str, version: int, frame: int) -> HttpResponse:
     """A frame, from 0, as PNG, in the window of `centre` and `width` if given; a refusal is a line."""
     try:
         preview = previews.continue_preview(actor=actor, record=record, version=version)
-        return answer_frame(previews.frame_of(preview, frame, _window(request)))
+        overlay = request.GET.get("overlay") != "0"
+        return answer_frame(previews.frame_of(preview, frame, _window(request), overlay=overlay))
     except CannotShow as error:
         return _line(str(error), REFUSALS.get(type(error), HTTPStatus.UNPROCESSABLE_ENTITY))
     except RecordsError as error:
@@ -102,7 +116,18 @@ def _shown(preview: previews.Preview, kind: Kind, encoding: str) -> dict[str, An
         return {"text": previews.text_of(preview, encoding), "encodings": CHOICES}
     if kind is Kind.PDF:
         return {}
-    return {"picture": previews.picture_of(preview)}
+    picture = previews.picture_of(preview)
+    return {"picture": picture} | (_inner(preview, encoding) if picture.inner else {})
+
+
+def _inner(preview: previews.Preview, encoding: str) -> dict[str, Any]:
+    """The file inside a file, shown where it is a PDF or text. Raises CannotShow."""
+    inner = previews.inner_of(preview)
+    kind = inner.look.kind if inner.look else None
+    shown: dict[str, Any] = {"inner": inner.opened, "inner_kind": words(inner.opened.media_type)}
+    if kind is Kind.TEXT:
+        shown |= {"text": previews.text_of(inner, encoding), "encodings": CHOICES}
+    return shown | {"inner_pdf": kind is Kind.PDF}
 
 
 def _window(request: HttpRequest) -> tuple[float, float] | None:

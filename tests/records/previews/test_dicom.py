@@ -164,14 +164,16 @@ def test_tags_are_standard_short_and_never_binary() -> None:
     assert all(int(tag[1:5], 16) % 2 == 0 for tag in tags)
 
 
-@pytest.mark.parametrize("name", ["test-SR.dcm", "rtplan.dcm", "waveform_ecg.dcm"])
-def test_a_file_without_a_picture_has_its_tags(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [("rtplan.dcm", "“RT Plan”"), ("waveform_ecg.dcm", "“12-lead ECG Waveform”")]
+)
+def test_a_file_without_a_picture_is_named_and_has_its_tags(name: str, kind: str) -> None:
     told = Asking(dicom_file(name)).told("describe")
-    assert told["error"] == "This DICOM file holds no picture."
+    assert told["error"] == f"This DICOM file is {kind}. It holds no picture."
     assert told["tags"]
 
 
-@pytest.mark.parametrize("name", ["MR_truncated.dcm", "badVR.dcm", "JPGExtended.dcm"])
+@pytest.mark.parametrize("name", ["MR_truncated.dcm", "JPGExtended.dcm"])
 def test_a_broken_or_unknown_picture_is_said_to_be_so_beside_its_tags(name: str) -> None:
     told = Asking(dicom_file(name)).told("describe")
     assert "cannot be shown here" in told["error"]

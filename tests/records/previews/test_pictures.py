@@ -35,7 +35,7 @@ def test_each_page_is_a_png(data: bytes) -> None:
     assert look is not None
     assert look.kind is Kind.FRAMES
     asking = Asking(data)
-    assert asking.told("measure") == {"width": 64, "height": 64, "frames": 2}
+    assert asking.told("measure") == {"width": 64, "height": 64, "frames": 2, "notes": []}
     first, second = (Image.open(io.BytesIO(asking.ask("page", frame=frame))) for frame in (0, 1))
     assert first.format == "PNG"
     assert near(first.getpixel((5, 5)), (0, 0, 255))

@@ -16,6 +16,8 @@ from records.services import inspecting
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD
 from tests.records.conftest import grant
+from tests.records.previews.made import PDF as INNER
+from tests.records.previews.made import item, report, with_inner
 from tests.records.previews.test_pictures import HEIC
 from tests.records.web.conftest import Clinic, Visitor, describe, send
 
@@ -138,6 +140,57 @@ def test_a_text_says_how_it_was_read_and_is_read_again_as_chosen(patient: Visito
     assert "Read as" not in patient.client.get(f"{plain}view/").content.decode()
 
 
+def test_a_pdf_in_a_dicom_file_is_shown_by_the_reader_and_saved_by_itself(patient: Visitor) -> None:
+    base = put(patient, with_inner(INNER, DocumentTitle="../Be\u202efund<b>"), "a.dcm", "application/dicom")
+    page = patient.client.get(f"{base}view/").content.decode()
+    assert f'data-file="{base}view/inner/" data-size="{len(INNER)}"' in page
+    assert 'sandbox="allow-scripts"' in page
+    assert "it holds a file" in page
+    part = patient.client.get(f"{base}view/inner/", headers={"range": "bytes=5-9"})
+    assert (part.status_code, b"".join(part.streaming_content)) == (206, INNER[5:10])  # type: ignore[attr-defined]
+    saved = patient.client.get(f"{base}view/inner/?save=1")
+    assert b"".join(saved.streaming_content) == INNER  # type: ignore[attr-defined]
+    assert saved["Content-Type"] == "application/octet-stream"
+    assert saved["Content-Disposition"].startswith("attachment")
+    assert ".pdf" in saved["Content-Disposition"]
+    assert ".." not in saved["Content-Disposition"]
+    assert saved["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
+    assert saved["ETag"] != patient.client.head(f"{base}file/")["ETag"]
+
+
+def test_other_files_in_a_dicom_file_are_text_or_named(patient: Visitor) -> None:
+    letter = b"<?xml version='1.0' encoding='iso-8859-2'?><ClinicalDocument>" + "łóć".encode("iso-8859-2")
+    base = put(patient, with_inner(letter + b"</ClinicalDocument>"), "cda.dcm", "application/dicom")
+    page = patient.client.get(f"{base}view/").content.decode()
+    assert "&lt;ClinicalDocument&gt;łóć" in page
+    assert patient.client.get(f"{base}view/inner/").status_code == 404
+    for body in (b"<html><script>alert(1)</script>", b"MZ\0\0 a program" * 9):
+        base = put(patient, with_inner(body), "a.dcm", "application/dicom")
+        page = patient.client.get(f"{base}view/").content.decode()
+        assert "<script>alert" not in page
+        assert "Save the file inside" in page
+        saved = patient.client.get(f"{base}view/inner/?save=1")
+        assert saved["Content-Type"] == "application/octet-stream"
+    none = put(patient, CT, "ct.dcm", "application/dicom")
+    assert patient.client.get(f"{none}view/inner/").status_code == 422
+    assert patient.client.get(f"{put(patient, PNG)}view/inner/").status_code == 422
+
+
+def test_a_report_and_an_overlay_are_on_the_page(patient: Visitor) -> None:
+    finding = item("TEXT", "Finding", TextValue="<b>no fracture</b>")
+    base = put(patient, report(finding, VerificationFlag="UNVERIFIED"), "sr.dcm", "application/dicom")
+    page = patient.client.get(f"{base}view/").content.decode()
+    assert "Finding: &lt;b&gt;no fracture&lt;/b&gt;" in page
+    assert "nobody has verified it" in page
+    path = Path(str(get_testdata_file("examples_overlay.dcm")))
+    base = put(patient, path.read_bytes(), "o.dcm", "application/dicom")
+    page = patient.client.get(f"{base}view/").content.decode()
+    assert "are an overlay of the file" in page
+    assert 'type="checkbox" id="overlay"' in page
+    drawn, plain = (patient.client.get(f"{base}view/frames/0/{more}").content for more in ("", "?overlay=0"))
+    assert drawn != plain
+
+
 def test_a_dicom_picture_its_tags_and_its_frames(patient: Visitor) -> None:
     base = put(patient, CT, "ct.dcm", "application/dicom")
     page = patient.client.get(f"{base}view/").content.decode()
@@ -197,7 +250,7 @@ def test_a_look_is_one_line_however_many_parts_it_takes(
     assert lines.count() == 3
 
 
-PATHS = ("view/", "view/file/", "view/frames/0/")
+PATHS = ("view/", "view/file/", "view/frames/0/", "view/inner/", "view/inner/?save=1")
 
 
 def test_nobody_else_sees_anything(patient: Visitor, stranger: Visitor, client: Client) -> None:
