@@ -33,10 +33,11 @@ class Readability(StrEnum):
         """Whether it may become readable without anybody's doing more than visiting."""
         return self in (Readability.KEY_MISSING, Readability.UNREACHABLE)
 
-    def advice(self, *, own: bool) -> str:
-        """What the reader can do. `own`: the reader is the patient."""
+    def advice(self, *, own: bool, way: str = "") -> str:
+        """What the reader can do. `own`: the reader is the patient. `way`: the verb for putting it away."""
         if own and self in (Readability.DAMAGED, Readability.LOST):
-            return "Its author has to send it again. You can refuse or close it: then it leaves your lists."
+            said = "Its author has to send it again."
+            return f"{said} You can {way} it, and it leaves your lists." if way else said
         return _ADVICE[self]
 
 

@@ -76,7 +76,8 @@ class RecordView:
     closed: str  # "" | refused | entered in error | withdrawn
     created_at: datetime
     readability: Readability = Readability.READABLE
-    advice: str = ""  # what this reader can do about a record that cannot be read
+    problem: str = ""  # why it cannot be read, in a sentence
+    advice: str = ""  # what this reader can do about it
     resend: bool = False  # the chain refused something of this actor's: to send again, or to drop
     storage: str = ""  # its patient's: where the latest file is kept, in words
     versions: list[VersionView] = field(default_factory=list)

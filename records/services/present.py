@@ -15,7 +15,8 @@ from records.services.states import CLOSED_WORDS, RecordState, VersionState
 from records.shapes import RecordView, VersionView
 from records.storage.cid import Cid
 
-FORMER_OPENS = "Only its newest version cannot be opened: those before it can."
+NEWEST_CLOSED = "The newest version of this record cannot be opened."
+FORMER_OPENS = "The versions before it can."
 
 
 def record_views(
@@ -49,8 +50,10 @@ def _record_view(
     opening = keyring.try_latest(state)
     opened = opening.opened
     description = opened.description if opened else None
-    advice = opening.readability.advice(own=keyring.own)
+    why = opening.readability
     former = _former_title(keyring, state, opening)
+    way = "" if former else "close" if latest.folder else "refuse"
+    advice = why.advice(own=keyring.own, way=way)
     first = state.versions[0]
     return RecordView(
         record=state.record,
@@ -63,7 +66,7 @@ def _record_view(
         folder=latest.folder,
         folder_name=names[latest.folder],
         version=latest.version,
-        title=description.title if description else former or opening.readability.heading,
+        title=description.title if description else former or why.heading,
         kind=description.kind if description else "",
         kind_name=KINDS.get(description.kind, description.kind) if description else "",
         service_date=description.service_date if description else None,
@@ -78,7 +81,8 @@ def _record_view(
         can_write=can_write and opened is not None,
         closed=CLOSED_WORDS[state.closed],
         created_at=first.at,
-        readability=opening.readability,
+        readability=why,
+        problem=NEWEST_CLOSED if former else why.problem,
         advice=f"{FORMER_OPENS} {advice}" if former else advice,
         versions=_version_views(keyring, state, people) if with_versions else [],
     )
