@@ -307,3 +307,23 @@ def vault(data: bytes) -> dict[str, Any]:
     for name, length in LENGTHS.items():
         need(isinstance(values[name], str) and re.fullmatch(f"[0-9a-f]{{{2 * length}}}", values[name]))
     return values
+
+
+LOW_ORDER = {
+    0,
+    1,
+    2**255 - 20,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+}
+"""The points of low order on Curve25519 and its twist, reduced."""
+
+
+def published_key(data: bytes) -> bytes:
+    """A key to which something may be sealed."""
+    need(len(data) == 1217 and data[0] == 1)
+    bits = int.from_bytes(data[1:1153], "little")
+    need(all(bits >> 12 * at & 0xFFF < 3329 for at in range(768)))
+    point = int.from_bytes(data[1185:], "little") & (1 << 255) - 1
+    need(point % (2**255 - 19) not in LOW_ORDER)
+    return data

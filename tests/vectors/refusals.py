@@ -63,6 +63,7 @@ def refused_vectors(vectors: dict[str, Any]) -> dict[str, Any]:
         "file": _file(),
         "content": _content(),
         "vault": _vault(),
+        "key": _published_key(),
     }
 
 
@@ -467,3 +468,42 @@ def _vault() -> dict[str, list[Case]]:
 def bytes_of(case: Case) -> bytes:
     """A case's bytes."""
     return b"".join(bytes.fromhex(part) * times for part, times in case["bytes"])
+
+
+P = 2**255 - 19
+"""Of Curve25519's field."""
+_LOW_ORDER = {
+    "zero": 0,
+    "one": 1,
+    "of order 8": int.from_bytes(ORDER_8, "little"),
+    "of order 8, the other": 39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    "minus one": P - 1,
+    "zero, not reduced": P,
+    "one, not reduced": P + 1,
+    "zero, with the bit that is passed over": 1 << 255,
+}
+
+
+def _published_key() -> dict[str, list[Case]]:
+    """What a writer seals nothing to."""
+    public = keys.SharingKey(fixed("seed")).public
+    lattice, curve = public[1:1185], public[1185:]
+    too_large = (3329).to_bytes(2, "little")
+    rows = [
+        ("nothing", b""),
+        ("a byte less", public[:-1]),
+        ("a byte more", public + b"\0"),
+        ("suite 0", b"\0" + public[1:]),
+        ("suite 2", b"\2" + public[1:]),
+        ("0xFF in the ML-KEM part", b"\1" + b"\xff" * 1184 + curve),
+        ("a first coefficient of 3,329", b"\1" + too_large + lattice[2:] + curve),
+        ("a last coefficient of 4,095", b"\1" + lattice[:1150] + b"\xff\xff" + lattice[1152:] + curve),
+    ]
+    rows += [
+        (f"an X25519 part that is {name}", public[:1185] + point.to_bytes(32, "little"))
+        for name, point in _LOW_ORDER.items()
+    ]
+    return {
+        "taken": [_case(0, "a key", public)],
+        "refused": [_case(19, why, data) for why, data in rows],
+    }

@@ -76,6 +76,7 @@ def folder_secret(entropy: bytes, account: int, origin: bytes, folder: int, epoc
     return earlier_secret(hkdf(root, "folder-secret", *place), 0xFFFF - (epoch & 0xFFFF))
 
 
+@functools.cache
 def earlier_secret(secret: bytes, steps: int) -> bytes:
     """The secret of so many epochs before."""
     for _ in range(steps):

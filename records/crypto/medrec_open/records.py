@@ -160,7 +160,9 @@ class Records:
                 key, salt = bytes.fromhex(row["content_key"]), bytes.fromhex(row["content_salt"])
                 content = self._store.content(row["content"], tree=bool(row["flags"] & 1))
                 with content as file, part.open("wb") as target:
-                    target.writelines(open_file(file, key, CONTENT, row["record"], salt))
+                    target.writelines(
+                        _at_most(row["size"], open_file(file, key, CONTENT, row["record"], salt))
+                    )
             with part.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             if digest != row["sha256"] or part.stat().st_size != row["size"]:
@@ -174,6 +176,15 @@ class Records:
         title = f"{row['title'][:50]} {row['record'].hex()[:16]}"
         names = self.folder_name(row["folder"]), title, f"{row['version']} {row['file_name'][-50:]}"
         return out.joinpath(*(re.sub(r"[^\w .()-]", "_", name).strip(" .") or "_" for name in names))
+
+
+def _at_most(size: int, parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The parts of a content of this size: a larger one must not fill the disk first. Raises Refused."""
+    for part in parts:
+        size -= len(part)
+        if size < 0:
+            raise Refused("the content is larger than described: not the content described")
+        yield part
 
 
 def _words(error: Exception) -> str:

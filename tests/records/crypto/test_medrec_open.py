@@ -203,7 +203,9 @@ def test_no_key_is_written_down(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"sha256": "00" * 32}, {"size": 17, "content_length": ciphertext_size(17)}]
+    "change",
+    [{"sha256": "00" * 32}]
+    + [{"size": size, "content_length": ciphertext_size(size)} for size in (0, 15, 17)],
 )
 def test_a_content_that_is_not_the_one_described_is_not_saved(
     patient: Patient, tmp_path: Path, change: dict[str, Any]
