@@ -56,6 +56,11 @@ class World:
         return self.folder / "accepted"
 
     @property
+    def strange(self) -> Path:
+        """Digests of the acts that strangers have sent past the portal."""
+        return self.folder / "strange"
+
+    @property
     def raised(self) -> Path:
         """Tracebacks of tasks that raised."""
         return self.folder / "raised"
@@ -70,7 +75,7 @@ class World:
 
     def judge(self, empty: Database) -> list[str]:
         """What is wrong, in words, once all has healed."""
-        found: list[str] = self.ask(judge_acts, self.node.port, self.accepted)
+        found: list[str] = self.ask(judge_acts, self.node.port, self.accepted, self.strange)
         applied = self.ask(applied_block)
         replayed = replace(self, database=empty).ask(replay, applied)
         return [*found, *compare(self.ask(dump), replayed)]

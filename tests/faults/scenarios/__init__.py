@@ -11,6 +11,7 @@ from tests.faults.scenarios.faulty_node import faulty_node
 from tests.faults.scenarios.kills import kills
 from tests.faults.scenarios.node_kills import node_kills
 from tests.faults.scenarios.reorgs import reorgs
+from tests.faults.scenarios.strangers import strangers
 from tests.faults.scenarios.tasks_twice import tasks_twice
 from tests.faults.world import World
 
@@ -31,6 +32,7 @@ SCENARIOS = {
     "reorgs": Scenario(reorgs, 100),
     "faulty-node": Scenario(faulty_node, 25, "proxy"),
     "crowd": Scenario(crowd, 500),
+    "strangers": Scenario(strangers, 25),
     "tasks-twice": Scenario(tasks_twice, 10),
 }
 _SENDING = [point for point in POINTS.values() if point.is_of_sending]
@@ -44,5 +46,6 @@ SHORT = {
     "reorgs": Scenario(reorgs, 8),
     "faulty-node": Scenario(faulty_node, 3, "proxy"),
     "crowd": Scenario(crowd, 60),
+    "strangers": Scenario(strangers, 2),
     "tasks-twice": Scenario(tasks_twice, 1),
 }
