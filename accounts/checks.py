@@ -33,4 +33,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
                 id="accounts.E003",
             )
         )
+    for name, most in settings.LIMITS.items():
+        if most < 0:
+            found.append(Error(f"LIMIT_{name} is {most}. A limit is 0 (none) or more.", id="accounts.E004"))
     return found

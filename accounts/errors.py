@@ -52,3 +52,14 @@ class NotAllowed(AccountsError):
 
 class TokenRefused(AccountsError):
     """An API token that may not be made."""
+
+
+class LimitReached(AccountsError):
+    """So much of it is not taken in a day, or at all (`accounts.limits`)."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
+        """`retry_after`: seconds until there is room again, if time makes it."""
+        super().__init__(message)
+        self.retry_after = retry_after

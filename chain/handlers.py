@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 from chain.abi import ACT_OF_EVENT, act_types
 
 if TYPE_CHECKING:
+    from chain.acts import PreparedAct
     from chain.models import Act, Event
 
 EventHandler = Callable[["Event"], None]
 RunHandler = Callable[[Sequence["Event"]], None]
 ActHandler = Callable[["Act"], None]
+OfferHandler = Callable[["PreparedAct"], None]
 
 _run_handlers: dict[str, list[RunHandler]] = defaultdict(list)
 _news_handlers: dict[str, list[RunHandler]] = defaultdict(list)
 _act_handlers: dict[str, list[ActHandler]] = defaultdict(list)
+_offer_handlers: list[OfferHandler] = []
 _resets: list[Callable[[], None]] = []
 
 
@@ -88,6 +91,13 @@ def on_act_settled(*kinds: str) -> Callable[[ActHandler], ActHandler]:
     return register
 
 
+def on_act_offered(function: OfferHandler) -> OfferHandler:
+    """Call the function with each act before the outbox accepts it, in its transaction: it may raise."""
+    if function not in _offer_handlers:
+        _offer_handlers.append(function)
+    return function
+
+
 def on_reset(function: Callable[[], None]) -> Callable[[], None]:
     """Call the function to empty a projection, before the archive of events is given to the handlers anew."""
     if function not in _resets:
@@ -108,6 +118,12 @@ def announce_events(run: Sequence["Event"], *, again: bool = False) -> None:
         handler(run)
     for follow in () if again else _news_handlers[name]:
         follow(run)
+
+
+def announce_offer(act: "PreparedAct") -> None:
+    """Give an act that is about to be accepted to those who may refuse it."""
+    for handler in _offer_handlers:
+        handler(act)
 
 
 def announce_act(act: "Act") -> None:

@@ -6,6 +6,7 @@ from django.db.models import Max, Q
 from chain.acts import PreparedAct, SignedAct
 from chain.deployment import domain
 from chain.errors import ActConflict, ActError
+from chain.handlers import announce_offer
 from chain.models import Act, ActState, Event, SignerState
 from chain.nudging import Nudge
 from chain.relayer.lanes import lane_of
@@ -19,7 +20,7 @@ def submit_act(signed: SignedAct) -> Act:
     """Accept a signed act, inside the caller's transaction.
 
     The same act again gives its first row. ActError for a signature that is not its author's; ActConflict
-    when the slot's number is taken, before anything is written.
+    when the slot's number is taken, before anything is written. A handler of `on_act_offered` may raise, too.
     """
     act = signed.act
     digest = act.digest(domain())
@@ -31,6 +32,7 @@ def submit_act(signed: SignedAct) -> Act:
         if (known := Act.objects.filter(digest=digest).first()) is not None:
             return known
         raise
+    announce_offer(act)
     needs = _needs(act)
     if replaced is not None:
         needs.append(replaced)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import environ
 
+from accounts.limits import LIMITS as DEFAULT_LIMITS
 from chain.secret_files import write_once
 from records.media_types import DEFAULT_TYPES
 
@@ -249,6 +250,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
 }
+
+# --- Limits: how much one party may do to others ------------------------------------------------------------
+
+LIMITS = {name: env.int(f"LIMIT_{name}", limit.most) for name, limit in DEFAULT_LIMITS.items()}
 
 # --- Chain --------------------------------------------------------------------------------------------------
 

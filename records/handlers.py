@@ -1,5 +1,6 @@
 """What follows from events and settled acts outside the projection: errands, and envelopes to erase."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from django.db.models import F
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from accounts.services.directory import known_accounts
 from accounts.services.errands import add_errand
+from accounts.services.limits import DAY, most_of
 from chain.handlers import on_act_settled, on_news
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
@@ -30,6 +32,7 @@ def leave_key_errands(events: Sequence[Event]) -> None:
     _forget_queued_keys({event["record"] for event in events if len(raw(event["secret"])) == 40})
     ours = known_accounts(event["patient"] for event in events)
     filed = [event for event in events if event["patient"] in ours and event["folder"] != 0]
+    filed = _within_limit(filed)
     standing = Grant.objects.filter(ended="", expiry__gt=timezone.now())
     modified = {event["record"] for event in filed if event.name == "RecordModified"}
     granted = {(row.patient, row.scope) for row in rows_in(standing, "scope", modified)}
@@ -114,6 +117,24 @@ def return_rekey(act: Act) -> None:
     """A folder that could not be moved is moved at the patient's next opening."""
     if act.state != "confirmed":
         add_errand(account=act.author, kind=REKEY, subject=str(act.fields["folder"]))
+
+
+def _within_limit(events: list[Event]) -> list[Event]:
+    """Those that may leave a key task: beyond so many a day, one sender's leave a patient none."""
+    most, first = most_of("KEY_TASKS_PER_SENDER"), {}
+    counts = Counter((event["patient"], event.author) for event in events if event.author != event["patient"])
+    for patient, author in counts if most else ():
+        today = Version.objects.filter(author=author, record__patient=patient, at__gt=timezone.now() - DAY)
+        first[patient, author] = today.count() - counts[patient, author]
+    allowed = []
+    for event in events:
+        sent = (event["patient"], event.author)
+        if sent in first:
+            first[sent] += 1
+            if first[sent] > most:
+                continue
+        allowed.append(event)
+    return allowed
 
 
 def _forget_queued_keys(records: set[str]) -> None:

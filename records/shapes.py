@@ -117,6 +117,15 @@ class FolderView:
 
 
 @dataclass(frozen=True)
+class FoldedView:
+    """A sender who left more records in an inbox than it shows, and how many more."""
+
+    address: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True)
 class SenderView:
     """A doctor or an institution from whom a patient takes no records into the inbox."""
 

@@ -21,7 +21,7 @@ from accounts.crypto.phrase import new_entropy
 from accounts.errors import InvitationRefused, NotAllowed
 from accounts.models import Account, Errand, Institution, Invitation, Membership, User
 from accounts.notifications import send_link
-from accounts.services import directory, errands, institution_keys, signup, tokens
+from accounts.services import directory, errands, institution_keys, limits, signup, tokens
 from chain.acts import SignedAct
 from chain.outbox import submit_act
 
@@ -49,7 +49,7 @@ def free_slug(name: str) -> str:
 def invite_member(*, institution: Institution, email: str, role: str, invited_by: User | None) -> str:
     """Mail an invitation; returns the link's secret, of which only the digest is kept.
 
-    An earlier open invitation for the same address and role is replaced. Raises ValidationError.
+    An earlier open invitation for the same address and role ends. Raises ValidationError, LimitReached.
     """
     email = email.strip().lower()
     validate_email(email)
@@ -59,7 +59,10 @@ def invite_member(*, institution: Institution, email: str, role: str, invited_by
     with transaction.atomic():
         # Of two clicks at once, one at a time.
         Institution.objects.select_for_update(no_key=True).get(pk=institution.pk)
-        Invitation.objects.filter(institution=institution, email=email, role=role, accepted_at=None).delete()
+        limits.check_count("INVITATIONS_PER_INSTITUTION", Invitation.objects.filter(institution=institution))
+        limits.check_count("INVITATIONS_TO_ONE_ADDRESS", Invitation.objects.filter(email=email))
+        open_ones = Invitation.objects.open().filter(institution=institution, email=email, role=role)
+        open_ones.update(expires_at=timezone.now())  # kept, because it is counted
         Invitation.objects.create(
             institution=institution,
             email=email,

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actor import Actor
-from accounts.errors import InvitationRefused, NoPublishedKey, NotAllowed, VaultClosed
+from accounts.errors import InvitationRefused, LimitReached, NoPublishedKey, NotAllowed, VaultClosed
 from accounts.forms import InviteForm
 from accounts.middleware import ACTING_AS
 from accounts.models import Account, Affiliation, Institution, Invitation, Membership, SealedKey
@@ -93,6 +93,9 @@ def invite(request: PortalRequest, institution_id: uuid.UUID) -> HttpResponse:
             return _back(institution)
         except ValidationError as error:
             form.add_error(None, error)
+        except LimitReached as error:
+            form.add_error(None, str(error))
+            return _render_page(request, institution, form, status=error.status)
         except (OSError, SMTPException):
             form.add_error(None, "The mail could not be sent. Try again later.")
     return _render_page(request, institution, form, status=400)

@@ -112,6 +112,7 @@ class Act(models.Model):
             ),
             models.Index(fields=("subject", "state"), name="act_subject"),
             models.Index(fields=("author", "state"), name="act_author"),
+            models.Index(fields=("author", "created_at"), name="act_author_day"),
             models.Index(fields=("slot", "number"), name="act_slot"),
         )
 

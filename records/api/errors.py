@@ -7,7 +7,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_handler
 
-from accounts.errors import AccountsError, ReadOnlyToken, VaultClosed
+from accounts.errors import AccountsError, LimitReached, ReadOnlyToken, VaultClosed
 from chain.errors import ActConflict, ActError, ChainError
 from records.errors import InvalidInput, RecordsError
 
@@ -19,6 +19,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         if isinstance(error, InvalidInput):
             body["field"] = error.field
         return Response(body, status=error.status)
+    if isinstance(error, LimitReached):
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        return Response({"error": str(error)}, status=error.status, headers=headers)
     if isinstance(error, AccountsError):
         closed = isinstance(error, (ReadOnlyToken, VaultClosed))
         return Response({"error": str(error)}, status=403 if closed else 400)

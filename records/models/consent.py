@@ -231,7 +231,11 @@ class EmailRequest(models.Model):
                 condition=Q(state__in=["sent", "denied", "withdrawn"]), name="email_request_state_known"
             ),
         )
-        indexes = (models.Index(fields=("author",), name="email_request_author"),)
+        indexes = (
+            models.Index(fields=("author",), name="email_request_author"),
+            models.Index(fields=("via", "created_at"), name="email_request_via"),
+            models.Index(fields=("email", "created_at"), name="email_request_email"),
+        )
 
     def __str__(self) -> str:
         return f"mailed request {self.id}"

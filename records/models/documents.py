@@ -168,6 +168,7 @@ class Upload(models.Model):
         indexes = (
             models.Index(fields=("state", "created_at"), name="upload_state"),
             models.Index(fields=("author", "state"), name="upload_author"),
+            models.Index(fields=("via", "created_at"), name="upload_via"),
         )
 
     def __str__(self) -> str:

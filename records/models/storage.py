@@ -43,6 +43,7 @@ class Holding(models.Model):
         )
         indexes = (
             models.Index(fields=("state", "looked_at"), name="holding_look"),
+            models.Index(fields=("record",), condition=~Q(record=""), name="holding_record"),
             models.Index(fields=("unnamed_since",), condition=~Q(unnamed_since=None), name="holding_unnamed"),
             models.Index(fields=("lost_since",), condition=~Q(lost_since=None), name="holding_lost"),
         )

@@ -22,6 +22,7 @@ from records.services import writing
 from records.services.describing import check_description
 from records.services.folders import require_folder
 from records.services.keyring import Keyring
+from records.services.limits import folded_in_inbox
 from records.services.present import record_views
 from records.services.states import (
     SEND_AGAIN,
@@ -62,7 +63,8 @@ def list_states(*, actor: Actor, patient: str, via: str | None = None) -> tuple[
     """The same, unopened, with the keyring that opens them. Raises AccessRefused."""
     keyring = Keyring(actor, patient)
     if keyring.own:
-        rows, acts = Record.objects.filter(patient=patient), record_acts(patient=patient)
+        rows = Record.objects.filter(patient=patient).exclude(pk__in=folded_in_inbox(patient).values("pk"))
+        acts = record_acts(patient=patient)
     else:
         if not access.live_grants(actor, patient=patient, via=via):
             raise _refusal(actor, patient, via or "")

@@ -5,6 +5,7 @@ from django.db.models import Count, Max
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
+from accounts.services.limits import check_total
 from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
@@ -31,6 +32,7 @@ def create_folder(*, actor: Actor, name: str) -> int:
     """A new folder, named on the chain; returns its number. Raises InvalidInput, Conflict, VaultClosed."""
     keyring = Keyring(actor, actor.address)
     taken = folder_names(keyring, folder_numbers(actor.address))
+    check_total("FOLDERS_PER_PATIENT", len(taken))
     name = _checked(name, taken)
     folder = max(taken, default=GENERAL) + 1
     _save_name(keyring, folder, name, fresh=True)

@@ -1,5 +1,7 @@
 """Taking in what others left, or refusing it."""
 
+from collections import Counter
+
 from django.db import transaction
 
 from accounts.actor import Actor
@@ -11,8 +13,10 @@ from chain.outbox import next_number, submit_act
 from chain.slots import slot_block
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.services import documents, writing
+from records.services.limits import folded_in_inbox
+from records.services.naming import people_named_to
 from records.services.senders import words_of
-from records.shapes import RecordView
+from records.shapes import FoldedView, RecordView
 
 
 def file_record(*, actor: Actor, record: str, folder: int) -> RecordView:
@@ -35,6 +39,15 @@ def refuse_record(*, actor: Actor, record: str) -> Act:
     if state.latest.folder != 0:
         raise Conflict("This record was taken in already.")
     return documents.close_record(actor=actor, record=record, reason="refused")
+
+
+def list_folded(*, actor: Actor) -> list[FoldedView]:
+    """Of whom the inbox holds more records than it shows, and how many more."""
+    folded = folded_in_inbox(actor.address).values_list("author", flat=True)
+    counts = Counter(folded)
+    people = people_named_to(actor, counts)
+    views = [FoldedView(author, people[author].name, count) for author, count in counts.items()]
+    return sorted(views, key=lambda view: (-view.count, view.address))
 
 
 def block_sender(*, actor: Actor, sender: str, blocked: bool = True) -> None:

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.services.directory import has_published_key
+from accounts.services.limits import wait_in_line
 from chain.models import Act
 from records import access
 from records.crypto.description import Description
@@ -17,6 +18,7 @@ from records.services import documents, writing
 from records.services.folders import GENERAL, INBOX, require_folder
 from records.services.garbage import discard_content
 from records.services.keyring import Keyring
+from records.services.limits import check_upload
 from records.services.upload_rows import update_claimed
 from records.storage import Stored
 
@@ -44,7 +46,9 @@ def register_upload(
     try:
         prepared = _prepare(keyring, row, _describe(draft, received), received)
         with transaction.atomic():
-            update_claimed(row, claim, state=Upload.State.DONE)
+            wait_in_line([row.author, row.patient, row.via])
+            check_upload(row, received.size)
+            update_claimed(row, claim, state=Upload.State.DONE, size=received.size)
             act = writing.keep_version(keyring.actor, prepared)
             Upload.objects.filter(pk=row.pk).update(
                 act=act.digest, sealed=b"", sealed_parts=b"", part_mac=b"", staged=None

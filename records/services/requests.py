@@ -37,6 +37,7 @@ from records.services import consent
 from records.services.answers import ANSWERED, answers_seen, claim_answer
 from records.services.drafts import seal_draft
 from records.services.envelopes import ListAbout, keep_list, key_of, seal_list
+from records.services.limits import check_mail
 from records.services.terms import check_terms, terms_to_draft
 from records.services.writing import require_keys, require_patient
 from records.shapes import RequestView
@@ -298,6 +299,7 @@ def _save_unless_sent(row: EmailRequest) -> None:
         )
         if sent.exclude(grants__isnull=False).exists():
             raise Conflict("A link is on its way to this address already. Wait, or take that one back.")
+        check_mail(row)
         row.save(force_insert=True)
 
 

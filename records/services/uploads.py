@@ -26,6 +26,7 @@ from records.services.drafts import open_draft, seal_draft
 from records.services.folders import INBOX
 from records.services.inspecting import Inspection, inspecting_draft
 from records.services.keyring import Keyring
+from records.services.limits import check_upload
 from records.services.registering import Received, choose_folder, register_upload
 from records.services.upload_rows import Heart, about, check_size, claimed, find_upload, show_upload
 from records.shapes import RecordView, UploadView
@@ -76,6 +77,7 @@ def describe_upload(
         row.folder = choose_folder(actor, patient, folder, via)
         row.nonce = word(secrets.token_bytes(32))
         row.record = word(record_id(actor.address, raw(row.nonce)))
+    check_upload(row, size or 0)
     row.sealed = seal_draft(actor, about(row), draft)
     try:
         row.save(force_insert=True)

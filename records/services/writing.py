@@ -34,6 +34,7 @@ from records.services.envelopes import (
 )
 from records.services.epochs import current_epoch
 from records.services.keyring import Keyring, OpenVersion
+from records.services.limits import check_inbox
 from records.services.naming import person_named_to
 from records.services.senders import is_blocked
 from records.services.states import RecordState, VersionState
@@ -110,6 +111,7 @@ def require_sender(actor: Actor, patient: str, via: str) -> None:
         raise InvalidInput("via", "Choose an institution that you belong to now.")
     if is_blocked(patient, actor.address, via):
         raise AccessRefused("This patient takes no records from you.", patient=patient, via=via)
+    check_inbox(actor.address, patient, via)
 
 
 def open_or_refuse(keyring: Keyring, state: RecordState) -> OpenVersion:

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from accounts.actor import Actor
-from accounts.errors import AccountsError, VaultClosed
+from accounts.errors import AccountsError, LimitReached, VaultClosed
 from accounts.models import Account
 from accounts.web.access import to_sign_in
 from chain.errors import ActConflict, ActError, ChainError
@@ -46,7 +46,7 @@ def actor_view(*kinds: str, needs_keys: bool = True) -> Callable[[ActorView[P]],
             if needs_keys and not actor.is_open:
                 raise VaultClosed
             try:
-                return view(request, actor, *args, **kwargs)
+                return _with_hint(view(request, actor, *args, **kwargs))
             except VaultClosed:
                 raise
             except (RecordsError, AccountsError, ChainError) as error:
@@ -59,7 +59,7 @@ def actor_view(*kinds: str, needs_keys: bool = True) -> Callable[[ActorView[P]],
 
 def status_of(error: Exception) -> int:
     """The HTTP status that says what kind of refusal this is."""
-    if isinstance(error, RecordsError):
+    if isinstance(error, (RecordsError, LimitReached)):
         return error.status
     if isinstance(error, ActConflict):
         return 409
@@ -76,7 +76,17 @@ def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
     if isinstance(error, AccessRefused):
         context |= {"patient": error.patient, "via": error.via}
         return render(request, "records/refused.html", context, status=status)
-    return render(request, "errors/refusal.html", context, status=status)
+    answer = render(request, "errors/refusal.html", context, status=status)
+    if isinstance(error, LimitReached) and error.retry_after:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+def _with_hint(answer: HttpResponseBase) -> HttpResponseBase:
+    """A form that is shown again over a limit: a program is told to come back in an hour."""
+    if answer.status_code == 429:
+        answer.headers.setdefault("Retry-After", "3600")
+    return answer
 
 
 def run_form(form: Form, action: FormAction) -> tuple[HttpResponse | None, int]:

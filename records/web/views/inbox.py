@@ -79,6 +79,7 @@ def _render_inbox(
     blocked = senders.list_senders(actor=actor)
     context = {
         "records": [record for record in found if record.in_inbox],
+        "folded": inbox.list_folded(actor=actor),
         "folders": folders.list_folders(actor=actor),
         "failed": failed,
         "senders": blocked,
