@@ -11,15 +11,17 @@ from allauth.core import context
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from accounts.crypto.errors import PhraseError
+from accounts.crypto.phrase import words_of
+from accounts.day_field import DayField, DayInput
 from accounts.errors import WrongSecret
 from accounts.models import ApiToken, Membership, User, Vault
-from accounts.models.users import validate_date_of_birth
+from accounts.models.users import births_possible, validate_date_of_birth
 from accounts.requests import PortalRequest
 from accounts.services import tokens, vaults
 from accounts.sign_in.passwords import GuessablePasswordValidator
+from chain.pasted import can_be_seen, plain_name
 
 PHRASE_WIDGET = forms.Textarea(
     attrs={"rows": 3, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
@@ -32,24 +34,23 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
     name = forms.CharField(
         label="Your name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
-    date_of_birth = forms.DateField(
-        validators=[validate_date_of_birth],
-        widget=forms.DateInput(attrs={"type": "date", "autocomplete": "bday"}, format="%Y-%m-%d"),
+    date_of_birth = DayField(
+        validators=[validate_date_of_birth], widget=DayInput(attrs={"autocomplete": "bday"})
     )
     field_order = ("name", "date_of_birth", "email", "password1", "password2")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = "E-mail"
-        self.fields["date_of_birth"].widget.attrs["max"] = timezone.localdate().isoformat()
+        self.fields["date_of_birth"].set_range(*births_possible())
         self.fields[
             "password1"
         ].help_text = "At least 12 characters. It seals your records: whoever knows it can open them."
 
     def clean_name(self) -> str:
-        """No empty names, no stray spaces."""
-        name = " ".join(str(self.cleaned_data["name"]).split())
-        if not name:
+        """A name that can be seen, without stray blanks."""
+        name = plain_name(str(self.cleaned_data["name"]))
+        if not can_be_seen(name):
             raise forms.ValidationError("Enter your name.")
         return name
 
@@ -174,7 +175,7 @@ class WordsForm(forms.Form):
         """Every word must be the one shown."""
         data = super().clean() or {}
         for place, word in self.words.items():
-            given = str(data.get(f"word_{place}", "")).strip().lower()
+            given = " ".join(words_of(str(data.get(f"word_{place}", ""))))
             if given and given != word:
                 self.add_error(f"word_{place}", f"That is not word {place} of your phrase.")
         return data

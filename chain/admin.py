@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from chain.models import Act, Attempt, Block, Cursor, Event, Sender, Transaction
+from chain.pasted import search_words
 
 if TYPE_CHECKING:
     ReadOnlyBase = admin.ModelAdmin[Model]
@@ -14,7 +15,20 @@ else:
     ReadOnlyBase = admin.ModelAdmin
 
 
-class ReadOnlyAdmin(ReadOnlyBase):
+class PastedSearchMixin:
+    """A search that takes addresses and words as they are pasted."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look for the address in the text, else for its words as they look."""
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(  # type: ignore[misc]
+            request, queryset, search_words(search_term)
+        )
+        return found
+
+
+class ReadOnlyAdmin(PastedSearchMixin, ReadOnlyBase):
     """A list and pages to look at: these rows are written by the portal's own code alone."""
 
     show_full_result_count = False

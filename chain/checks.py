@@ -6,10 +6,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
-from eth_utils.address import is_checksum_address
 
 from chain.errors import MissingKey
 from chain.keys import relayer_keys
+from chain.pasted import NotAnAddress, plain_address
 
 # EIP-7825 takes no transaction over this; geth none over 131,072 bytes.
 _GAS_CEILING = 16_000_000
@@ -41,8 +41,11 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         if not good
     ]
     address = settings.CHAIN_CONTRACT_ADDRESS
-    if address and not is_checksum_address(address):
-        found.append(Error("CHAIN_CONTRACT_ADDRESS is not a checksummed address.", id="chain.E009"))
+    if address:
+        try:
+            plain_address(address)
+        except NotAnAddress as problem:
+            found.append(Error(f"CHAIN_CONTRACT_ADDRESS: {problem}", id="chain.E009"))
     return found + _check_relayer_keys()
 
 

@@ -11,6 +11,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from chain.errors import NotDeployed
+from chain.pasted import plain_address
 
 _DOMAIN_MEMBERS = [
     {"name": "name", "type": "string"},
@@ -84,7 +85,8 @@ _kept: dict[tuple[str, int, str], Deployment] = {}
 
 def deployment() -> Deployment:
     """The contract in use; NotDeployed if there is none yet. Read again when its file changes."""
-    path, wanted = deployment_path(), settings.CHAIN_CONTRACT_ADDRESS
+    path, named = deployment_path(), settings.CHAIN_CONTRACT_ADDRESS
+    wanted = plain_address(named) if named else ""
     try:
         stamp = path.stat().st_mtime_ns
     except FileNotFoundError:

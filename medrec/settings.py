@@ -127,6 +127,7 @@ if CACHES["default"]["BACKEND"] == "django.core.cache.backends.redis.RedisCache"
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_I18N = False
+FORMAT_MODULE_PATH = ["medrec.formats"]
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -152,7 +153,8 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("png", "gif", "woff", "woff2", "bcmap", "
 
 # File bytes come as the raw body of a PUT; a multipart file is refused: plaintext never touches a disk.
 FILE_UPLOAD_HANDLERS = ["medrec.uploads.RefuseFiles"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # a form with 10,000 ticked records, or with a FHIR file's text
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000  # a selection holds 10,000 records
 
 # --- Browser security ---------------------------------------------------------------------------------------
 

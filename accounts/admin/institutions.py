@@ -6,18 +6,22 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.errors import NotAllowed
 from accounts.models import Institution, Invitation, Membership, User
 from accounts.services import admissions, invitations
-from chain.admin import ReadOnlyAdmin
+from chain.admin import PastedSearchMixin, ReadOnlyAdmin
 from chain.errors import ChainError
 
 
 class InvitationInline(admin.TabularInline):  # type: ignore[type-arg]
-    """Invite a manager by adding a line: the mail goes out when the page is saved."""
+    """Invite a manager by adding a line: the mail goes out when the page is saved.
+
+    Lines of before are a list of their own: a form that grows with them would one day be too large to send.
+    """
 
     model = Invitation
     fields = ("email", "role", "expires_at", "accepted_at", "accepted_by")
@@ -25,6 +29,10 @@ class InvitationInline(admin.TabularInline):  # type: ignore[type-arg]
     extra = 1
     can_delete = False
     verbose_name = "invitation"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
+        """Only new lines."""
+        return super().get_queryset(request).none()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """A mailed link cannot be redirected; invite again instead."""
@@ -38,29 +46,16 @@ class InvitationInline(admin.TabularInline):  # type: ignore[type-arg]
         return formset
 
 
-class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
-    """Who belongs to the institution."""
-
-    model = Membership
-    fields = readonly_fields = ("user", "account", "role", "state", "since")
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """People join by accepting an invitation."""
-        return False
-
-
 @admin.register(Institution)
-class InstitutionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class InstitutionAdmin(PastedSearchMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Create an institution, invite its first manager, admit it on the chain once he or she has accepted."""
 
     list_display = ("name", "address", "on_the_chain", "members", "created_at")
     search_fields = ("name", "slug", "address")
     list_filter = ("created_at",)
-    fields = ("name", "address", "on_the_chain", "call", "created_at")
-    readonly_fields = ("address", "on_the_chain", "call", "created_at")
-    inlines = (InvitationInline, MembershipInline)
+    fields = ("name", "address", "on_the_chain", "call", "people", "created_at")
+    readonly_fields = ("address", "on_the_chain", "call", "people", "created_at")
+    inlines = (InvitationInline,)
     actions = ("admit", "suspend")
 
     @admin.display(description="on the chain")
@@ -72,6 +67,15 @@ class InstitutionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def members(self, institution: Institution) -> int:
         """How many people belong to it."""
         return institution.memberships.filter(state=Membership.State.ACTIVE).count()
+
+    @admin.display(description="members and invitations")
+    def people(self, institution: Institution) -> str | SafeString:
+        """The lists of who belongs to it, and who was invited."""
+        lists = {"members": "accounts_membership", "invitations": "accounts_invitation"}
+        links = [
+            (reverse(f"admin:{name}_changelist"), institution.pk, words) for words, name in lists.items()
+        ]
+        return format_html_join(", ", '<a href="{}?institution__id__exact={}">{}</a>', links)
 
     @admin.display(description="call that admits")
     def call(self, institution: Institution) -> str | SafeString:

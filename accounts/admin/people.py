@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from accounts.models import Account, ApiToken, Errand, User
 from accounts.services import directory
 from accounts.sign_in.events import SecurityEvent, record
-from chain.admin import ReadOnlyAdmin
+from chain.admin import PastedSearchMixin, ReadOnlyAdmin
 
 
 class AccountInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -29,7 +29,7 @@ class AccountInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(PastedSearchMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who signs in. Names and sign-in can be corrected; passwords and vaults cannot be seen or set."""
 
     list_display = ("email", "name", "account_count", "vault_state", "is_active", "is_staff", "date_joined")

@@ -1,12 +1,15 @@
 """Recovery phrases: BIP-39, English, 24 words for 32 bytes of entropy."""
 
+import re
 import secrets
+import unicodedata
 from functools import cache
 
 from mnemonic import Mnemonic
 
 from accounts.crypto.derivation import require_length
 from accounts.crypto.errors import PhraseError
+from chain.pasted import visible
 
 ENTROPY_BYTES = 32
 WORDS = 24
@@ -23,11 +26,11 @@ def phrase_of(entropy: bytes) -> str:
 
 
 def entropy_of(phrase: str) -> bytes:
-    """The 32 bytes behind a typed phrase; case and white space do not matter.
+    """Return the 32 bytes behind a typed or pasted phrase. Raises PhraseError, whose text is for that person.
 
-    Raises PhraseError, whose text tells the person what to look at.
+    Case, white space, numbers before the words and what cannot be seen do not matter.
     """
-    words = phrase.lower().split()
+    words = words_of(phrase)
     if len(words) != WORDS:
         raise PhraseError(f"{WORDS} words are needed, {len(words)} given.")
     for place, word in enumerate(words, start=1):
@@ -39,6 +42,11 @@ def entropy_of(phrase: str) -> bytes:
         raise PhraseError(
             "All words are in the list, but they do not belong together: one is wrong, or the order is."
         ) from error
+
+
+def words_of(phrase: str) -> list[str]:
+    """Return the words of a phrase without the numbers, dots, commas and quotes that lists and paper add."""
+    return re.findall(r"[^\W\d_]+", visible(unicodedata.normalize("NFKC", phrase)).lower())
 
 
 @cache

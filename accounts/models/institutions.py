@@ -6,12 +6,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models.users import validate_name
+from chain.pasted import plain_name
+
 
 class Institution(models.Model):
     """A hospital or practice: the tenant. It has an address once its first manager has accepted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=150, unique=True)
+    name = models.CharField(max_length=150, unique=True, validators=[validate_name])
     slug = models.SlugField(max_length=60, unique=True)
     address = models.CharField(max_length=42, blank=True, default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -26,6 +29,11 @@ class Institution(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """The name on one line, without what cannot be seen: no two institutions look the same."""
+        super().clean()
+        self.name = plain_name(self.name)
 
 
 class Membership(models.Model):

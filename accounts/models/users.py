@@ -1,7 +1,7 @@
 """Users sign in; accounts act."""
 
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -11,6 +11,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from chain.pasted import can_be_seen, plain_name
+
 OLDEST_AGE = 130
 
 
@@ -19,13 +21,28 @@ def age_on(born: date, day: date) -> int:
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
+def births_possible() -> tuple[date, date]:
+    """The first and the last day of birth that is taken: somebody is at most 130, and born before today."""
+    today = timezone.localdate()
+    first = date(today.year - OLDEST_AGE - 1, today.month, min(today.day, 28))
+    while age_on(first, today) > OLDEST_AGE:
+        first += timedelta(days=1)
+    return first, today - timedelta(days=1)
+
+
 def validate_date_of_birth(born: date) -> None:
     """Refuse a date that is not past, or more than 130 years ago."""
-    today = timezone.localdate()
-    if born >= today:
+    first, last = births_possible()
+    if born > last:
         raise ValidationError("A date of birth is in the past.")
-    if age_on(born, today) > OLDEST_AGE:
+    if born < first:
         raise ValidationError(f"A date of birth is at most {OLDEST_AGE} years ago.")
+
+
+def validate_name(name: str) -> None:
+    """Refuse a name of which nothing can be seen."""
+    if not can_be_seen(name):
+        raise ValidationError("Enter a name that can be seen.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -52,7 +69,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail", unique=True)
-    name = models.CharField(max_length=150, blank=True)
+    name = models.CharField(max_length=150, blank=True, validators=[validate_name])
     date_of_birth = models.DateField(null=True, blank=True, validators=[validate_date_of_birth])
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("administrator", default=False)
@@ -67,6 +84,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ("email",)
         constraints = (models.UniqueConstraint(Lower("email"), name="user_email_any_case"),)
+
+    def clean(self) -> None:
+        """The name on one line, without what cannot be seen."""
+        super().clean()
+        self.name = plain_name(self.name)
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -1,20 +1,17 @@
 """Who stands behind an address, and which keys and affiliations the chain confirms."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
-from eth_utils.address import is_checksum_address, is_hex_address
 
 from accounts.errors import BadAddress, NoPublishedKey
 from accounts.models import Account, Admission, Affiliation, Institution, PublishedKey
 from chain.client import check_key
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
-
-_PAYLOAD = re.compile(r"^(?:ethereum:)?(0x[0-9a-fA-F]{40})(?:@\d+)?$")
+from chain.pasted import NotAnAddress, plain_address
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,11 @@ class Person:
 
 
 def parse_address(text: str) -> str:
-    """The address in what somebody typed or scanned ("0x..", "ethereum:0x.."). Raises BadAddress."""
-    found = _PAYLOAD.match(text.strip())
-    if not found or not is_hex_address(found[1]):
-        raise BadAddress("An address is 0x followed by 40 digits and letters a to f.")
-    if not is_checksum_address(found[1]):
-        raise BadAddress("A character of this address is wrong: its checksum does not match. Copy it again.")
-    return found[1]
+    """Return the address in what somebody typed, pasted or scanned. Raises BadAddress."""
+    try:
+        return plain_address(text)
+    except NotAnAddress as error:
+        raise BadAddress(str(error)) from error
 
 
 def find_account(text: str) -> Account | None:

@@ -15,6 +15,7 @@ from accounts.crypto.derivation import labelled
 from accounts.crypto.vault import open_under, seal_under, token_key
 from accounts.errors import TokenRefused
 from accounts.models import Account, ApiToken, Membership
+from chain.pasted import can_be_seen, plain_name
 
 PREFIX = "medrec_"
 LONGEST = timedelta(days=366)
@@ -32,6 +33,8 @@ def make_token(
     """
     if scope not in ApiToken.Scope.values:
         raise TokenRefused(f"Unknown scope: {scope}")
+    if name.strip() and not can_be_seen(plain_name(name)):
+        raise TokenRefused("Give the token a name that can be seen.")
     if not 1 <= days <= LONGEST.days:
         raise TokenRefused(f"A token lasts from 1 to {LONGEST.days} days.")
     if scope == ApiToken.Scope.READ and _manages(actor):
@@ -48,7 +51,7 @@ def make_token(
         id=token_id or uuid.uuid4(),
         user=actor.user,
         account=actor.account,
-        name=name.strip() or "token",
+        name=plain_name(name) or "token",
         scope=scope,
         digest=_digest(secret),
         expires_at=timezone.now() + timedelta(days=days),

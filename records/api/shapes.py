@@ -8,18 +8,22 @@ from accounts.errors import BadAddress
 from accounts.services.directory import parse_address
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
 from records.readability import Readability
+from records.services.describing import FILE_NAME_MAX, TITLE_MAX
+from records.services.folders import NAME_MAX
+from records.services.requests import REASON_MAX
 from records.services.searching import TEXT_MAX
-from records.services.terms import DAYS_MAX
+from records.services.terms import DAYS_MAX, NOTE_MAX
 
 READABILITY = [(each.value, each.value) for each in Readability]
+ADDRESS_MAX = 320  # characters, with all that may come around an address
 PERMISSIONS = [("read", "Read"), ("write", "Read, add and modify")]
 
 
 class AddressField(serializers.CharField):
-    """An account's address, its checksum checked."""
+    """An account's address, as pasted. Small letters alone are taken, mixed ones are checked (EIP-55)."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(help_text="EIP-55 checksummed address.", max_length=100, **kwargs)
+        super().__init__(help_text="0x and 40 hex digits (EIP-55).", max_length=ADDRESS_MAX, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         """The address. Raises ValidationError."""
@@ -84,10 +88,10 @@ class RecordShape(serializers.Serializer):  # type: ignore[type-arg]
 class DescriptionShape(serializers.Serializer):  # type: ignore[type-arg]
     """What a person writes about a record."""
 
-    title = serializers.CharField(max_length=200)
+    title = serializers.CharField(max_length=TITLE_MAX)
     kind = serializers.ChoiceField(choices=KIND_CHOICES)
     service_date = serializers.DateField(allow_null=True, default=None)
-    via = serializers.CharField(allow_blank=True, default="")
+    via = AddressField(allow_blank=True, default="")
 
 
 class UploadShape(DescriptionShape):
@@ -96,7 +100,7 @@ class UploadShape(DescriptionShape):
     patient = AddressField(required=False, default=None, allow_null=True)
     folder = serializers.IntegerField(min_value=0, max_value=65_535, default=None, allow_null=True)
     nonce = serializers.CharField(allow_blank=True, default="", trim_whitespace=False)
-    file_name = serializers.CharField(max_length=255)
+    file_name = serializers.CharField(max_length=FILE_NAME_MAX)
     media_type = serializers.CharField(allow_blank=True, default="")
     size = serializers.IntegerField(min_value=0, default=None, allow_null=True)
     replaces = serializers.CharField(default=None, allow_null=True)
@@ -129,7 +133,7 @@ class FolderShape(serializers.Serializer):  # type: ignore[type-arg]
     """A folder of one's own."""
 
     number = serializers.IntegerField(read_only=True)
-    name = serializers.CharField(max_length=255)
+    name = serializers.CharField(max_length=NAME_MAX)
     record_count = serializers.IntegerField(read_only=True)
 
 
@@ -142,7 +146,7 @@ class MoveShape(serializers.Serializer):  # type: ignore[type-arg]
 class ReasonShape(serializers.Serializer):  # type: ignore[type-arg]
     """Why; may be empty."""
 
-    reason = serializers.CharField(allow_blank=True, default="", max_length=1000)
+    reason = serializers.CharField(allow_blank=True, default="", max_length=REASON_MAX)
 
 
 class TermsShape(serializers.Serializer):  # type: ignore[type-arg]
@@ -183,7 +187,7 @@ class AskShape(serializers.Serializer):  # type: ignore[type-arg]
     kinds = serializers.ListField(child=serializers.ChoiceField(choices=KIND_CHOICES), default=list)
     permissions = serializers.ChoiceField(choices=PERMISSIONS, default="read")
     days = serializers.IntegerField(min_value=1, max_value=DAYS_MAX)
-    note = serializers.CharField(allow_blank=True, default="", max_length=2000)
+    note = serializers.CharField(allow_blank=True, default="", max_length=NOTE_MAX)
 
     def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         """One way to name the patient."""
@@ -214,7 +218,7 @@ class GiveShape(serializers.Serializer):  # type: ignore[type-arg]
     """Access to give: folders, records, or a selection by kind and period."""
 
     grantee = AddressField()
-    via = serializers.CharField(allow_blank=True, default="")
+    via = AddressField(allow_blank=True, default="")
     folders = serializers.ListField(child=serializers.IntegerField(min_value=1), default=list)
     records = serializers.ListField(child=serializers.CharField(), default=list)
     selection = serializers.BooleanField(default=False)
@@ -231,7 +235,7 @@ class EndShape(serializers.Serializer):  # type: ignore[type-arg]
     """A grant to end."""
 
     grantee = AddressField()
-    via = serializers.CharField(allow_blank=True, default="")
+    via = AddressField(allow_blank=True, default="")
     scope = serializers.RegexField(r"^0x[0-9a-f]{64}$")
 
 
@@ -239,7 +243,7 @@ class GiveUpShape(serializers.Serializer):  # type: ignore[type-arg]
     """A grant of one's own to give back."""
 
     patient = AddressField()
-    via = serializers.CharField(allow_blank=True, default="")
+    via = AddressField(allow_blank=True, default="")
     scope = serializers.RegexField(r"^0x[0-9a-f]{64}$")
 
 
@@ -338,7 +342,7 @@ class WhoseQuery(serializers.Serializer):  # type: ignore[type-arg]
     """Whose records, through which institution."""
 
     patient = AddressField(required=False)
-    via = serializers.CharField(required=False)
+    via = AddressField(required=False)
 
 
 class ListQuery(WhoseQuery):
@@ -363,7 +367,7 @@ class ExportQuery(serializers.Serializer):  # type: ignore[type-arg]
     """Whose records, through which institution, and whether earlier versions come, too."""
 
     patient = AddressField(required=False)
-    via = serializers.CharField(required=False)
+    via = AddressField(required=False)
     versions = serializers.ChoiceField(choices=["newest", "all"], default="newest")
 
 

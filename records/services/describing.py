@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
+from chain.pasted import can_be_seen, plain_name
 from records.errors import InvalidInput
 from records.kinds import KINDS
 
@@ -15,25 +16,32 @@ MEDIA_TYPE = re.compile(r"[!-.0-:<-~]+/[!-.0-:<-~]+(;[ -~]*)?")  # printable ASC
 OLDEST = date(1880, 1, 1)
 
 
+def service_dates() -> tuple[date, date]:
+    """The first and the last day of service that is taken; a day of grace: it may be tomorrow elsewhere."""
+    return OLDEST, timezone.localdate() + timedelta(days=1)
+
+
 def check_description(*, title: str, kind: str, service_date: date | None) -> str:
     """The title, tidied. Raises InvalidInput for a title, kind or date that cannot be."""
-    title = " ".join(title.split())
-    if not title:
+    title = plain_name(title)
+    if not can_be_seen(title):
         raise InvalidInput("title", "Give the record a title.")
     if len(title) > TITLE_MAX or "\x00" in title:
         raise InvalidInput("title", f"A title has at most {TITLE_MAX} characters.")
     if kind not in KINDS:
         raise InvalidInput("kind", "Choose one of the kinds in the list.")
-    # A day of grace: it may be tomorrow where the patient is.
-    if service_date is not None and not OLDEST <= service_date <= timezone.localdate() + timedelta(days=1):
+    first, last = service_dates()
+    if service_date is not None and service_date > last:
         raise InvalidInput("service_date", "The date of service is not in the future.")
+    if service_date is not None and service_date < first:
+        raise InvalidInput("service_date", f"The date of service is not before {first.year}.")
     return title
 
 
 def check_file(*, file_name: str, media_type: str) -> tuple[str, str]:
     """File name (without folders) and media type. Raises InvalidInput."""
     name = file_name.replace("\\", "/").rpartition("/")[2].strip()
-    if not name or len(name) > FILE_NAME_MAX or any(ord(letter) < 32 for letter in name):
+    if not can_be_seen(name) or len(name) > FILE_NAME_MAX or any(ord(letter) < 32 for letter in name):
         raise InvalidInput("file_name", f"A file name has 1 to {FILE_NAME_MAX} printable characters.")
     media_type = media_type.strip().lower() or "application/octet-stream"
     # It becomes a header of every download: a character that HTTP forbids would make the record unreadable.

@@ -10,6 +10,7 @@ from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
 from chain.outbox import next_number, submit_act
+from chain.pasted import can_be_seen, plain_name, visible
 from chain.slots import folder_scope, slot_name
 from records.access import standing_grants
 from records.content import keep_blob
@@ -26,6 +27,7 @@ from records.shapes import ActState, FolderView, SharedWith
 
 INBOX, GENERAL = 0, 1
 GENERAL_NAME = "General"
+NAME_MAX = 80  # characters
 
 
 def create_folder(*, actor: Actor, name: str) -> int:
@@ -45,7 +47,7 @@ def rename_folder(*, actor: Actor, folder: int, name: str) -> None:
     taken = folder_names(keyring, folder_numbers(actor.address))
     if folder not in taken:
         raise NotFound("There is no such folder.")
-    if taken.get(folder) == name.strip():
+    if taken.get(folder) == plain_name(name):
         return
     _save_name(keyring, folder, _checked(name, taken), fresh=False)
 
@@ -113,10 +115,12 @@ def _name(keyring: Keyring, folder: int, sealed: bytes | None) -> str:
 
 
 def _checked(name: str, taken: dict[int, str]) -> str:
-    name = " ".join(name.split())
-    if not name:
+    name = plain_name(name)
+    if not can_be_seen(name):
         raise InvalidInput("name", "Give the folder a name.")
-    if name.casefold() in {other.casefold() for other in taken.values()}:
+    if len(name) > NAME_MAX:
+        raise InvalidInput("name", f"A folder's name has at most {NAME_MAX} characters.")
+    if visible(name).casefold() in {visible(other).casefold() for other in taken.values()}:
         raise InvalidInput("name", "There is a folder of this name already.")
     return name
 
@@ -130,7 +134,7 @@ def _save_name(keyring: Keyring, folder: int, name: str, *, fresh: bool) -> None
     try:
         sealed = seal_name(key, epoch, name)
     except BadName as error:
-        raise InvalidInput("name", "A folder's name has at most 255 bytes.") from error
+        raise InvalidInput("name", "A folder's name has at most 255 bytes: about 60 pictograms.") from error
     try:
         with transaction.atomic():
             if fresh:

@@ -8,7 +8,15 @@ from typing import Any
 from django.conf import settings
 
 from records.errors import Infected, ScannerDown, TooLarge, WrongType
-from records.media_types import DEFAULT_TYPES, HEAD_BYTES, NameContradicts, media_type_of, words
+from records.media_types import (
+    DEFAULT_TYPES,
+    HEAD_BYTES,
+    TYPES,
+    UNKNOWN,
+    NameContradicts,
+    media_type_of,
+    words,
+)
 from records.scanner import Scan, ScannerFailed, ScannerLimit
 from records.services.file_names import safe_name
 
@@ -20,6 +28,15 @@ def describe_types() -> str:
     if sorted(settings.UPLOAD_TYPES) == DEFAULT_TYPES:
         return "PDF, pictures, DICOM, documents, sound, video and other files; no programs and no web pages."
     return f"Taken are {', '.join(sorted({words(kind) for kind in settings.UPLOAD_TYPES}))}."
+
+
+def picker_types() -> str:
+    """Return what the browser's file picker offers: the types that are taken, "" where any file is."""
+    if UNKNOWN in settings.UPLOAD_TYPES:
+        return ""
+    taken = set(settings.UPLOAD_TYPES)
+    endings = [f".{end}" for ends, kind in TYPES.items() if kind in taken for end in ends.split()]
+    return ",".join([*sorted(taken), *endings])
 
 
 def check_type(head: bytes, *, file_name: str, declared: str) -> str:

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from accounts.actor import Actor
 from accounts.errors import AccountsError, LimitReached, VaultClosed
@@ -87,6 +90,18 @@ def _with_hint(answer: HttpResponseBase) -> HttpResponseBase:
     if answer.status_code == 429:
         answer.headers.setdefault("Retry-After", "3600")
     return answer
+
+
+def refuse_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for what Django itself refuses; `exception` says why."""
+    del request
+    words = ""
+    if isinstance(exception, TooManyFieldsSent):
+        words = f"The form holds more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} answers. Tick fewer."
+    elif isinstance(exception, RequestDataTooBig):
+        size = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
+        words = f"The form holds more than {size} MiB of text. Upload it as a file instead."
+    return HttpResponse(render_to_string("400.html", {"words": words}), status=400)
 
 
 def run_form(form: Form, action: FormAction) -> tuple[HttpResponse | None, int]:

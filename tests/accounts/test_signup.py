@@ -118,7 +118,7 @@ def test_a_known_email_looks_like_a_new_one() -> None:
         ("password1", "password1234", "too common"),
         ("date_of_birth", (timezone.localdate() + timedelta(days=1)).isoformat(), "in the past"),
         ("date_of_birth", "1850-01-01", "at most 130"),
-        ("date_of_birth", "17.5.1980", "valid date"),
+        ("date_of_birth", "5/6/1980", "5 June or 6 May"),
         ("name", "   ", "required"),
         ("email", "not an address", "valid email"),
     ],

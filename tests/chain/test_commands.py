@@ -165,7 +165,7 @@ def test_the_sending_and_reading_commands_do_what_the_tasks_do(chain: ChainNode)
         ("CHAIN_BLOCK_RANGE_MAX", 0, "E006"),
         ("CHAIN_MAX_FEE_GWEI", 0, "E007"),
         ("CHAIN_STUCK_BLOCKS", 0, "E008"),
-        ("CHAIN_CONTRACT_ADDRESS", "0x" + "ab" * 20, "E009"),
+        ("CHAIN_CONTRACT_ADDRESS", "0x" + "aB" * 20, "E009"),
         ("CHAIN_RELAYER_KEYS", ["0x12"], "E010"),
     ],
 )

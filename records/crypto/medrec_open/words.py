@@ -4,6 +4,7 @@ import base64
 import functools
 import hashlib
 import lzma
+import re
 
 from .errors import Refused
 
@@ -19,7 +20,7 @@ def word_list() -> list[str]:
 def entropy_of(phrase: str) -> bytes:
     """The 32 bytes behind 24 words. The first four letters of a word are enough. Raises Refused."""
     numbers = {word[:4]: number for number, word in enumerate(word_list())}
-    words = [word[:4] for word in phrase.lower().split()]
+    words = [word[:4] for word in re.findall("[a-z]+", phrase.lower())]
     if len(words) != PHRASE_WORDS or not set(words) <= set(numbers):
         raise Refused("a phrase has 24 words of the BIP-39 list")
     number = functools.reduce(lambda before, word: before << 11 | numbers[word], words, 0)

@@ -16,12 +16,15 @@ def checked_address(text: str) -> str:
         raise forms.ValidationError(str(error)) from error
 
 
+ADDRESS_MAX = 320  # characters, with all that may come around an address
+
+
 class AddressField(forms.CharField):
-    """Takes 0x… or the content of a QR code (ethereum:0x…); gives the address, its checksum checked."""
+    """Takes 0x… or the content of a QR code (ethereum:0x…), as pasted; gives the address."""
 
     def __init__(self, **kwargs: Any) -> None:
         attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "placeholder": "0x…"}
-        super().__init__(max_length=100, widget=forms.TextInput(attrs=attrs), **kwargs)
+        super().__init__(max_length=ADDRESS_MAX, widget=forms.TextInput(attrs=attrs), **kwargs)
 
     def clean(self, value: Any) -> str:
         """The address. Raises ValidationError."""

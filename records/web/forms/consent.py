@@ -1,5 +1,6 @@
 """Asking for access, and answering."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -7,12 +8,16 @@ from django import forms
 from django.core.validators import validate_email
 from django.utils import timezone
 
+from accounts.day_field import DayField
+from chain.pasted import visible
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
+from records.services.requests import REASON_MAX
+from records.services.terms import DAYS_MAX, NOTE_MAX
 from records.shapes import FolderView, RecordView
 from records.web.forms.addresses import AddressField, checked_address
-from records.web.forms.documents import Choices, DateInput, folder_choices
+from records.web.forms.documents import Choices, folder_choices
 
-MAX_DAYS = 3650
+_AROUND_EMAIL = "<>()\"' ,;."
 FOLDERS, RECORDS, SELECTION = "folders", "records", "selection"
 
 
@@ -47,11 +52,11 @@ class RequestForm(forms.Form):
         initial="read",
         widget=forms.RadioSelect,
     )
-    days = forms.IntegerField(label="For how many days", min_value=1, max_value=MAX_DAYS, initial=90)
+    days = forms.IntegerField(label="For how many days", min_value=1, max_value=DAYS_MAX, initial=90)
     note = forms.CharField(
         label="Note to the patient",
         required=False,
-        max_length=2000,
+        max_length=NOTE_MAX,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Encrypted: only the patient and you can read it.",
     )
@@ -62,10 +67,11 @@ class RequestForm(forms.Form):
 
     def clean_patient(self) -> str:
         """An e-mail address or an account's address."""
-        text: str = self.cleaned_data["patient"]
-        if "@" in text and not text.startswith("ethereum:"):
-            validate_email(text)
-            return text
+        text = visible(self.cleaned_data["patient"])
+        email = re.sub(r"^mailto:", "", text.strip(_AROUND_EMAIL), flags=re.IGNORECASE)
+        if "@" in email and "0x" not in email.lower().partition("@")[0]:
+            validate_email(email)
+            return email
         return checked_address(text)
 
     @property
@@ -79,7 +85,7 @@ class DenyForm(forms.Form):
 
     reason = forms.CharField(
         required=False,
-        max_length=1000,
+        max_length=REASON_MAX,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Only who asked can read it. You may leave it empty.",
     )
@@ -121,8 +127,8 @@ class GrantForm(forms.Form):
         label="Kinds",
         help_text="None ticked means all kinds.",
     )
-    since = forms.DateField(label="From", required=False, widget=DateInput)
-    until = forms.DateField(label="To", required=False, widget=DateInput)
+    since = DayField(label="From", required=False)
+    until = DayField(label="To", required=False)
     permissions = forms.ChoiceField(
         label="They may",
         choices=[("read", "Read"), ("write", "Read, add and modify")],
@@ -130,9 +136,7 @@ class GrantForm(forms.Form):
         widget=forms.RadioSelect,
         help_text="A selection is always read only.",
     )
-    expires_at = forms.DateField(
-        label="Until", widget=DateInput, help_text="Access ends at the end of this day."
-    )
+    expires_at = DayField(label="Until", help_text="Access ends at the end of this day.")
 
     def __init__(
         self,
@@ -145,7 +149,9 @@ class GrantForm(forms.Form):
     ) -> None:
         """`places`: institutions through which a doctor may be granted; empty when it is settled."""
         super().__init__(*args, **kwargs)
-        self.fields["expires_at"].initial = timezone.localdate() + timedelta(days=days)
+        today = timezone.localdate()
+        self.fields["expires_at"].initial = today + timedelta(days=days)
+        self.fields["expires_at"].set_range(today, today + timedelta(days=DAYS_MAX))  # type: ignore[attr-defined]
         held = {record.kind for record in records}
         choices: dict[str, Choices] = {
             "folders": folder_choices(folders),

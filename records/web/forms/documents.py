@@ -3,22 +3,17 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils import timezone
 
+from accounts.day_field import DayField
 from records.kinds import KIND_CHOICES
+from records.services.describing import TITLE_MAX, service_dates
+from records.services.folders import NAME_MAX
 from records.shapes import FolderView, RecordView
 from records.web.forms.addresses import AddressField
 
 Choices = list[tuple[str, str]]
-
-
-class DateInput(forms.DateInput):
-    """The browser's own date field."""
-
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
 
 
 def folder_choices(folders: list[FolderView]) -> Choices:
@@ -30,12 +25,14 @@ class DescriptionForm(forms.Form):
     """Title, kind and date of service: what a list shows of a record."""
 
     title = forms.CharField(
-        max_length=200, widget=forms.TextInput(attrs={"placeholder": "Blood report, spring check-up"})
+        max_length=TITLE_MAX, widget=forms.TextInput(attrs={"placeholder": "Blood report, spring check-up"})
     )
     kind = forms.ChoiceField(choices=[("", "Choose a kind"), *KIND_CHOICES])
-    service_date = forms.DateField(
-        label="Date of service", widget=DateInput, help_text="When it was examined, written or given."
-    )
+    service_date = DayField(label="Date of service", help_text="When it was examined, written or given.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["service_date"].set_range(*service_dates())  # type: ignore[attr-defined]
 
     @staticmethod
     def from_record(record: RecordView) -> dict[str, Any]:
@@ -53,7 +50,9 @@ class UploadForm(DescriptionForm):
         required=False,
         strip=False,
         help_text="Mixed into the encryption, beside the randomness that the portal adds in any case.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": settings.NONCE_MAX_BYTES}
+        ),
     )
     file_name = forms.CharField(widget=forms.HiddenInput)
     media_type = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -110,7 +109,7 @@ class FolderNameForm(forms.Form):
     """A folder's name; it is encrypted like the records."""
 
     name = forms.CharField(
-        max_length=80,
+        max_length=NAME_MAX,
         help_text="Only you, and whoever you share the folder with, can read the name.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )

@@ -7,13 +7,15 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from accounts.day_field import DayField
 from records.observations.decimals import BadNumber, looks_like_number, parse_number
 from records.observations.known import BY_KEY, BY_LOINC, MEASURES, Measure, Unit
 from records.observations.limits import IMPOSSIBLE, ODD
 from records.observations.model import Amount, Observation, Part
 from records.observations.moments import BadMoment, Moment, parse_moment
 from records.observations.reading import NOTE_MAX, tidy
-from records.web.forms.documents import Choices, DateInput
+from records.services.describing import TITLE_MAX, service_dates
+from records.web.forms.documents import Choices
 
 OTHER = "other"
 ROWS_MAX = 100
@@ -29,8 +31,8 @@ class PlaceForm(forms.Form):
     """Title and date, and where it goes: a folder, or through which institution."""
 
     form = forms.UUIDField(widget=forms.HiddenInput)
-    title = forms.CharField(max_length=200, initial="Measurements")
-    service_date = forms.DateField(label="Date", widget=DateInput, help_text="When it was measured.")
+    title = forms.CharField(max_length=TITLE_MAX, initial="Measurements")
+    service_date = DayField(label="Date", help_text="When it was measured.")
     folder = forms.ChoiceField(choices=[])
     via = forms.ChoiceField(label="Through", choices=[])
 
@@ -38,6 +40,7 @@ class PlaceForm(forms.Form):
         """`folders`: empty when the folder is given; `places`: institutions of a doctor, else empty."""
         super().__init__(*args, **kwargs)
         self.fields["service_date"].initial = timezone.localdate
+        self.fields["service_date"].set_range(*service_dates())  # type: ignore[attr-defined]
         self.fields["form"].initial = uuid.uuid4
         for name, choices in (("folder", folders), ("via", places)):
             if choices:

@@ -5,10 +5,11 @@ from typing import Any
 
 from django import forms
 
+from accounts.day_field import DayField
 from records.kinds import KINDS
 from records.services.searching import TEXT_MAX, Filter
 from records.shapes import RecordView
-from records.web.forms.documents import Choices, DateInput
+from records.web.forms.documents import Choices
 
 
 class SearchForm(forms.Form):
@@ -32,8 +33,8 @@ class SearchForm(forms.Form):
     kind = forms.ChoiceField(choices=[], required=False)
     author = forms.ChoiceField(label="Written by", choices=[], required=False)
     folder = forms.TypedChoiceField(choices=[], coerce=int, empty_value=None, required=False)
-    since = forms.DateField(label="From", widget=DateInput, required=False)
-    until = forms.DateField(label="To", widget=DateInput, required=False)
+    since = DayField(label="From", required=False)
+    until = DayField(label="To", required=False)
     page = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, records: Iterable[RecordView], folders: bool, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ from accounts.errors import AccountsError, VaultClosed
 from chain.errors import ChainError
 from records.errors import RecordsError
 from records.services import folders, uploads
-from records.services.inspecting import describe_types
+from records.services.inspecting import describe_types, picker_types
 from records.web.doors import DOCTOR, actor_view, run_form, status_of
 from records.web.forms.documents import DescriptionForm, PatientForm, UploadForm, folder_choices
 from records.web.places import (
@@ -125,7 +125,8 @@ def _describe(
     template = "records/upload_fields.html" if form.is_bound else "records/upload.html"
     context |= {"form": form, "patient": patient, "max_bytes": settings.UPLOAD_MAX_BYTES}
     if not form.is_bound:
-        context["types"] = describe_types()
+        context |= {"types": describe_types(), "accept": picker_types()}
+        context["camera"] = "image/jpeg" in settings.UPLOAD_TYPES
         context["unfinished"] = uploads.list_unfinished(actor=actor)
     return done or render(request, template, context, status=status)
 

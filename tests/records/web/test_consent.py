@@ -221,7 +221,7 @@ def test_a_doctor_gives_back_what_was_granted(chain: ChainNode, clinic: Clinic, 
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("0x8617E340B3D01FA5F11F306F4090FD50E238070d", "checksum"),
+        ("0x8617E340B3D01FA5F11F306F4090FD50E238070d", "probably mistyped"),
         ("somebody", "0x followed by 40"),
         ("0x8617E340B3D01FA5F11F306F4090FD50E238070D", "Nothing can be shared with this address yet"),
     ],
