@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from accounts.actor import Actor
 from accounts.models import User
 from accounts.services import errands, tokens
+from accounts.sign_in.events import SecurityEvent, log
 
 KEYWORD = "Bearer"
 ERRANDS_EVERY_SECONDS = 10
@@ -25,6 +26,7 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("The header is: Authorization: Bearer <token>")
         actor = tokens.actor_of(parts[1].decode("latin-1"))
         if actor is None:
+            log(SecurityEvent.TOKEN_REFUSED, None, request._request)
             raise AuthenticationFailed("The token is unknown, revoked or past its end.")
         request._request.actor = actor  # type: ignore[attr-defined]
         request.actor = actor  # type: ignore[attr-defined]

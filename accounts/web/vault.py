@@ -20,6 +20,7 @@ from accounts.forms import PasswordForm, PhraseForm, WordsForm
 from accounts.models import Vault
 from accounts.requests import PortalRequest
 from accounts.services import errands, signup, vaults
+from accounts.sign_in.events import SecurityEvent, log, record
 from accounts.web.access import go_next, next_url, signed_in
 from accounts.web.kept_forms import KeptForm, kept_form, show_kept_form
 
@@ -87,6 +88,9 @@ def show_phrase(request: PortalRequest) -> HttpResponse:
         places = sorted(secrets.SystemRandom().sample(range(1, len(phrase) + 1), ASKED_BACK))
         request.vault.keep_phrase_check(request.user, {place: phrase[place - 1] for place in places})
         Vault.objects.filter(pk=vault.pk, phrase_shown_at=None).update(phrase_shown_at=timezone.now())
+        # The first time is the person's own sign-up.
+        tell = log if vault.phrase_shown_at is None else record
+        tell(SecurityEvent.PHRASE_SHOWN, request.user, request)
         run_waiting_errands(request)
         words = list(enumerate(phrase, start=1))
         return render(request, "accounts/phrase.html", {"words": words, "next": next_url(request)})
@@ -161,4 +165,5 @@ def _open_by_phrase(request: PortalRequest, form: PhraseForm) -> bool:
         return False
     request.vault.open(request.user, bundle)
     request.session.cycle_key()
+    record(SecurityEvent.PHRASE_USED, request.user, request)
     return True

@@ -11,7 +11,7 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 
-from accounts.models import Notification, User
+from accounts.models import Notification, User, Vault
 from accounts.sign_in.events import SecurityEvent
 from accounts.tasks import send_notification, sweep
 from tests.accounts.conftest import add_second_factor, mailed_code, mailed_link, sign_in, totp_code
@@ -154,6 +154,26 @@ def test_a_sign_in_with_a_new_browser_is_told(
     client.post("/accounts/logout/")
     client.post("/accounts/login/", {"login": user.email, "password": NEW})
     assert len(events_of(user)) == 2
+
+
+def test_a_phrase_that_is_shown_again_or_used_is_told(person: tuple[User, Client]) -> None:
+    user, client = person
+    Vault.objects.update(phrase_shown_at=None, phrase_confirmed_at=None)
+    shown = client.post("/phrase/", {"password": PASSWORD})
+    assert events_of(user) == []
+    client.post("/phrase/", {"password": PASSWORD})
+    user.open_vaults.all().delete()
+    phrase = " ".join(word for _, word in shown.context["words"])
+    assert client.post("/vault/", {"phrase": phrase, "current_password": PASSWORD}).status_code == 302
+    assert events_of(user) == [queued(SecurityEvent.PHRASE_SHOWN), queued(SecurityEvent.PHRASE_USED)]
+
+
+def test_a_refused_token_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="accounts.security")
+    client = Client(REMOTE_ADDR=FROM)
+    assert client.get("/api/v1/me", headers={"authorization": "Bearer medrec_guess"}).status_code == 401
+    lines = [record.getMessage() for record in caplog.records if record.name == "accounts.security"]
+    assert lines == [f"token-refused user=- from={FROM} by=-"]
 
 
 def test_lines_name_who_and_from_where_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
