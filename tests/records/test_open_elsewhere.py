@@ -14,7 +14,7 @@ import pytest
 from accounts.actor import Actor
 from accounts.crypto.keys import SharingKey, address_of, sharing_seed, signing_key
 from accounts.crypto.phrase import new_entropy, phrase_of
-from accounts.services import vaults
+from accounts.services import affiliations, vaults
 from accounts.services.institution_keys import open_entropy
 from chain.acts import prepare_act, sign_act
 from chain.deployment import deployment
@@ -183,6 +183,21 @@ def test_an_institution_s_phrase_opens_what_it_was_granted(
     chain.settle()
     account = opener.account(open_entropy(clinic.manager, clinic.institution))
     assert titles(row for _, row in account.received_records(None)) == [("Blood", 1, 1)]
+
+
+def test_a_doctor_who_has_left_opens_nothing(
+    chain: ChainNode, patient: Actor, clinic: Clinic, opener: Opener
+) -> None:
+    upload(patient, data=BLOOD, title="Blood")
+    grant(patient, clinic.doctor.address, clinic.via)
+    chain.settle()
+    account = opener.account(entropy_of(clinic.doctor), index=1)
+    assert len(list(account.received_records(None))) == 1
+    affiliations.leave_institution(actor=clinic.doctor, institution=clinic.institution)
+    chain.settle()
+    account = opener.account(entropy_of(clinic.doctor), index=1)
+    assert not list(account.received_records(None))
+    assert [grant["state"][:12] for grant in account.received] == ["not in force"]
 
 
 def test_requests_are_told_with_their_terms_and_what_became_of_them(

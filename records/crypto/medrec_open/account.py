@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .chain import ACCESS_DENIED, KEYS_REPLACED, Event, Node, origin_of
+from .chain import ACCESS_DENIED, KEYS_REPLACED, Event, Node, can_read, origin_of
 from .envelopes import About, Envelopes, Purpose
 from .errors import Refused
 from .formats import read_reason, read_terms
@@ -57,6 +57,10 @@ class Account:
         self.own = Records(self.address, self.events, self._own_keys, store, self._envelopes)
         self.grants = [one for one in standing_grants(self.events) if one["patient"] == self.address]
         self.received = [one for one in standing_grants(self.events) if one["grantee"] == self.address]
+        for grant in self.received:
+            place = grant["patient"], self.address, grant["via"], grant["scope"]
+            if grant["state"] == "in force" and not can_read(node, contract, *place):
+                grant["state"] = "not in force: suspended, or no longer of the institution"
 
     def records(self, out: Path | None) -> Iterator[Row]:
         """The account's own records, as `Records.rows` has them."""

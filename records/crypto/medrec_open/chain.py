@@ -7,6 +7,7 @@ from http.client import HTTPException
 from typing import Any
 
 from .errors import Busy, Refused
+from .keys import keccak256
 from .web import TRIES, fetch, patiently, pause, waits
 
 Event = dict[str, Any]
@@ -33,6 +34,7 @@ NUMBERS = (
     "toEpoch", "generation", "blocked",
 )  # fmt: skip
 ORIGIN = "0x938b5f32"
+CAN_READ = "0x" + keccak256(b"canRead(address,address,address,bytes32)")[:4].hex()
 SPAN_MAX = 1 << 24  # blocks
 
 
@@ -126,6 +128,12 @@ class Node:
             time = log.get("blockTimestamp") or self.ask("eth_getBlockByNumber", block, False)["timestamp"]
             self._times[block] = datetime.fromtimestamp(int(time, 16), UTC)
         return self._times[block]
+
+
+def can_read(node: Node, contract: str, *fields: bytes) -> bool:
+    """Whether a grant is in force for the contract: patient, who, via (20 bytes each) and scope (32)."""
+    call = CAN_READ + b"".join(field.rjust(32, b"\0") for field in fields).hex()
+    return bool(int(node.ask("eth_call", {"to": contract, "data": call}, "latest"), 16))
 
 
 def origin_of(node: Node, contract: str) -> bytes:
