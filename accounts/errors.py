@@ -42,6 +42,16 @@ class NoPublishedKey(AccountsError):
         self.address = address
 
 
+class UnusableKey(NoPublishedKey):
+    """The newest sharing key of the account is none: nothing can be sealed to it, nor to the one before."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.args = (
+            f"The key that the account {address} has published cannot be used. It has to publish another.",
+        )
+
+
 class InvitationRefused(AccountsError):
     """Unknown, expired, used, or meant for another e-mail address."""
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from accounts.models import Institution, PublishedKey
+from accounts.models import Institution, Membership, PublishedKey
 from accounts.services import affiliations, errands, institution_keys
+from accounts.services.directory import mended_keys
 from chain.handlers import on_act_settled, on_news
 from chain.models import Act, ActState, Event
 from chain.outbox import last_number
@@ -24,6 +25,18 @@ def follow_leavings(events: Sequence[Event]) -> None:
     """Affiliations that the doctors ended."""
     for event in events:
         _follow_leaving(event, event["institution"], event["author"])
+
+
+@on_news("KeyPublished", "KeysReplaced")
+def hand_over_keys(events: Sequence[Event]) -> None:
+    """Members whose keys could not be used have other ones: they get the institution's keys."""
+    members = Membership.objects.select_related("institution", "account").filter(
+        account__address__in=mended_keys(events), state=Membership.State.ACTIVE
+    )
+    for row in members.exclude(institution__address=""):
+        doctor = row.role == Membership.Role.DOCTOR
+        kind, address = "seal-seeds" if doctor else "seal-entropy", row.account.address
+        institution_keys.leave_errand_for_managers(row.institution, kind, address, but=address)
 
 
 @on_act_settled("PublishKey")

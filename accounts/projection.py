@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Model
 from eth_utils.crypto import keccak
 
+from accounts.crypto.sealing import is_usable_key
 from accounts.models import Admission, Affiliation, PublishedKey
 from chain.handlers import on_event, on_events, on_reset
 from chain.models import Event
@@ -81,6 +82,7 @@ def _key(event: Event, generation: int) -> PublishedKey:
         generation=generation,
         key=key,
         digest="0x" + keccak(key).hex(),
+        usable=is_usable_key(key),
         block_number=event.block_number,
     )
 

@@ -1,12 +1,12 @@
 """What follows from events and settled acts outside the projection: errands, and envelopes to erase."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.services.directory import known_accounts
+from accounts.services.directory import known_accounts, mended_keys
 from accounts.services.errands import add_errand
 from accounts.services.limits import DAY, most_of
 from chain.handlers import on_act_settled, on_news
@@ -55,15 +55,14 @@ def look_for_name(events: Sequence[Event]) -> None:
 def leave_rekey_errands(events: Sequence[Event]) -> None:
     """An institution's key moved on, since a doctor left: what is granted to it is sealed to the new one."""
     standing = Grant.objects.filter(via=F("grantee"), ended="", expiry__gt=timezone.now())
-    granted = list(rows_in(standing, "grantee", {event["author"] for event in events}))
-    ours = known_accounts(row.patient for row in granted)
-    for row in granted:
-        if row.patient not in ours:
-            continue
-        if row.folder is not None:
-            add_errand(account=row.patient, kind=REKEY, subject=str(row.folder))
-        else:
-            add_errand(account=row.patient, kind=RENEW, subject=row.scope)
+    _ask_to_seal(rows_in(standing, "grantee", {event["author"] for event in events}))
+
+
+@on_news("KeyPublished", "KeysReplaced")
+def leave_errands_for_mended_keys(events: Sequence[Event]) -> None:
+    """Who had a key that could not be used has another: what is granted to them is sealed to it."""
+    standing = Grant.objects.filter(ended="", expiry__gt=timezone.now())
+    _ask_to_seal(rows_in(standing, "grantee", mended_keys(events)))
 
 
 @on_news("AccessGranted")
@@ -135,6 +134,19 @@ def _within_limit(events: list[Event]) -> list[Event]:
                 continue
         allowed.append(event)
     return allowed
+
+
+def _ask_to_seal(grants: Iterable[Grant]) -> None:
+    """Errands for the patients of these grants who are from here."""
+    granted = list(grants)
+    ours = known_accounts(row.patient for row in granted)
+    for row in granted:
+        if row.patient not in ours:
+            continue
+        if row.folder is not None:
+            add_errand(account=row.patient, kind=REKEY, subject=str(row.folder))
+        else:
+            add_errand(account=row.patient, kind=RENEW, subject=row.scope)
 
 
 def _forget_queued_keys(records: set[str]) -> None:

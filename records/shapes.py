@@ -196,6 +196,7 @@ class GrantView:
     act: str  # of what waits: the grant or the revoke
     request: str
     affiliated: bool = True
+    has_unusable_key: bool = False  # of a grantee whom nothing new reaches
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ class PublishedKey(models.Model):
     digest = models.CharField(
         max_length=66, help_text="keccak256 of the key; the contract's state holds it too."
     )
+    usable = models.BooleanField(
+        default=True, help_text="Whether anything can be sealed to it: the contract takes any bytes."
+    )
     block_number = models.PositiveBigIntegerField()
 
     class Meta:

@@ -6,12 +6,13 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts.crypto.keys import signing_key
-from accounts.errors import NoPublishedKey, NotAllowed
+from accounts.errors import NoPublishedKey, NotAllowed, UnusableKey
 from accounts.models import Account, Affiliation, Errand, Institution, Membership, SealedKey
 from accounts.services import directory, errands, institution_keys
 from accounts.services.institution_keys import INDEX
 from accounts.services.keys import is_published_or_waiting
 from chain.acts import prepare_act, sign_act
+from chain.errors import KeyMismatch
 from chain.models import Act
 from chain.outbox import next_number, submit_act
 from chain.slots import slot_affiliation
@@ -98,6 +99,7 @@ def leave_rotation(institution: Institution, doctor: str) -> None:
 def rotate_sharing_key(actor: "Actor", institution: Institution, entropy: bytes) -> bool:
     """Publish the next version of the institution's sharing key, sealed to the doctors who stay.
 
+    A doctor whose key cannot be used is left out, until another one is published.
     False if another manager has just done so.
     """
     account = institution_keys.institution_account(institution)
@@ -139,7 +141,10 @@ def seal_seeds_to_doctor(actor: "Actor", errand: Errand) -> bool:
     if doctor not in doctors_of(institution):
         return errands.settle_errand(errand, dropped=True)
     entropy = institution_keys.open_entropy(actor, institution)
-    recipient = directory.public_key(doctor)
+    try:
+        recipient = directory.public_key(doctor)
+    except UnusableKey:  # the institution's page says so; another key of the doctor's asks again
+        return errands.settle_errand(errand, dropped=True)
     versions = range(1, institution_keys.institution_account(institution).key_version + 1)
     rows = institution_keys.seal_seeds(actor.origin, institution, entropy, versions, recipient)
     institution_keys.save_sealed_keys(rows)
@@ -180,7 +185,9 @@ def _seal_to_doctors(
     for doctor in doctors_of(institution):
         try:
             recipient = directory.public_key(doctor)
-        except NoPublishedKey:
+        except UnusableKey:
+            continue
+        except (NoPublishedKey, KeyMismatch):
             later.append(doctor)
             continue
         rows += institution_keys.seal_seeds(actor.origin, institution, entropy, [version], recipient)

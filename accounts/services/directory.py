@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
-from accounts.errors import BadAddress, NoPublishedKey
+from accounts.errors import BadAddress, NoPublishedKey, UnusableKey
 from accounts.models import Account, Admission, Affiliation, Institution, PublishedKey
 from chain.client import check_key
 from chain.models import Act, Event
@@ -63,25 +63,48 @@ def known_accounts(addresses: Iterable[str]) -> set[str]:
 def public_key(address: str) -> PublicKey:
     """The newest confirmed sharing key, checked against the contract's state.
 
-    Raises NoPublishedKey, chain.client.KeyMismatch or chain.client.ChainUnavailable.
+    A key that cannot be used is none, and the one that it replaced is not used either. Raises NoPublishedKey,
+    UnusableKey, chain.client.KeyMismatch or chain.client.ChainUnavailable.
     """
     row = PublishedKey.objects.filter(account=address).order_by("-version").first()
     if row is None:
         raise NoPublishedKey(address)
+    if not row.usable:
+        raise UnusableKey(address)
     key = bytes(row.key)
     check_key(address, key)
     return PublicKey(address, row.generation, row.version, key, row.digest)
 
 
 def has_published_key(address: str) -> bool:
-    """Whether a sharing key of this account is confirmed (nothing is asked of the node)."""
-    return PublishedKey.objects.filter(account=address).exists()
+    """Whether a usable sharing key of this account is confirmed (nothing is asked of the node)."""
+    return address in newest_digests([address])
 
 
 def newest_digests(addresses: Iterable[str]) -> dict[str, str]:
-    """The digest of each account's newest confirmed sharing key; who has none is left out."""
-    keys = PublishedKey.objects.only("account", "digest").order_by("version")
-    return {row.account: row.digest for row in rows_in(keys, "account", set(addresses))}
+    """The digest of each account's newest confirmed sharing key; who has none, or an unusable one, is left
+    out."""
+    return {account: row.digest for account, row in newest_keys(addresses).items() if row.usable}
+
+
+def newest_keys(addresses: Iterable[str]) -> dict[str, PublishedKey]:
+    """Each account's newest confirmed sharing key, usable or not, without its bytes."""
+    keys = PublishedKey.objects.defer("key").order_by("version")
+    return {row.account: row for row in rows_in(keys, "account", set(addresses))}
+
+
+def unusable_keys(addresses: Iterable[str]) -> set[str]:
+    """Those of the accounts whose newest sharing key cannot be used: nothing reaches them."""
+    return {account for account, row in newest_keys(addresses).items() if not row.usable}
+
+
+def mended_keys(events: Iterable[Event]) -> set[str]:
+    """The accounts that have published a usable key after one that cannot be used."""
+    versions: dict[str, list[PublishedKey]] = {}
+    keys = PublishedKey.objects.defer("key").order_by("version")
+    for row in rows_in(keys, "account", {event.author for event in events}):
+        versions.setdefault(row.account, []).append(row)
+    return {who for who, rows in versions.items() if [row.usable for row in rows[-2:]] == [False, True]}
 
 
 def unnamed(address: str, key_fingerprint: str = "") -> Person:

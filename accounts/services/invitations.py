@@ -18,7 +18,7 @@ from accounts.actor import Actor
 from accounts.crypto.bundle import KeyBundle
 from accounts.crypto.keys import address_of, signing_key
 from accounts.crypto.phrase import new_entropy
-from accounts.errors import InvitationRefused, NotAllowed
+from accounts.errors import InvitationRefused, NotAllowed, UnusableKey
 from accounts.models import Account, Errand, Institution, Invitation, Membership, User
 from accounts.notifications import send_link
 from accounts.services import directory, errands, institution_keys, limits, signup, tokens
@@ -205,7 +205,11 @@ def seal_entropy_to_manager(actor: Actor, errand: Errand) -> bool:
         entropy = institution_keys.open_entropy(actor, institution)
     except NotAllowed:
         return False
-    row = institution_keys.seal_entropy(actor.origin, institution, entropy, directory.public_key(address))
+    try:
+        recipient = directory.public_key(address)
+    except UnusableKey:  # the institution's page says so; another key of the manager's asks again
+        return errands.settle_errand(errand, dropped=True)
+    row = institution_keys.seal_entropy(actor.origin, institution, entropy, recipient)
     institution_keys.save_sealed_keys([row])
     errands.settle_errands(kind="seal-entropy", subject=errand.subject)
     return True

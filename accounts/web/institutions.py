@@ -33,6 +33,7 @@ class Member:
     can_affiliate: bool
     can_end: bool
     fingerprint: str
+    has_unusable_key: bool
 
 
 @never_cache
@@ -184,6 +185,7 @@ def _member(institution: Institution, membership: Membership) -> Member:
     waiting = affiliations.waiting_affiliation(institution, doctor)
     current = Affiliation.objects.filter(institution=institution.address, doctor=doctor).first()
     affiliated = current is not None and current.affiliated
+    is_unusable = active and doctor in directory.unusable_keys([doctor])
     if waiting is not None:
         state = (
             "affiliation waits for the chain"
@@ -194,7 +196,7 @@ def _member(institution: Institution, membership: Membership) -> Member:
         state = "left"
     elif affiliated:
         has_seeds = institution.address in institution_keys.institutions_with_seeds(doctor)
-        state = "affiliated" if has_seeds else "affiliated, waits for the keys"
+        state = "affiliated" if has_seeds or is_unusable else "affiliated, waits for the keys"
     else:
         state = "not affiliated yet" if directory.has_published_key(doctor) else "key not published yet"
     return Member(
@@ -203,4 +205,5 @@ def _member(institution: Institution, membership: Membership) -> Member:
         can_affiliate=active and not affiliated and waiting is None,
         can_end=active and (affiliated or waiting is not None),
         fingerprint=directory.person_of(doctor).key_fingerprint,
+        has_unusable_key=is_unusable,
     )

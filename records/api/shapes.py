@@ -212,6 +212,9 @@ class GrantShape(serializers.Serializer):  # type: ignore[type-arg]
     days_left = serializers.IntegerField()
     state = serializers.CharField()
     request = serializers.CharField()
+    has_unusable_key = serializers.BooleanField(
+        help_text="The grantee's published key cannot be used: what is new does not reach this account."
+    )
 
 
 class GiveShape(serializers.Serializer):  # type: ignore[type-arg]

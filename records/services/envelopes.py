@@ -1,6 +1,7 @@
 """Envelopes and their public lists: sealed here, kept as blobs, opened by the keys an actor holds."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from accounts.crypto.origin import Origin
-from accounts.errors import NoPublishedKey
+from accounts.errors import NoPublishedKey, UnusableKey
 from accounts.services.directory import PublicKey, public_key
 from chain.errors import ChainUnavailable, KeyMismatch
 from records.chain_words import raw, word
@@ -44,6 +45,7 @@ _GRANTED: Mapping[Purpose, "PayloadType[FolderPayload | RecordPayload | Selectio
     Purpose.SELECTION: SelectionPayload,
 }
 SHARING = tuple(_GRANTED)
+UNUSABLE = "Nothing can be sent to this account: the key it has published cannot be used. It needs another."
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -108,16 +110,28 @@ class SealedList:
 def key_of(address: str, *, field: str = "address") -> PublicKey:
     """The sharing key to seal to, checked against the contract's state.
 
-    Raises InvalidInput where there is none (or another), ChainDown where the node does not answer.
+    Raises InvalidInput where there is none (or another, or an unusable one), ChainDown where the node does
+    not answer.
     """
     try:
         return public_key(address)
+    except UnusableKey as error:
+        raise InvalidInput(field, UNUSABLE) from error
     except (NoPublishedKey, KeyMismatch) as error:
         raise InvalidInput(
             field, "This account has no confirmed sharing key yet. Try again later."
         ) from error
     except ChainUnavailable as error:
         raise ChainDown from error
+
+
+def reachable_keys(addresses: Iterable[str]) -> list[PublicKey]:
+    """The keys of those to whom something can be sealed now; the others are left out. Raises ChainDown."""
+    keys = []
+    for address in addresses:
+        with suppress(InvalidInput):
+            keys.append(key_of(address))
+    return keys
 
 
 def own_or_key_of(actor: Actor, address: str) -> PublicKey:

@@ -10,7 +10,7 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from accounts.models import Account, Errand
-from accounts.services.directory import newest_digests
+from accounts.services.directory import newest_digests, unusable_keys
 from accounts.services.errands import add_errand
 from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
@@ -60,11 +60,15 @@ def find_grants_without_envelope(look: Look) -> Iterator[Finding]:
         pks = {slot_of(row): row.pk for row in part}
         grants = narrow(Grant.objects.filter(pk__in=list(pks.values())))
         held, newest = _held(grants, kept), newest_digests(grant.grantee for grant in grants)
-        epochs = _epochs(grants)
+        epochs, unusable = _epochs(grants), unusable_keys(grant.grantee for grant in grants)
         for grant in grants:
             mine = held.get((grant.patient, grant.scope, grant.grantee), [])
             problem = _problem(grant, mine, epochs, newest.get(grant.grantee))
-            if problem:
+            if problem and grant.grantee in unusable:
+                yield Finding(
+                    f"grant {pks[slot_of(grant)]}", f"{problem}; its grantee's key cannot be used", note=True
+                )
+            elif problem:
                 yield _to_seal(f"grant {pks[slot_of(grant)]}", problem, grant, mine)
 
 

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey, newest_digests
+from accounts.services.directory import PublicKey, newest_digests, newest_keys
 from accounts.services.errands import settle_errands
 from chain.acts import prepare_act
 from chain.errors import ActConflict
@@ -13,9 +13,9 @@ from chain.slots import folder_scope
 from records.access import standing_grants
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import FolderPayload, Terms
-from records.errors import Conflict, InvalidInput
+from records.errors import Conflict
 from records.models import Envelope, PatientFolder
-from records.services.envelopes import ListAbout, grant_terms, keep_list, key_of, seal_each
+from records.services.envelopes import ListAbout, grant_terms, keep_list, reachable_keys, seal_each
 from records.services.epochs import current_epoch, hand_out, next_epoch
 from records.services.scopes import folder_secrets
 
@@ -41,9 +41,11 @@ def has_leaver(patient: str, folder: int) -> bool:
         list__epoch=current_epoch(patient, folder),
     ).exclude(recipient=patient)
     holders = set(sealed.values_list("recipient", "key_digest"))
-    newest = newest_digests(who for who, _ in holders)
+    newest = newest_keys(who for who, _ in holders)
     stays = staying(patient, scope)
-    return any(who not in stays or newest.get(who, digest) != digest for who, digest in holders)
+    return any(
+        who not in stays or (who in newest and newest[who].digest != digest) for who, digest in holders
+    )
 
 
 def _has_unserved(patient: str, folder: int) -> bool:
@@ -124,11 +126,8 @@ def _recipients(actor: Actor, scope: str) -> list[tuple[PublicKey, Terms]]:
         fields = act.fields
         named[fields["grantee"]] = (fields["envelopes"], fields["epoch"], fields["permissions"])
     found = []
-    for grantee, (envelopes, epoch, permissions) in named.items():
-        try:
-            key = key_of(grantee)
-        except InvalidInput:
-            continue
+    for key in reachable_keys(named):
+        envelopes, epoch, permissions = named[key.account]
         about = ListAbout(Purpose.FOLDER, patient, patient, scope, epoch)
         terms = grant_terms(actor, envelopes, about)
         found.append((key, terms or Terms(purpose="PATRQT", kinds=(), permissions=permissions)))

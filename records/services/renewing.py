@@ -19,8 +19,8 @@ from records.services.envelopes import (
     about_scope,
     end_envelopes,
     keep_list,
-    key_of,
     open_listed,
+    reachable_keys,
     seal_list,
     shared_envelopes,
 )
@@ -42,11 +42,15 @@ class _Fresh:
 def renew_scope(actor: Actor, scope: str) -> bool:
     """Seal the patient's grants of a record or selection anew where their envelopes are out of date.
 
-    True when there is nothing left to do; False while a data key or an act is waited for. Raises InvalidInput
-    where a grantee has no key, ChainDown, Conflict, VaultClosed.
+    True when there is nothing left to do; False while a data key or an act is waited for. A grantee without a
+    key that can be used is left out, until there is one. Raises ChainDown, Conflict, VaultClosed.
     """
     done = True
-    for grant in standing_grants(actor.address, scope):
+    grants = standing_grants(actor.address, scope)
+    reachable = newest_digests(grant.grantee for grant in grants)
+    for grant in grants:
+        if grant.grantee not in reachable:
+            continue
         about = about_scope(actor.address, scope, 0)
         fresh = (
             _record(actor, grant, about)
@@ -132,10 +136,11 @@ def _list_records(patient: str, scope: str, payload: SelectionPayload) -> None:
 
 
 def _seal(actor: Actor, grant: LiveGrant, about: ListAbout, payload: bytes) -> bool:
-    """The same grant again with new envelopes; False while another act on it waits."""
-    if Act.objects.waiting().filter(slot=slot_of(grant)).exists():
+    """The same grant again with new envelopes; False while another act on it waits, or another key."""
+    keys = reachable_keys([grant.grantee])
+    if not keys or Act.objects.waiting().filter(slot=slot_of(grant)).exists():
         return False
-    listed = seal_list(actor.origin, about, payload, [actor.own_public_key, key_of(grant.grantee)])
+    listed = seal_list(actor.origin, about, payload, [actor.own_public_key, *keys])
     rows = Grant.objects.filter(
         patient=grant.patient, grantee=grant.grantee, via=grant.via, scope=grant.scope
     )

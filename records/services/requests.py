@@ -36,7 +36,7 @@ from records.models import EmailRequest, Request
 from records.services import consent
 from records.services.answers import ANSWERED, answers_seen, claim_answer
 from records.services.drafts import seal_draft
-from records.services.envelopes import ListAbout, keep_list, key_of, seal_list
+from records.services.envelopes import ListAbout, keep_list, key_of, reachable_keys, seal_list
 from records.services.limits import check_mail
 from records.services.terms import check_terms, terms_to_draft
 from records.services.writing import require_keys, require_patient
@@ -173,6 +173,8 @@ def withdraw_request(*, actor: Actor, request: str) -> None:
 def deny_request(*, actor: Actor, request: str, reason: str = "") -> None:
     """Refuse a request, with a reason that only its author can read; again does nothing.
 
+    An author to whose key nothing can be sealed is refused all the same, and cannot read the reason.
+
     Raises InvalidInput, NotFound, Conflict, ChainDown, VaultClosed.
     """
     require_keys(actor)
@@ -221,7 +223,7 @@ def _deny_on_chain(actor: Actor, view: RequestView, reason: str, seen: int) -> N
     listed = None
     if reason:
         about = ListAbout(Purpose.REASON, actor.address, actor.address, view.id)
-        recipients = [actor.own_public_key, key_of(view.author)]
+        recipients = [actor.own_public_key, *reachable_keys([view.author])]
         listed = seal_list(actor.origin, about, Reason(reason).to_bytes(), recipients)
         digest = listed.digest
     signed = actor.sign(prepare_act("DenyAccess", author=actor.address, request=view.id, reason=digest))
@@ -313,9 +315,10 @@ def _close_email(request: str, state: EmailRequest.State, **more: object) -> Non
 
 def _deny_email(actor: Actor, view: RequestView, reason: str, seen: int) -> None:
     row = EmailRequest.objects.get(pk=uuid.UUID(view.id))
-    key = key_of(row.author)
-    context = consent.email_reason_about(row).context(actor.origin, row.author)
-    sealed = raw(key.digest) + seal_envelope(context, key.key, Reason(reason).to_bytes())
+    sealed = None  # where the author has no key that can be used, the refusal goes without its reason
+    for key in reachable_keys([row.author]):
+        context = consent.email_reason_about(row).context(actor.origin, row.author)
+        sealed = raw(key.digest) + seal_envelope(context, key.key, Reason(reason).to_bytes())
     with transaction.atomic():
         claim_answer(view.id, seen=seen)
         _close_email(view.id, EmailRequest.State.DENIED, sealed_reason=sealed)

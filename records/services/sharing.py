@@ -1,6 +1,7 @@
 """Who has access to what, as the patient sees it; whom a doctor may look after, as the doctor sees it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Account
-from accounts.services.directory import Person
+from accounts.services.directory import Person, unusable_keys
 from chain.models import Act
 from chain.models.bulk import batches, rows_in
 from chain.slots import folder_of_scope
@@ -28,6 +29,7 @@ ScopeKind = Literal["folder", "record", "selection"]
 GrantState = Literal[
     "waiting", "live", "not yet", "paused", "revoked", "given up", "expired", "ended", "failed"
 ]
+_CURRENT = ("waiting", "live", "not yet", "paused")
 
 
 def grants_by(*, actor: Actor) -> list[GrantView]:
@@ -45,6 +47,7 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
         view = _grant_view(row, act, standing.get(slot), people, names)
         if view is not None:
             views.append(view)
+    views = _with_unusable_keys(views)
     return sorted(views, key=lambda view: view.granted_at or timezone.now(), reverse=True)
 
 
@@ -149,6 +152,15 @@ def _patient_view(
         expires_at=last,
         writable_folders=sorted({grant.folder for grant in grants if grant.writes and grant.folder}),
     )
+
+
+def _with_unusable_keys(views: list[GrantView]) -> list[GrantView]:
+    """Which grants that have not ended are of accounts to whose keys nothing new can be sealed."""
+    current = {view.grantee for view in views if view.state in _CURRENT}
+    unusable = unusable_keys(current)
+    return [
+        replace(view, has_unusable_key=view.state in _CURRENT and view.grantee in unusable) for view in views
+    ]
 
 
 def _latest_acts(patient: str) -> dict[str, Act]:

@@ -30,6 +30,7 @@ from records.services.envelopes import (
     keep_list,
     own_or_key_of,
     queued_about,
+    reachable_keys,
     seal_list,
 )
 from records.services.epochs import current_epoch
@@ -222,12 +223,15 @@ def keep_version(actor: Actor, prepared: Prepared) -> Act:
 
 
 def queue_keys(actor: Actor, record: str, version: int, patient: str, data_key: bytes) -> list[QueuedKey]:
-    """The data key sealed to author and patient, until the act is settled; the patient alone needs none."""
+    """The data key sealed to author and patient, until the act is settled; the patient alone needs none.
+
+    A patient without a key that can be used waits for the act.
+    """
     if actor.address == patient:
         return []
     rows = []
-    for address in (actor.address, patient):
-        key = own_or_key_of(actor, address)
+    for key in (actor.own_public_key, *reachable_keys([patient])):
+        address = key.account
         row = QueuedKey(
             record=record,
             version=version,

@@ -66,7 +66,7 @@ def test_a_forged_key_in_the_database_is_noticed(chain: ChainNode) -> None:
 
 def test_an_account_of_another_portal_is_taken_and_has_no_name(chain: ChainNode) -> None:
     stranger = fresh_person()
-    stranger.submit("PublishKey", version=1, key=b"\x01" + bytes(1216))
+    stranger.submit("PublishKey", version=1, key=SharingKey(bytes(32)).public)
     chain.settle()
     assert directory.has_published_key(stranger.address)
     person = directory.person_of(stranger.address)

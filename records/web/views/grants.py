@@ -15,6 +15,7 @@ from accounts.models import Account
 from accounts.services import directory
 from records.errors import Conflict, InvalidInput, NotFound
 from records.services import consent, documents, folders, grants, revocations
+from records.services.envelopes import UNUSABLE
 from records.services.naming import person_named_to
 from records.services.terms import DAYS_MAX
 from records.shapes import GrantView, RecordView, RequestView
@@ -148,6 +149,8 @@ def _scopes(data: dict[str, Any]) -> dict[str, Any]:
 
 def _reachable(address: str) -> str:
     """The address, if something can be sealed to it: the chain tells that of everybody's."""
+    if directory.unusable_keys([address]):
+        raise InvalidInput("grantee", UNUSABLE)
     if not directory.has_published_key(address):
         raise InvalidInput(
             "grantee",

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actor import Actor
+from accounts.services.directory import unusable_keys
 from records.services import consent
 from records.services import requests as asking
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
@@ -59,6 +60,8 @@ def request_deny(request: HttpRequest, actor: Actor, request_id: str) -> HttpRes
     def deny(data: dict[str, str]) -> HttpResponse:
         asking.deny_request(actor=actor, request=request_id, reason=data["reason"])
         messages.success(request, "You refused the request.")
+        if data["reason"] and unusable_keys([asked.author]):
+            messages.warning(request, "Your reason cannot be read: the asking account's key cannot be used.")
         return redirect("home")
 
     asked = consent.get_request(actor=actor, request=request_id)

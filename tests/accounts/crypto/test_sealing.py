@@ -7,7 +7,7 @@ import pytest
 
 from accounts.crypto.errors import BadPublicKey, CannotOpen
 from accounts.crypto.keys import SharingKey
-from accounts.crypto.sealing import OVERHEAD, open_sealed, seal
+from accounts.crypto.sealing import OVERHEAD, is_usable_key, open_sealed, seal
 from tests.vectors import independent
 
 XWING = json.loads((Path(__file__).parents[2] / "vectors" / "xwing.json").read_text())
@@ -66,3 +66,16 @@ def test_what_was_cut_is_refused(length: int) -> None:
 def test_what_is_no_key_is_refused(public: bytes) -> None:
     with pytest.raises(BadPublicKey):
         seal(public, b"context", b"secret")
+
+
+def test_no_point_of_low_order_is_a_key() -> None:
+    """All of them (RFC 7748, 6.1), also beyond the prime, and with the bit that nobody looks at."""
+    prime = 2**255 - 19
+    order_8 = (
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    )
+    points = [0, 1, *order_8, prime - 1, prime, prime + 1]
+    for point in points + [point | 1 << 255 for point in points]:
+        assert not is_usable_key(PUBLIC[:1185] + point.to_bytes(32, "little"))
+    assert is_usable_key(PUBLIC)
