@@ -16,6 +16,7 @@ from records.shapes import RecordView, VersionView
 from records.storage.cid import Cid
 
 NEWEST_CLOSED = "The newest version of this record cannot be opened."
+FORMER_TRIED = 5
 FORMER_OPENS = "The versions before it can."
 
 
@@ -89,11 +90,22 @@ def _record_view(
 
 
 def _former_title(keyring: Keyring, state: RecordState, opening: Opening) -> str:
-    """The title that a record had before a version that does not open; empty where it had none."""
-    if opening.opened is not None or len(state.versions) == 1:
+    """The title that a record had before a version that does not open; empty where it had none.
+
+    Who may write can add versions without end: the newest and the oldest few are tried.
+    """
+    if opening.opened is not None:
         return ""
-    openings = sorted(keyring.try_all(state).items(), reverse=True)
-    return next((each.opened.description.title for _, each in openings if each.opened is not None), "")
+    tried = (
+        state.versions
+        if len(state.versions) <= 2 * FORMER_TRIED
+        else [*state.versions[:FORMER_TRIED], *state.versions[-FORMER_TRIED:]]
+    )
+    for version in reversed(tried[:-1]):
+        former = keyring.try_version(state, version).opened
+        if former is not None:
+            return former.description.title
+    return ""
 
 
 def _version_views(keyring: Keyring, state: RecordState, people: dict[str, Person]) -> list[VersionView]:
