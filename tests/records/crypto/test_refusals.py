@@ -218,7 +218,7 @@ def test_every_reader_takes_what_is_right_and_reads_the_same(name: str) -> None:
         assert all(value == values[0] for value in values), case["why"]
 
 
-OUTCOMES = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+OUTCOMES = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ("vault", "key")])
