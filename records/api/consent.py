@@ -17,6 +17,7 @@ from records.api.shapes import (
     HistoryQuery,
     HistoryShape,
     MeShape,
+    PageQuery,
     PatientShape,
     ReasonShape,
     RequestShape,
@@ -24,6 +25,9 @@ from records.api.shapes import (
 from records.services import consent, grants, log, requests, revocations
 from records.services.naming import person_named_to
 
+TOTAL = OpenApiParameter(
+    "X-Total-Count", int, OpenApiParameter.HEADER, response=[200], description="How many there are in all."
+)
 LINK = OpenApiParameter(
     "Link",
     str,
@@ -54,12 +58,19 @@ class Me(ActorView):
 class Requests(ActorView):
     """Requests that the actor made, and those made to the actor."""
 
-    @extend_schema(operation_id="list_requests", responses=RequestShape(many=True))
+    @extend_schema(
+        operation_id="list_requests",
+        parameters=[PageQuery, TOTAL],
+        responses=RequestShape(many=True),
+    )
     def get(self, request: Request) -> Response:
-        """A patient gets those to answer, anybody else those made."""
-        own = self.actor.kind == "patient"
-        found = consent.requests_for(actor=self.actor) if own else consent.requests_by(actor=self.actor)
-        return answer_list(RequestShape, found)
+        """A patient gets those made to the patient, a page at a time; anybody else all those made."""
+        if self.actor.kind != "patient":
+            return answer_list(RequestShape, consent.requests_by(actor=self.actor))
+        query = checked(PageQuery, request.query_params)
+        start, count = query["offset"], consent.count_requests(actor=self.actor)
+        found = consent.requests_for(actor=self.actor, start=start, end=start + query["limit"])
+        return answer_list(RequestShape, found, headers={"X-Total-Count": str(count)})
 
     @extend_schema(operation_id="request_access", request=AskShape, responses={201: RequestShape})
     def post(self, request: Request) -> Response:

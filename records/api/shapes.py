@@ -315,6 +315,13 @@ class HistoryShape(serializers.Serializer):  # type: ignore[type-arg]
     first_at = serializers.DateTimeField(help_text="When the first of them was; `at` is when the last was.")
 
 
+class PageQuery(serializers.Serializer):  # type: ignore[type-arg]
+    """Which part of a list that others can make long."""
+
+    limit = serializers.IntegerField(required=False, default=500, min_value=1, max_value=1000)
+    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**31)
+
+
 class HistoryQuery(serializers.Serializer):  # type: ignore[type-arg]
     """Which lines of the access history, and from where on."""
 

@@ -9,6 +9,7 @@ from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from accounts.services.directory import Person
 from chain.models import Act
+from chain.models.bulk import rows_in
 from chain.slots import slot_answer, slot_request
 from records.chain_words import ZERO_WORD, address_row, raw, word
 from records.crypto.envelopes import Purpose, open_envelope
@@ -28,12 +29,14 @@ from records.shapes import RequestView, Terms
 
 __all__ = [
     "count_patients",
+    "count_requests",
     "email_about",
     "email_reason_about",
     "get_request",
     "grants_by",
     "patients_of",
     "request_act",
+    "request_views",
     "requests_by",
     "requests_for",
     "sealed_terms",
@@ -44,11 +47,25 @@ __all__ = [
 State = Literal["waiting", "open", "granted", "denied", "withdrawn", "expired", "failed"]
 
 
-def requests_for(*, actor: Actor) -> list[RequestView]:
-    """Requests to this patient, newest first: confirmed ones, and mailed ones that were opened."""
+def requests_for(*, actor: Actor, start: int = 0, end: int | None = None) -> list[RequestView]:
+    """Requests to this patient, newest first: confirmed ones, and mailed ones that were opened.
+
+    Only those from `start` to `end` are opened.
+    """
     rows = Request.objects.filter(patient=actor.address)
     mailed = EmailRequest.objects.filter(patient=actor.address)
-    return _views(actor, list(rows), [], list(mailed))
+    places = [(at, pk) for pk, at in rows.values_list("pk", "requested_at")]
+    places += [(at, str(pk)) for pk, at in mailed.values_list("pk", "created_at")]
+    chosen = [pk for _, pk in sorted(places, reverse=True)[start:end]]
+    on_chain = [pk for pk in chosen if pk.startswith("0x")]
+    links = [uuid.UUID(pk) for pk in chosen if not pk.startswith("0x")]
+    return request_views(actor, list(rows_in(rows, "pk", on_chain)), [], list(rows_in(mailed, "pk", links)))
+
+
+def count_requests(*, actor: Actor) -> int:
+    """How many `requests_for` has in all."""
+    mailed = EmailRequest.objects.filter(patient=actor.address)
+    return Request.objects.filter(patient=actor.address).count() + mailed.count()
 
 
 def requests_by(*, actor: Actor) -> list[RequestView]:
@@ -57,7 +74,7 @@ def requests_by(*, actor: Actor) -> list[RequestView]:
     known = {row.request for row in rows}
     acts = Act.objects.by(actor.address).of_kind("RequestAccess").exclude(state="confirmed")
     waiting = [act for act in acts if _request_of(act) not in known]
-    return _views(actor, rows, waiting, list(EmailRequest.objects.filter(author=actor.address)))
+    return request_views(actor, rows, waiting, list(EmailRequest.objects.filter(author=actor.address)))
 
 
 def get_request(*, actor: Actor, request: str) -> RequestView:
@@ -70,9 +87,9 @@ def get_request(*, actor: Actor, request: str) -> RequestView:
         if act is not None:
             parties = {act.author, act.subject}
         if actor.address in parties:
-            views = _views(actor, rows, [act] if act else [], [])
+            views = request_views(actor, rows, [act] if act else [], [])
     elif (mailed := _mailed(request)) is not None and actor.address in (mailed.author, mailed.patient):
-        views = _views(actor, [], [], [mailed])
+        views = request_views(actor, [], [], [mailed])
     if not views:
         raise NotFound("There is no such request.")
     return views[0]
@@ -122,7 +139,7 @@ def email_reason_about(row: EmailRequest) -> ListAbout:
     return ListAbout(Purpose.REASON, row.patient, row.patient, row.digest)
 
 
-def _views(
+def request_views(
     actor: Actor, rows: list[Request], acts: list[Act], mailed: list[EmailRequest]
 ) -> list[RequestView]:
     addresses = {address for row in rows for address in (row.patient, row.author, row.via)}
@@ -152,7 +169,7 @@ def _state(row: Request, answer: Act | None, granted: set[str]) -> State:
 def _answers(requests: list[str]) -> dict[str, Act]:
     """Waiting denials and withdrawals, by request."""
     slots = {slot_answer(request): request for request in requests}
-    return {slots[act.slot]: act for act in Act.objects.waiting().filter(slot__in=slots)}
+    return {slots[act.slot]: act for act in rows_in(Act.objects.waiting(), "slot", slots)}
 
 
 def _granted(rows: list[Request], *, waiting: bool) -> set[str]:
@@ -162,9 +179,10 @@ def _granted(rows: list[Request], *, waiting: bool) -> set[str]:
     patient's, for who asked. Else a stranger's grant could make a request look answered.
     """
     asked = {row.request: row for row in rows}
-    named = set(Grant.objects.filter(request__in=asked).values_list("request", "patient", "grantee"))
+    grants = rows_in(Grant.objects.only("request", "patient", "grantee"), "request", asked)
+    named = {(row.request, row.patient, row.grantee) for row in grants}
     if waiting:
-        acts = Act.objects.waiting().of_kind("GrantAccess").filter(fields__request__in=list(asked))
+        acts = rows_in(Act.objects.waiting().of_kind("GrantAccess"), "fields__request", asked)
         named |= {(act.fields["request"], act.author, act.fields["grantee"]) for act in acts}
     return {
         request

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.actor import Actor
@@ -28,6 +28,8 @@ from records.services.states import (
     SEND_AGAIN,
     RecordState,
     act_record,
+    inbox_acts,
+    inbox_records,
     new_state,
     record_acts,
     state_of,
@@ -48,23 +50,27 @@ def list_records(
     via: str | None = None,
     folder: int | None = None,
     versions: bool = False,
+    inbox: bool = True,
 ) -> list[RecordView]:
     """A patient's records as this actor may see them, with what waits; newest first; with every version, if
-    asked.
+    asked. Without `inbox` what others left for the patient is not even read: they may leave a lot.
 
     Raises AccessRefused for somebody who holds no grant of the patient now, VaultClosed.
     """
-    keyring, states = list_states(actor=actor, patient=patient, via=via)
+    keyring, states = list_states(actor=actor, patient=patient, via=via, inbox=inbox)
     chosen = [state for state in states if folder is None or state.latest.folder == folder]
     return record_views(keyring, chosen, versions=versions)
 
 
-def list_states(*, actor: Actor, patient: str, via: str | None = None) -> tuple[Keyring, list[RecordState]]:
+def list_states(
+    *, actor: Actor, patient: str, via: str | None = None, inbox: bool = True
+) -> tuple[Keyring, list[RecordState]]:
     """The same, unopened, with the keyring that opens them. Raises AccessRefused."""
     keyring = Keyring(actor, patient)
     if keyring.own:
-        rows = Record.objects.filter(patient=patient).exclude(pk__in=folded_in_inbox(patient).values("pk"))
-        acts = record_acts(patient=patient)
+        out = folded_in_inbox(patient) if inbox else inbox_records(patient)
+        rows = Record.objects.filter(patient=patient).exclude(pk__in=out.values("pk"))
+        acts = record_acts(patient=patient, inbox=inbox)
     else:
         if not access.live_grants(actor, patient=patient, via=via):
             raise _refusal(actor, patient, via or "")
@@ -92,9 +98,30 @@ def record_of(keyring: Keyring, act: Act) -> RecordView:
     return view
 
 
+def list_inbox(*, actor: Actor, start: int, end: int) -> list[RecordView]:
+    """What waits to be filed or refused, newest first, from `start` to `end` of what is confirmed.
+
+    What still waits for the chain comes before the first of them, at most as much again.
+    """
+    rows = list(_shown_inbox(actor.address).order_by("-created_at", "pk")[start:end])
+    acts = inbox_acts(actor.address, rows, newest=0 if start else end)
+    states = [state for state in states_of(rows, acts).values() if state.latest.folder == 0]
+    views = record_views(Keyring(actor, actor.address), states)
+    return [view for view in views if view.in_inbox]
+
+
 def count_inbox(patient: str) -> int:
     """How many confirmed records wait to be filed or refused."""
-    return Record.objects.filter(patient=patient, folder=0, closed=0).count()
+    return inbox_records(patient).count()
+
+
+def count_shown_inbox(patient: str) -> int:
+    """How many of them `list_inbox` has in all: the newest of a sender with many are counted apart."""
+    return _shown_inbox(patient).count()
+
+
+def _shown_inbox(patient: str) -> QuerySet[Record]:
+    return inbox_records(patient).exclude(pk__in=folded_in_inbox(patient).values("pk"))
 
 
 def visible_state(actor: Actor, record: str) -> RecordState:

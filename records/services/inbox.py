@@ -18,6 +18,8 @@ from records.services.naming import people_named_to
 from records.services.senders import words_of
 from records.shapes import FoldedView, RecordView
 
+SENDERS_NAMED = 10
+
 
 def file_record(*, actor: Actor, record: str, folder: int) -> RecordView:
     """Take a record out of the inbox into a folder. It must open under its key first; again does nothing.
@@ -42,12 +44,13 @@ def refuse_record(*, actor: Actor, record: str) -> Act:
 
 
 def list_folded(*, actor: Actor) -> list[FoldedView]:
-    """Of whom the inbox holds more records than it shows, and how many more."""
-    folded = folded_in_inbox(actor.address).values_list("author", flat=True)
-    counts = Counter(folded)
-    people = people_named_to(actor, counts)
-    views = [FoldedView(author, people[author].name, count) for author, count in counts.items()]
-    return sorted(views, key=lambda view: (-view.count, view.address))
+    """Of whom the inbox holds more records than it shows, and how many more. The last may be "others"."""
+    counts = Counter(folded_in_inbox(actor.address).values_list("author", flat=True))
+    most = counts.most_common(SENDERS_NAMED)
+    people = people_named_to(actor, [author for author, _ in most])
+    views = [FoldedView(author, people[author].name, count) for author, count in most]
+    rest = counts.total() - sum(count for _, count in most)
+    return [*views, FoldedView("", "others", rest)] if rest else views
 
 
 def block_sender(*, actor: Actor, sender: str, blocked: bool = True) -> None:

@@ -26,6 +26,11 @@ def is_blocked(patient: str, *senders: str) -> bool:
     return any(_blocks(words.get(sender, [])) for sender in senders)
 
 
+def blocked_by(patient: str) -> list[str]:
+    """Everybody from whom the patient takes nothing now."""
+    return [sender for sender, said in words_of(patient).items() if _blocks(said)]
+
+
 def words_of(patient: str) -> dict[str, list[Word]]:
     """By sender, oldest first: the word in force, and what waits or is not deep enough yet."""
     found = [

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from accounts.models import Errand
 from chain.models import Act
+from chain.models.bulk import rows_in
 from chain.slots import record_id, slot_close, slot_record
 from records import erasing
 from records.chain_words import address_row
@@ -85,10 +87,29 @@ class RecordState:
         return kept
 
 
-def record_acts(*, patient: str, author: str | None = None) -> list[Act]:
+def record_acts(*, patient: str, author: str | None = None, inbox: bool = True) -> list[Act]:
     """Acts on a patient's records that the chain has not confirmed: waiting, or refused and to be decided."""
     found = Act.objects.about(patient).of_kind("NewRecord", "ModifyRecord").filter(_open())
+    if not inbox:
+        found = found.exclude(kind="NewRecord", fields__folder=0)
     return _unsettled(found if author is None else found.by(author))
+
+
+def inbox_records(patient: str) -> QuerySet[Record]:
+    """Confirmed records that wait to be filed or refused, without those that are on their way to a folder."""
+    slot, close = Concat(Value("record:"), OuterRef("pk")), Concat(Value("close:"), OuterRef("pk"))
+    moves = Act.objects.waiting().of_kind("ModifyRecord").filter(slot=slot, author=patient)
+    closing = Act.objects.waiting().of_kind("CloseRecord").filter(slot=close)
+    left = Record.objects.filter(patient=patient, folder=0, closed=0)
+    return left.filter(~Exists(moves.exclude(fields__folder=0)), ~Exists(closing))
+
+
+def inbox_acts(patient: str, records: Iterable[Record], *, newest: int) -> list[Act]:
+    """What is not confirmed (yet) of these records of the inbox, and the newest records that come into it."""
+    found = Act.objects.about(patient).of_kind("NewRecord", "ModifyRecord").filter(_open())
+    coming = found.filter(kind="NewRecord", fields__folder=0).order_by("-created_at")[:newest]
+    slots = [slot_record(row.record) for row in records]
+    return _unsettled(found.filter(slot__in=slots)) + _unsettled(coming)
 
 
 def states_of(records: Iterable[Record], acts: Iterable[Act] = ()) -> dict[str, RecordState]:
@@ -97,14 +118,14 @@ def states_of(records: Iterable[Record], acts: Iterable[Act] = ()) -> dict[str, 
         row.record: RecordState(row.record, row.patient, row.author, row.via, row.closed, row.nonce)
         for row in records
     }
-    for version in Version.objects.filter(record__in=list(states)).order_by("version"):
+    for version in rows_in(Version.objects.order_by("version"), "record", states):
         state = states[version.record_id]
         state.versions.append(_from_row(state.patient, version))
     for act in acts:
         _add_act(states, act)
-    closing = Act.objects.waiting().of_kind("CloseRecord").filter(slot__in=[slot_close(r) for r in states])
-    for record, reason in closing.values_list("fields__record", "fields__reason"):
-        states[record].closed = reason
+    closing = Act.objects.waiting().of_kind("CloseRecord")
+    for act in rows_in(closing, "slot", [slot_close(record) for record in states]):
+        states[act.fields["record"]].closed = act.fields["reason"]
     return {record: state for record, state in states.items() if state.versions}
 
 

@@ -80,6 +80,7 @@ pages = [
     path("requests/<request:request_id>/withdraw/", requests.request_withdraw, name="request-withdraw"),
     path("requests/<request:request_id>/deny/", requests.request_deny, name="request-deny"),
     path("sharing/", grants.grant_list, name="grants"),
+    path("sharing/requests/", requests.requests_asked, name="asked"),
     path("sharing/new/", grants.grant_new, name="grant-new"),
     path("sharing/confirm/", grants.grant_confirm, name="grant-confirm"),
     path("sharing/revoke/", grants.revoke, name="revoke"),

@@ -14,7 +14,7 @@ from accounts.actor import Actor
 from accounts.models import Account
 from accounts.services import directory
 from records.errors import Conflict, InvalidInput, NotFound
-from records.services import consent, documents, folders, grants, revocations
+from records.services import consent, documents, folders, grants, open_requests, revocations
 from records.services.envelopes import UNUSABLE
 from records.services.naming import person_named_to
 from records.services.terms import DAYS_MAX
@@ -22,6 +22,7 @@ from records.shapes import GrantView, RecordView, RequestView
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
 from records.web.forms.consent import FOLDERS, RECORDS, SELECTION, GranteeForm, GrantForm
 
+SENDERS = 20
 ENDED = ("revoked", "given up", "expired", "ended", "failed")
 
 
@@ -35,7 +36,8 @@ def grant_list(request: HttpRequest, actor: Actor) -> HttpResponse:
         "grants": [grant for grant in found if grant.state not in ENDED],
         "revoking": [grant for grant in ended if _on_its_way(grant)],
         "ended": [grant for grant in ended if not _on_its_way(grant)],
-        "requests": [asked for asked in consent.requests_for(actor=actor) if asked.state == "open"],
+        "groups": open_requests.group_open(actor=actor, limit=SENDERS),
+        "request_count": open_requests.count_open(actor=actor),
     }
     return render(request, "records/grants.html", context)
 
@@ -171,7 +173,7 @@ def _places(person: directory.Person) -> list[tuple[str, str]]:
 
 
 def _shareable(actor: Actor) -> list[RecordView]:
-    found = documents.list_records(actor=actor, patient=actor.address)
+    found = documents.list_records(actor=actor, patient=actor.address, inbox=False)
     return [
         record
         for record in found

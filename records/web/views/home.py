@@ -7,11 +7,12 @@ from django.shortcuts import redirect, render
 
 from accounts.actor import Actor
 from accounts.services import directory
-from records.services import consent, documents, log, uploads
+from records.services import consent, documents, log, open_requests, uploads
 from records.web.doors import PATIENT, actor_view
 
 RECENT = 5
 PATIENTS = 50
+SHOWN_INBOX = 3
 FOLDED = log.HistoryFilter(fold=True)
 SHOWN_GRANTS = ("live", "waiting", "not yet", "paused")
 
@@ -31,13 +32,13 @@ def _own_home(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 
 def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
-    records = documents.list_records(actor=actor, patient=actor.address)
+    records = documents.list_records(actor=actor, patient=actor.address, inbox=False)
     filed = [record for record in records if not record.in_inbox and not record.closed]
-    requests = consent.requests_for(actor=actor)
     given = [grant for grant in consent.grants_by(actor=actor) if grant.state in SHOWN_GRANTS]
     context = {
-        "requests": [asked for asked in requests if asked.state == "open"],
-        "inbox": [record for record in records if record.in_inbox],
+        "groups": open_requests.group_open(actor=actor, limit=RECENT),
+        "request_count": open_requests.count_open(actor=actor),
+        "inbox": documents.list_inbox(actor=actor, start=0, end=SHOWN_INBOX),
         "unfinished_count": uploads.count_unfinished(actor=actor),
         "recent": filed[:RECENT],
         "record_count": len(filed),

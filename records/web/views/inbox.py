@@ -1,6 +1,7 @@
 """What doctors have left for the patient: filed into a folder, or refused."""
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -10,6 +11,8 @@ from records.errors import NotFound
 from records.services import documents, folders, inbox, senders
 from records.web.doors import PATIENT, actor_view, run_form
 from records.web.forms.documents import FolderChoiceForm, SenderForm
+
+PAGE = 20
 
 
 @require_GET
@@ -75,10 +78,14 @@ def inbox_unblock(request: HttpRequest, actor: Actor) -> HttpResponse:
 def _render_inbox(
     request: HttpRequest, actor: Actor, status: int, failed: FolderChoiceForm | None = None
 ) -> HttpResponse:
-    found = documents.list_records(actor=actor, patient=actor.address, folder=0)
+    page = Paginator(range(documents.count_shown_inbox(actor.address)), PAGE).get_page(
+        request.GET.get("page")
+    )
+    start = max(page.start_index() - 1, 0)
     blocked = senders.list_senders(actor=actor)
     context = {
-        "records": [record for record in found if record.in_inbox],
+        "page": page,
+        "records": documents.list_inbox(actor=actor, start=start, end=start + PAGE),
         "folded": inbox.list_folded(actor=actor),
         "folders": folders.list_folders(actor=actor),
         "failed": failed,

@@ -22,7 +22,7 @@ def record_list(request: HttpRequest, actor: Actor, folder: int | None = None) -
     current = next((each for each in own if each.number == folder), None)
     if folder is not None and current is None:
         raise NotFound("There is no such folder.")
-    found = documents.list_records(actor=actor, patient=actor.address, folder=folder)
+    found = documents.list_records(actor=actor, patient=actor.address, folder=folder, inbox=False)
     context = {
         "unfinished_count": uploads.count_unfinished(actor=actor),
         "folders": own,

@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actor import Actor
-from accounts.services.directory import unusable_keys
-from records.services import consent
+from accounts.services.directory import parse_address, unusable_keys
+from records.services import consent, inbox, open_requests
 from records.services import requests as asking
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
 from records.web.forms.consent import DenyForm, RequestForm
@@ -68,6 +69,39 @@ def request_deny(request: HttpRequest, actor: Actor, request_id: str) -> HttpRes
     form = DenyForm(request.POST if request.method == "POST" else None)
     done, status = run_form(form, deny)
     return done or render(request, "records/request_deny.html", {"form": form, "asked": asked}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@actor_view(PATIENT)
+def requests_asked(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """What waits for the patient's answer, all of it or of one sender; POST: refuse those shown, or block."""
+    author, blocked = request.GET.get("author", ""), "blocked" in request.GET
+    if request.method == "POST":
+        return _answer_shown(request, actor, author)
+    count = open_requests.count_listed(actor=actor, author=author, blocked=blocked)
+    page = Paginator(range(count), open_requests.REFUSED_AT_ONCE).get_page(request.GET.get("page"))
+    start, end = page.start_index(), page.end_index()
+    context = {
+        "page": page,
+        "author": author,
+        "blocked": blocked,
+        "requests": open_requests.list_open(
+            actor=actor, author=author, blocked=blocked, start=max(start - 1, 0), end=end
+        ),
+        "mailed": open_requests.list_mailed(actor=actor) if not author and page.number == 1 else [],
+        "blocked_count": 0 if author else open_requests.count_listed(actor=actor, blocked=True),
+    }
+    return render(request, "records/requests_asked.html", context)
+
+
+def _answer_shown(request: HttpRequest, actor: Actor, author: str) -> HttpResponse:
+    if "block" in request.POST:
+        inbox.block_sender(actor=actor, sender=parse_address(author))
+        messages.success(request, "Blocked. What comes from there is no longer shown.")
+        return redirect("records:asked")
+    count = open_requests.refuse_listed(actor=actor, requests=request.POST.getlist("request"))
+    messages.success(request, f"You refused {count} request{'' if count == 1 else 's'}.")
+    return redirect(request.get_full_path())
 
 
 @require_GET
