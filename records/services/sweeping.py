@@ -19,6 +19,7 @@ from records.storage.errors import StorageError
 logger = logging.getLogger(__name__)
 
 DRAFT_KEPT = timedelta(days=1)
+UNVERIFIED_AT_ONCE = 100  # a list from elsewhere may name 12,482 accounts: they must not hold up the others
 
 
 def sweep_records() -> int:
@@ -26,7 +27,9 @@ def sweep_records() -> int:
     now = timezone.now()
     GrantDraft.objects.filter(created_at__lt=now - DRAFT_KEPT).delete()
     _forget_uploads()
-    ended = _sealed_to() - _standing()
+    standing = _standing()
+    ended = _sealed_to(verified=True) - standing
+    ended |= set(sorted(_sealed_to(verified=False) - standing - ended)[:UNVERIFIED_AT_ONCE])
     for patient, scope, grantee in ended:
         with transaction.atomic():
             end_grant(patient=patient, grantee=grantee, scope=scope)
@@ -48,9 +51,9 @@ def _forget_uploads() -> None:
         remove_staged(name)
 
 
-def _sealed_to() -> set[tuple[str, str, str]]:
+def _sealed_to(*, verified: bool) -> set[tuple[str, str, str]]:
     """(patient, scope, grantee) of every envelope that is still to be found."""
-    found = Envelope.objects.filter(deleted_at=None, list__purpose__in=SHARING)
+    found = Envelope.objects.filter(deleted_at=None, list__purpose__in=SHARING, verified=verified)
     rows = found.values_list("list__patient", "list__scope", "recipient").distinct()
     return {(patient, scope, recipient) for patient, scope, recipient in rows if patient != recipient}
 

@@ -6,12 +6,14 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.actor import Actor
 from accounts.services.directory import PublicKey
 from chain.outbox import next_number
+from chain.signer import address_of_key
 from chain.slots import folder_scope, slot_grant
 from records.crypto.envelopes import EnvelopeEntry, Purpose
 from records.crypto.payloads import (
@@ -22,13 +24,13 @@ from records.crypto.payloads import (
     SelectionPayload,
     Terms,
 )
-from records.models import Envelope, QueuedKey, Version
-from records.services import consent, documents, envelopes, scopes
+from records.models import Envelope, Grant, QueuedKey, Version
+from records.services import consent, documents, envelopes, scopes, sweeping
 from records.services.envelopes import ListAbout, keep_list, open_listed, seal_list
 from tests.chain_node import ChainNode
 from tests.people import make_patient
 from tests.records import foreign
-from tests.records.conftest import FILE, Clinic, reopened, upload
+from tests.records.conftest import FILE, Clinic, grant, reopened, upload
 from tests.records.test_sharing import read
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +181,28 @@ def test_a_list_granted_again_after_its_end_opens_again(
     foreign.send_grant(patient, doctor.address, clinic.via, folder=1, envelopes=listed)
     chain.settle()
     assert read(doctor, record) == FILE
+
+
+def test_a_list_of_thousands_does_not_hold_up_the_sweep(
+    chain: ChainNode, patient: Actor, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's list names many who have no grant; a grant that has run out ends in the same round."""
+    stranger = make_patient("Ben Pike")
+    chain.settle()
+    grant(patient, clinic.doctor.address, clinic.via)
+    entries = [
+        EnvelopeEntry(address_of_key(secrets.token_bytes(32)), "0x" + "00" * 32, secrets.token_bytes(32))
+        for _ in range(30)
+    ]
+    listed = foreign.put_list(entries)
+    foreign.send_grant(stranger, clinic.doctor.address, clinic.via, folder=1, envelopes=listed)
+    chain.settle()
+    about = ListAbout(Purpose.FOLDER, stranger.address, stranger.address, folder_scope(1))
+    envelopes.grant_terms(stranger, listed, about)
+    Grant.objects.filter(patient=patient.address).update(expiry=timezone.now())
+    monkeypatch.setattr(sweeping, "UNVERIFIED_AT_ONCE", 10)
+    assert [sweeping.sweep_records() for _ in range(5)] == [11, 10, 10, 0, 0]
+    assert not Envelope.objects.filter(recipient=clinic.doctor.address, deleted_at=None).exists()
 
 
 def folder_entry(patient: Actor, key: PublicKey) -> EnvelopeEntry:
