@@ -11,6 +11,8 @@ class Readability(StrEnum):
     """This reader has no key of it yet: the patient hands one over at a visit to the portal."""
     KEY_DAMAGED = "key damaged"
     """The envelope of the patient's grant holds no key."""
+    OTHER_KEYS = "other keys"
+    """It is the patient's own, under keys that were made elsewhere: this portal does not have them."""
     DAMAGED = "damaged"
     """The bytes are here, and are nothing under the key that belongs to them."""
     LOST = "lost"
@@ -45,6 +47,7 @@ _HEADINGS = {
     Readability.READABLE: "",
     Readability.KEY_MISSING: "Waiting for the patient's key",
     Readability.KEY_DAMAGED: "Key damaged",
+    Readability.OTHER_KEYS: "Sealed to other keys of yours",
     Readability.DAMAGED: "Damaged record",
     Readability.LOST: "Lost record",
     Readability.UNREACHABLE: "Cannot be opened just now",
@@ -53,6 +56,7 @@ _PROBLEMS = {
     Readability.READABLE: "",
     Readability.KEY_MISSING: "The key of this record still waits for the patient.",
     Readability.KEY_DAMAGED: "The key that the patient shared is damaged.",
+    Readability.OTHER_KEYS: "This record is sealed to keys of yours that this portal does not have.",
     Readability.DAMAGED: "This record is damaged and cannot be opened.",
     Readability.LOST: "The description or the key of this record was erased or lost.",
     Readability.UNREACHABLE: "This record cannot be opened just now: the file store does not answer.",
@@ -61,6 +65,7 @@ _ADVICE = {
     Readability.READABLE: "",
     Readability.KEY_MISSING: "It comes by itself at the patient's next visit to the portal.",
     Readability.KEY_DAMAGED: "Ask the patient to share the record again.",
+    Readability.OTHER_KEYS: "Open it where you replaced your keys.",
     Readability.DAMAGED: "Its author has to send it again, or the patient has to share it again.",
     Readability.LOST: "Its author has to send it again.",
     Readability.UNREACHABLE: "Try again in a few minutes.",

@@ -12,6 +12,7 @@ from records.access import LiveGrant, live_grants
 from records.chain_words import raw
 from records.content import digest_of, read_blobs
 from records.crypto.description import Description, open_description, seal_description
+from records.crypto.envelopes import Purpose
 from records.crypto.errors import WrongKey
 from records.crypto.folders import earlier_secret, folder_key, pack_epoch, unpack_epoch
 from records.crypto.wrap import unwrap
@@ -182,20 +183,25 @@ class Keyring:
     def _why_not(self, version: VersionState, attempt: "_Attempt") -> Readability:
         if attempt.store_is_away:
             return Readability.UNREACHABLE
+        if self.own:
+            # The patient waits for nobody's key: what does not open now never will, here.
+            return self._why_not_own(version)
         if attempt.refused:
             return Readability.DAMAGED
-        if self.own:
-            # The patient waits for nobody's key: what does not open now never will.
-            return self._why_no_own_key(version)
         return Readability.KEY_DAMAGED if self._has_damaged_grant else Readability.KEY_MISSING
 
-    def _why_no_own_key(self, version: VersionState) -> Readability:
+    def _why_not_own(self, version: VersionState) -> Readability:
         if version.wrapped:
-            return Readability.DAMAGED
+            ours = unpack_epoch(version.epoch)[0] <= self.actor.account.generation
+            return Readability.DAMAGED if ours else Readability.OTHER_KEYS
         lists, unreachable = read_blobs({version.secret})
-        if unreachable:
-            return Readability.UNREACHABLE
-        return Readability.DAMAGED if lists else Readability.LOST
+        if not lists:
+            return Readability.UNREACHABLE if unreachable else Readability.LOST
+        about = envelopes.ListAbout(Purpose.INBOX, version.author, self.patient, version.record)
+        sealed = envelopes.listed_envelopes(version.secret, about).filter(recipient=self.patient)
+        digests = sealed.values_list("key_digest", flat=True)
+        elsewhere = any(self.actor.sharing_seed(digest) is None for digest in digests)
+        return Readability.OTHER_KEYS if elsewhere else Readability.DAMAGED
 
     def _queued(self, version: VersionState) -> list[QueuedKey]:
         return list(

@@ -8,8 +8,9 @@ from django.conf import settings
 from accounts.actor import Actor
 from chain.acts import folder_scope
 from records import content
+from records.crypto.folders import pack_epoch
 from records.errors import AccessRefused, RecordDamaged, RecordLost, RecordsError, StoreDown
-from records.models import Blob, Envelope, Version
+from records.models import Blob, Envelope, QueuedKey, Version
 from records.readability import Readability
 from records.services import documents, reading
 from records.shapes import RecordView
@@ -92,6 +93,25 @@ def test_a_doctor_s_missing_and_damaged_keys_are_told_apart(
     assert "next visit" in view.advice
     with pytest.raises(AccessRefused, match="waits for the patient"):
         reading.open_content(actor=doctor, record=record.record)
+
+
+def test_what_other_keys_of_the_patient_opened_is_not_called_damaged(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    """After a replacement of keys by another portal: nobody is told to send again what is well."""
+    filed = upload(patient)
+    left = upload(clinic.doctor, patient=patient.address, via=clinic.via)
+    chain.settle()
+    Version.objects.filter(record=filed.record).update(epoch=pack_epoch(patient.account.generation + 1, 0))
+    sealed = Envelope.objects.filter(recipient=patient.address, list__scope=left.record)
+    assert sealed.update(key_digest="0x" + "5" * 64) == 1
+    QueuedKey.objects.all().delete()
+    for record in (filed, left):
+        view = seen(patient, record)
+        assert view.readability is Readability.OTHER_KEYS
+        assert "replaced your keys" in view.advice
+        with pytest.raises(AccessRefused, match="does not have"):
+            reading.open_content(actor=patient, record=record.record)
 
 
 def test_a_digest_of_nothing_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
