@@ -31,6 +31,7 @@ def show_profile(request: PortalRequest) -> HttpResponse:
         code = segno.make(f"ethereum:{actor.address}", error="m")
         context |= {
             "person": directory.person_of(actor.address),
+            "has_unusable_key": bool(directory.unusable_keys([actor.address])),
             "qr": code.svg_data_uri(scale=5, border=2),
             "acts": Event.objects.authored_by(actor.address).count(),
             "affiliations": directory.affiliations_of(actor.address),

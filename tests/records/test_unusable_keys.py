@@ -225,6 +225,7 @@ def test_a_patient_whose_key_is_none(chain: ChainNode, patient: Actor, clinic: C
     chain.settle()
     publish(chain, patient, bad)
     doctor = Api(clinic.doctor)
+    assert is_named(patient, "/profile/")
     sent = doctor.send(patient=patient.address, via=clinic.via, folder=1)
     chain.settle()
     assert read(patient, sent) == FILE
