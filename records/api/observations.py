@@ -59,6 +59,10 @@ class GatheredShape(serializers.Serializer):  # type: ignore[type-arg]
     records = serializers.IntegerField(help_text="Records that were read.")
     older = serializers.IntegerField(help_text="Records beyond the limit, not read.")
     unreadable = serializers.ListField(child=serializers.CharField(), help_text="Records not read in full.")
+    births = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Dates of birth that the files name: with more than one, a file is about somebody else.",
+    )
 
 
 class OfRecord(ActorView):
@@ -104,7 +108,13 @@ class OfPatient(ActorView):
             for part in row.parts
         ]
         unreadable = [view.record for view in found.unreadable]
-        body = {"values": values, "records": found.records, "older": found.older, "unreadable": unreadable}
+        body = {
+            "values": values,
+            "records": found.records,
+            "older": found.older,
+            "unreadable": unreadable,
+            "births": found.births,
+        }
         return answer(GatheredShape, body)
 
 

@@ -41,6 +41,7 @@ class Reading:
     problems: list[str] = field(default_factory=list)
     withdrawn: int = 0
     about: str = ""
+    born: str = ""  # as the file says of its patient
     lines: bool = False  # NDJSON
 
     @property
@@ -83,7 +84,7 @@ def read_observations(data: bytes, *, strict: bool = False, now: datetime | None
         raise BadBundle(problems[0])
     about = next(iter(people.measured), "")
     lines = entries[:1] and entries[0][0].startswith("Line ")
-    return Reading(observations, not_shown, problems, withdrawn, about, bool(lines))
+    return Reading(observations, not_shown, problems, withdrawn, about, people.born, bool(lines))
 
 
 def _read_entry(

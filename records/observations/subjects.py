@@ -23,6 +23,7 @@ class _Person:
     aliases: set[str]
     words: str
     measured: bool = False
+    born: str = ""
 
 
 @dataclass
@@ -41,7 +42,8 @@ class People:
         self.kinds |= dict.fromkeys(addresses, kind)
         if kind == "Patient":
             aliases = addresses | _identifiers(resource.get("identifier"))
-            self._join(_Person(aliases or {_digest(resource)}, _patient_words(resource)))
+            born = tidy(resource.get("birthDate") or "", 10)
+            self._join(_Person(aliases or {_digest(resource)}, _patient_words(resource), born=born))
 
     def add_subject(self, observation: dict[str, Any]) -> str:
         """Note whom an observation is about. Returns what it is about where that is no patient, else ""."""
@@ -78,6 +80,7 @@ class People:
         for one in same:
             person.aliases |= one.aliases
             person.measured = person.measured or one.measured
+            person.born = person.born or one.born
             person.words = one.words  # the first, which a Patient gave where there is one
         self._by_alias |= dict.fromkeys(person.aliases, person)
 
@@ -95,9 +98,15 @@ class People:
             if len(same) == 1:
                 other = same.pop()
                 other.measured = other.measured or one.measured
+                other.born = other.born or one.born
             else:
                 kept.append(one)
         return kept
+
+    @property
+    def born(self) -> str:
+        """The date of birth of the first of whom there are measurements, where the file says it."""
+        return next((one.born for one in self._persons() if one.measured), "")
 
     def _kind(self, reference: str, subject: dict[str, Any], observation: dict[str, Any]) -> str:
         if reference.startswith("#"):

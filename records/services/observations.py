@@ -41,12 +41,16 @@ UNANSWERED_MAX = 3  # files in a row for which the store did not answer: then it
 
 @dataclass(frozen=True)
 class Gathered:
-    """The series of a patient's records, and what is not in them."""
+    """The series of a patient's records, and what is not in them.
+
+    `births` are the dates of birth that the files name: with more than one, a file is somebody else's.
+    """
 
     series: list[Series] = field(default_factory=list)
     records: int = 0  # read
     older: int = 0  # records with measurements that are beyond the limit
     unreadable: list[RecordView] = field(default_factory=list)
+    births: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -
     chosen.sort(key=lambda state: _newest(views[state.record]), reverse=True)
     found: list[tuple[Observation, Source]] = []
     unreadable: list[RecordView] = []
+    births: set[str] = set()
     records = in_a_row = 0
     unreadable += [view for view in views.values() if not view.readable and _is_listed(view)]
     for state in chosen[:RECORDS_MAX]:
@@ -146,9 +151,10 @@ def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -
         if reading is not None:
             source = Source(view.record, view.title, view.author_name, view.author == view.patient)
             found += [(one, source) for one in reading.observations]
+            births |= {reading.born} - {""}
             if reading.problems:
                 unreadable.append(view)
-    return Gathered(gather_series(found), records, len(chosen) - records, unreadable)
+    return Gathered(gather_series(found), records, len(chosen) - records, unreadable, sorted(births))
 
 
 def _save(

@@ -164,6 +164,17 @@ def test_what_the_source_says_stands_with_the_value_on_every_page_and_in_the_api
     assert "2190" not in chart
 
 
+def test_files_about_people_of_other_birth_are_warned_of(chain: ChainNode, patient: Visitor) -> None:
+    for born in ("1980-05-01", "1991-02-03"):
+        person = {"resourceType": "Patient", "id": "p", "birthDate": born}
+        data = bundle(person, weight(subject={"reference": "Patient/p"}))
+        page = saved(patient, IMPORT, rows() | {"bundle": data.decode()})
+        assert f"born {born}" in patient.client.get(page).content.decode()
+        chain.settle()
+        warned = "1980-05-01, 1991-02-03" in patient.client.get(TRENDS).content.decode()
+        assert warned is (born == "1991-02-03")
+
+
 def test_more_rows_than_there_may_be_are_refused(patient: Visitor) -> None:
     answer = patient.client.post(NEW, rows(PRESSURE, **{"form-TOTAL_FORMS": "100000"}))
     assert answer.status_code == 400
