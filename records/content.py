@@ -14,6 +14,7 @@ from django.core.cache import cache as shared_cache
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
+from chain.models.bulk import rows_in
 from chain.nudging import Nudge
 from records.chain_words import word
 from records.erasing import erase_envelope, give_up_envelopes
@@ -189,9 +190,9 @@ def copy_blob(digest: str, data: bytes) -> None:
 def read_blobs(digests: set[str]) -> tuple[dict[str, bytes], set[str]]:
     """Many descriptions at once: (those that are there, those of which the store does not say).
 
-    What SQL has comes in one query. A store that does not answer is asked once, not for each.
+    What SQL has comes in a query for some hundreds. A store that does not answer is asked once, not for each.
     """
-    rows = Blob.objects.filter(digest__in=digests)
+    rows = rows_in(Blob.objects.all(), "digest", digests)
     known = {row.digest: bytes(row.data) if row.data is not None else None for row in rows}
     unreachable: set[str] = set()
     for digest in sorted(digests - set(known)):

@@ -19,6 +19,7 @@ from records.api.shapes import (
     MeShape,
     PageQuery,
     PatientShape,
+    PatientsQuery,
     ReasonShape,
     RequestShape,
 )
@@ -152,10 +153,19 @@ class GiveUp(ActorView):
 class Patients(ActorView):
     """Whose records the actor may open."""
 
-    @extend_schema(operation_id="list_patients", responses=PatientShape(many=True))
+    @extend_schema(
+        operation_id="list_patients",
+        parameters=[PatientsQuery, TOTAL],
+        responses=PatientShape(many=True),
+    )
     def get(self, request: Request) -> Response:
-        """Each with its scopes, by institution."""
-        return answer_list(PatientShape, consent.patients_of(actor=self.actor))
+        """Each with its scopes, by institution: those for whom a key has come, a page at a time."""
+        query = checked(PatientsQuery, request.query_params)
+        start, opened = query["offset"], not query["unopened"]
+        end = start + query["limit"]
+        found = consent.patients_of(actor=self.actor, opened=opened, start=start, end=end)
+        count = consent.count_patients(actor=self.actor, opened=opened)
+        return answer_list(PatientShape, found, headers={"X-Total-Count": str(count)})
 
 
 class History(ActorView):

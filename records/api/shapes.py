@@ -322,6 +322,14 @@ class PageQuery(serializers.Serializer):  # type: ignore[type-arg]
     offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**31)
 
 
+class PatientsQuery(PageQuery):
+    """Which patients. Anybody may give a doctor access that no key comes with."""
+
+    unopened = serializers.BooleanField(
+        required=False, default=False, help_text="Instead those for whom no key has come (yet)."
+    )
+
+
 class HistoryQuery(serializers.Serializer):  # type: ignore[type-arg]
     """Which lines of the access history, and from where on."""
 

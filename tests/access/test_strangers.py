@@ -18,6 +18,7 @@ from chain.slots import folder_scope
 from records import access
 from records.models import Grant
 from records.services import consent
+from records.services.sweeping import sweep_records
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode
 from tests.records.conftest import Clinic, grant, upload
@@ -147,6 +148,20 @@ def test_access_that_cannot_be_used_is_counted_and_listed_apart(clinic: Clinic) 
     apart = client.get("/?show=others&page=2").content.decode()
     assert apart.count("list-group-item row-item") == 50
     assert "Page 2 of 2" in apart
+    _, secret = tokens.make_token(actor=clinic.doctor, name="apart", scope="read", days=1)
+    auth = {"authorization": f"Bearer {secret}"}
+    patients = Client().get("/api/v1/patients", headers=auth)
+    assert (len(patients.json()), patients.headers["X-Total-Count"]) == (1, "1")
+    others = Client().get("/api/v1/patients?unopened=true&limit=30&offset=90", headers=auth)
+    assert (len(others.json()), others.headers["X-Total-Count"]) == (10, "100")
+
+
+def test_the_sweep_of_all_grants_takes_the_same_statements(clinic: Clinic, record: str) -> None:
+    sweep_records()
+    alone = statements(sweep_records)
+    give(clinic.doctor.address, MANY)
+    assert statements(sweep_records) == alone
+    assert access.can_read(clinic.doctor, record)
 
 
 def _page(client: Client, path: str) -> None:
