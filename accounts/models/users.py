@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.models.vaults import Vault
 from chain.pasted import can_be_seen, plain_name
 
 OLDEST_AGE = 130
@@ -96,13 +97,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; with another password, opened vaults and API tokens end in the same transaction.
 
-        However it is set: by page, reset, shell or `manage.py changepassword`.
+        However it is set: by page, reset, shell or `manage.py changepassword`. The vault is sealed under a
+        former password then, until who knows its entropy seals it anew (services/vaults.py).
         """
         if getattr(self, "_password", None) is None or self._state.adding:
             super().save(*args, **kwargs)
             return
         with transaction.atomic():
             super().save(*args, **kwargs)
+            Vault.objects.filter(user=self).update(stale=True)
             self.open_vaults.all().delete()
             self.api_tokens.all().end()
 

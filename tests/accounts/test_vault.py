@@ -248,3 +248,14 @@ def test_an_administrator_has_no_vault_and_needs_none() -> None:
     )
     admin.refresh_from_db()
     assert admin.check_password(NEW_PASSWORD)
+
+
+def test_a_password_set_by_an_operator_leaves_the_vault_to_the_phrase() -> None:
+    user = make_person()
+    phrase = phrase_of_user(user)
+    user.set_password(NEW_PASSWORD)
+    user.save()
+    with pytest.raises(VaultStale):
+        vaults.open_entropy(user, NEW_PASSWORD)
+    vaults.open_with_phrase(user, phrase, NEW_PASSWORD)
+    assert phrase_of_user(user, NEW_PASSWORD) == phrase
