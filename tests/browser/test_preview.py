@@ -13,6 +13,7 @@ from tests.browser.conftest import Window, sign_in
 from tests.browser.sending import put_file, token
 from tests.browser.test_pages import OVERFLOW, PHONE
 from tests.records.previews.hostile import deflated_bomb, huge_png, nested
+from tests.records.previews.made import with_inner
 from tests.run.portal import Portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -150,3 +151,42 @@ def test_hostile_files_do_nothing_and_the_portal_stays_up(
         assert answer.headers.get("content-type", "").startswith(("image/gif", "image/png", "text/html"))
         assert "owned" not in page.title(), name
     assert [what for what in happened if not what.startswith("console")] == []
+
+
+def test_a_pdf_inside_a_dicom_file_is_read_in_the_same_reader(
+    window: Window, demo_portal: Portal, secret: str
+) -> None:
+    page, inner = window(PHONE), report(3)
+    sign_in(page, CHIARA.email, PASSWORD)
+    page.goto(put_file(demo_portal, secret, with_inner(inner), "letter.dcm", "application/dicom"))
+    reader = page.frame_locator("#reader")
+    expect(reader.locator("#pages")).to_contain_text("3")
+    expect(reader.locator(".textLayer").first).to_contain_text("Page number 1")
+    assert page.evaluate(OVERFLOW) == 0
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save the file inside").click()
+    assert saved.value.suggested_filename == "Report.pdf"
+    assert Path(saved.value.path()).read_bytes() == inner
+
+
+def test_an_overlay_is_taken_away_and_a_text_is_read_in_another_encoding(
+    window: Window, demo_portal: Portal, secret: str
+) -> None:
+    page = window(PHONE)
+    sign_in(page, CHIARA.email, PASSWORD)
+    data = Path(str(get_testdata_file("examples_overlay.dcm"))).read_bytes()
+    page.goto(put_file(demo_portal, secret, data, "overlay.dcm", "application/dicom"))
+    picture = page.locator("[data-picture]")
+    expect(page.get_by_text("are an overlay of the file")).to_be_visible()
+    page.get_by_label("Overlay").uncheck()
+    expect(picture).to_have_attribute("src", re.compile("overlay=0"))
+    page.get_by_label("Overlay").check()
+    expect(picture).not_to_have_attribute("src", re.compile("overlay=0"))
+    words = "Befund: Größe 1,78 m, Übergewicht."
+    page.goto(put_file(demo_portal, secret, words.encode("cp437"), "old.txt", "text/plain"))
+    expect(page.get_by_text(words)).to_be_visible()
+    page.get_by_label("Read it as").select_option("windows-1252")
+    page.get_by_role("button", name="Read again").click()
+    expect(page.get_by_text(words)).to_have_count(0)
+    expect(page.get_by_text("as you chose")).to_be_visible()
+    assert page.evaluate(OVERFLOW) == 0
