@@ -2,12 +2,20 @@
 
 import calendar
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from chain.pasted import visible
 
 _PATTERN = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
 )
+_SHOWN = [
+    (f"{day}{month} %Y{time}", ("%Y-%m-%d" if day else "%Y-%m") + (" %H:%M" if time else ""))
+    for month in ("%b", "%B")
+    for day, time in (("%d ", ", %H:%M"), ("%d ", ""), ("", ""))
+]
 OLDEST, NEWEST = 1880, 2199
 AHEAD = timedelta(days=1)  # how far clocks and zones may be apart
 
@@ -48,6 +56,15 @@ class Moment:
     def is_ahead(self, now: datetime) -> bool:
         """Whether it lies more than a day after now: nothing was measured then."""
         return self.at > now + AHEAD
+
+
+def typed_moment(text: str) -> str:
+    """Return FHIR's way to write a date that pages show as 9 Mar 2026, 08:30. Else the text itself."""
+    text = visible(text)
+    for shape, way in _SHOWN:
+        with suppress(ValueError):
+            return datetime.strptime(text, shape).strftime(way)
+    return text
 
 
 def parse_moment(text: str, zone: tzinfo | None = UTC) -> Moment:

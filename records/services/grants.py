@@ -29,7 +29,7 @@ from records.services.answers import ANSWERED, answers_seen, claim_answer
 from records.services.envelopes import ListAbout, SealedList, keep_list, key_of
 from records.services.epochs import current_epoch
 from records.services.naming import people_named_to, person_named_to
-from records.services.scopes import SealedScope, seal_folder, seal_record, seal_selection
+from records.services.scopes import SealedScope, seal_folder, seal_records, seal_selection
 from records.services.terms import DAYS_MAX, check_kinds, grant_terms, permissions_of
 from records.services.writing import require_keys
 from records.shapes import ActWords, GrantProposal, RecordView, RequestView
@@ -79,7 +79,8 @@ def propose_grant(
     days = -(-int((expires_at - wish.not_before).total_seconds()) // 86400)
     terms = grant_terms(asked, permissions=wish.permissions, days=days, kinds=kinds, since=since, until=until)
     scopes: list[SealedScope] = [seal_folder(actor, wish.grantee, folder, terms) for folder in set(folders)]
-    scopes += [seal_record(actor, wish.grantee, record, terms) for record in set(records)]
+    if single := set(records):
+        scopes += seal_records(actor, wish.grantee, single, terms)
     if selection:
         if wish.permissions != 1:
             raise InvalidInput("permissions", "A selection is read only.")

@@ -21,6 +21,8 @@ from records.services.present import record_views
 from records.services.states import RecordState, states_of
 from records.shapes import RecordView
 
+SINGLE_MAX = 2000  # each is an act of its own: one selection holds more
+
 
 @dataclass(frozen=True)
 class SealedScope:
@@ -68,26 +70,37 @@ def folder_secrets(actor: Actor, folder: int, epoch: int) -> dict[int, bytes]:
     }
 
 
-def seal_record(actor: Actor, grantee: PublicKey, record: str, terms: Terms) -> SealedScope:
-    """The data key of a record's newest version.
+def seal_records(actor: Actor, grantee: PublicKey, records: set[str], terms: Terms) -> list[SealedScope]:
+    """The data key of each record's newest version, each as a scope of its own.
 
     Raises NotFound, InvalidInput, RecordDamaged, RecordLost, StoreDown.
     """
-    keyring = Keyring(actor, actor.address)
-    state = _states(actor, [record]).get(record)
-    if state is None:
+    if len(records) > SINGLE_MAX:
+        raise InvalidInput(
+            "records", f"Share at most {SINGLE_MAX:,} single records at once, or a folder or a selection."
+        )
+    keyring, states = Keyring(actor, actor.address), _states(actor, sorted(records))
+    if set(states) != records:
         raise NotFound("There is no such record.")
-    if state.latest.folder == 0:
+    if any(state.latest.folder == 0 for state in states.values()):
         raise InvalidInput("records", "File this record into a folder before it is shared.")
-    opened = keyring.require(keyring.try_latest(state))
-    about = ListAbout(Purpose.RECORD, actor.address, actor.address, record)
+    keyring.load(states.values(), latest_only=True)
+    views = {view.record: view for view in record_views(keyring, list(states.values()))}
+    return [_seal_record(keyring, grantee, state, views[record], terms) for record, state in states.items()]
+
+
+def _seal_record(
+    keyring: Keyring, grantee: PublicKey, state: RecordState, view: RecordView, terms: Terms
+) -> SealedScope:
+    actor, opened = keyring.actor, keyring.require(keyring.try_latest(state))
+    about = ListAbout(Purpose.RECORD, actor.address, actor.address, state.record)
     payload = RecordPayload(opened.data_key, terms).to_bytes()
     return SealedScope(
-        scope=record,
+        scope=state.record,
         epoch=0,
         listed=seal_list(actor.origin, about, payload, [actor.own_public_key, grantee]),
         words=f"Record “{opened.description.title}”, with its versions",
-        records=record_views(keyring, [state]),
+        records=[view],
     )
 
 

@@ -161,13 +161,16 @@ class FileRow {
   }
 
   understood(request, address) {
-    if (request.status === 403 || new URL(request.responseURL, window.location).pathname !== address) {
-      throw new Closed(request.status === 403 ? request.responseText : "");
-    }
-    let answer = {};
+    let answer = null;
     try {
       answer = JSON.parse(request.responseText);
     } catch {
+      answer = null;
+    }
+    if (request.status === 403 || new URL(request.responseURL, window.location).pathname !== address) {
+      throw new Closed(request.status === 403 ? (answer?.error ?? request.responseText) : "");
+    }
+    if (!answer) {
       throw request.status >= 500 ? new Broken() : new Refused("The portal did not take the file. Try again.");
     }
     if (request.status < 300) return answer;

@@ -8,11 +8,12 @@ from django import forms
 from django.utils import timezone
 
 from accounts.day_field import DayField
-from records.observations.decimals import BadNumber, looks_like_number, parse_number
+from chain.pasted import visible
+from records.observations.decimals import COMPARATORS, BadNumber, looks_like_number, parse_number
 from records.observations.known import BY_KEY, BY_LOINC, MEASURES, Measure, Unit
 from records.observations.limits import IMPOSSIBLE, ODD
 from records.observations.model import Amount, Observation, Part
-from records.observations.moments import BadMoment, Moment, parse_moment
+from records.observations.moments import BadMoment, Moment, parse_moment, typed_moment
 from records.observations.reading import NOTE_MAX, tidy
 from records.services.describing import TITLE_MAX, service_dates
 from records.web.forms.documents import Choices
@@ -113,7 +114,7 @@ class RowForm(forms.Form):
         if not text:
             return None
         try:
-            moment = parse_moment(text, timezone.get_current_timezone())
+            moment = parse_moment(typed_moment(text), timezone.get_current_timezone())
         except BadMoment as error:
             self.add_error("when", str(error))
             return None
@@ -134,6 +135,7 @@ class RowForm(forms.Form):
             self.add_error("value", f"{written}: is this right? If it is, tick it below and save again.")
 
     def _known(self, measure: Measure, value: str, text: str) -> Observation | None:
+        value, text = _without_unit(measure, visible(value), visible(text))
         unit = measure.unit(text)
         if unit is None:
             choices = " or ".join(each.shown for each in measure.units)
@@ -185,6 +187,18 @@ def observations_of(rows: "forms.BaseFormSet[RowForm]") -> list[Observation]:
     """What valid rows say; those left blank are no measurements."""
     found = (form.cleaned_data.get("observation") for form in rows.forms)
     return [one for one in found if one is not None]
+
+
+def _without_unit(measure: Measure, value: str, text: str) -> tuple[str, str]:
+    """Return number and unit apart, where both were pasted into the field of the number."""
+    number, _, unit = value.partition(" ")
+    if number in COMPARATORS:
+        number, _, unit = unit.partition(" ")
+        number = value.partition(" ")[0] + number
+    same = measure.unit(unit) if unit else None
+    if same is None or (text and measure.unit(text) != same):
+        return value, text
+    return number, unit
 
 
 def _amount(text: str, unit: Unit) -> Amount:

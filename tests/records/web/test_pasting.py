@@ -14,8 +14,10 @@ from accounts.models.users import births_possible, validate_date_of_birth
 from accounts.services import invitations, tokens
 from accounts.services.signup import create_person, open_actor
 from records.errors import InvalidInput
+from records.observations.moments import parse_moment, typed_moment
 from records.services import folders, uploads
 from records.services.describing import service_dates
+from records.web.forms.observations import RowForm
 from tests.chain.test_pasted import UNSEEN
 from tests.page_client import PageClient
 from tests.people import BORN, PASSWORD
@@ -111,6 +113,30 @@ def test_a_birthday_without_a_calendar_is_read_one_way_or_asked_back(typed: str,
     assert form.has_error("date_of_birth") == (day is None)
     if typed == "05/06/1980":
         assert "5 June or 6 May" in str(form.errors["date_of_birth"])
+
+
+@pytest.mark.parametrize("text", ["2026", "2026-03", "2026-03-09", "2026-03-09T08:30:00+00:00"])
+def test_a_date_is_read_as_the_page_shows_it(text: str) -> None:
+    moment = parse_moment(text)
+    again = parse_moment(typed_moment(f"\u00a0{moment} "))
+    assert (str(again), again.unit) == (str(moment), moment.unit)
+    assert typed_moment("soon") == "soon"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "amount"),
+    [("61.50 kg", "", "61.50"), ("61.5\tkg", "kg", "61.5"), ("< 60 kg", "", "60"), ("61.50", "kg", "61.50")],
+)
+def test_a_value_may_bring_its_unit_along(value: str, unit: str, amount: str) -> None:
+    row = RowForm({"measure": "weight", "value": value, "unit": unit})
+    assert row.is_valid(), row.errors
+    (part,) = row.cleaned_data["observation"].parts
+    assert (str(part.amount.number), part.amount.unit) == (amount, "kg")
+
+
+def test_a_value_with_the_unit_of_another_is_asked_back() -> None:
+    assert not RowForm({"measure": "weight", "value": "61.5 mmHg", "unit": ""}).is_valid()
+    assert not RowForm({"measure": "weight", "value": "61.5 kg", "unit": "lb"}).is_valid()
 
 
 def test_the_calendar_offers_what_the_server_takes(patient: Visitor) -> None:
