@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 LINES_MAX, DEPTH_MAX, WORDS_MAX = 2000, 40, 4000
+LETTERS_MAX = 500_000
 INDENT = "    "
 _REFERS = {
     "IMAGE": "a picture in another file",
@@ -38,8 +39,10 @@ def report_text(header: Dataset) -> str:
     """The report, a line an item, indented as its tree is."""
     title = _meaning(header.get("ConceptNameCodeSequence"))
     lines = [title] if title else []
+    letters = 0
     for line in _lines(header, 0):
-        if len(lines) == LINES_MAX:
+        letters += len(line)
+        if len(lines) == LINES_MAX or letters > LETTERS_MAX:
             return "\n".join([*lines, "The report goes on. Save the file to read all of it."])
         lines.append(line)
     return "\n".join(lines)

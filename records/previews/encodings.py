@@ -103,6 +103,8 @@ def decode(data: bytes, *, chosen: str = "", detect: Callable[[], str] | None = 
             return Decoded(_lenient(data[len(mark) :], encoding), encoding, "mark")
     named = declared(data)
     said = known_name(named)
+    if said.startswith(("utf-16", "utf-32")):
+        said = ""  # then its name could not have been read: it was changed to another one on the way
     if said and (text := _strict(data, said)) is not None:
         return Decoded(text, said, "declared")
     if not has_nul(data) and (text := _strict(data, "utf-8")) is not None:
@@ -165,7 +167,7 @@ def _hl7_charset(message: bytes) -> str:
     if len(fields) < 18 or not segment.startswith(b"MSH"):
         return ""
     name = fields[17].split(b"~")[0].decode("ascii", "replace").strip()
-    return f"ISO-{name.replace('/', '-')}" if name.startswith("8859/") else name
+    return f"ISO-{name.replace('/', '-')}"[:40] if name.startswith("8859/") else name[:40]
 
 
 def _strict(data: bytes, encoding: str) -> str | None:

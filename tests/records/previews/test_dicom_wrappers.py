@@ -96,6 +96,9 @@ def test_a_report_without_end_is_cut_and_says_so() -> None:
     many = Asking(report(*[item("TEXT", "Finding", TextValue="x")] * (LINES_MAX + 10))).told("describe")
     assert many["report"].endswith("Save the file to read all of it.")
     assert len(many["report"].splitlines()) == LINES_MAX + 1
+    long = Asking(report(*[item("TEXT", "Finding", TextValue="x" * 9000)] * 500)).told("describe")
+    assert len(long["report"]) < 510_000
+    assert long["report"].endswith("Save the file to read all of it.")
     deep = item("TEXT", "Finding", TextValue="x")
     for _ in range(DEPTH_MAX + 20):
         deep = item("CONTAINER", "Level", deep)

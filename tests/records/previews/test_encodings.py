@@ -105,6 +105,8 @@ def test_what_is_no_text_is_not_taken_for_utf16(data: bytes) -> None:
 def test_an_encoding_that_does_not_fit_is_named_and_not_used() -> None:
     data = f"<?xml version='1.0' encoding='us-ascii'?><a>{POLISH}</a>".encode("cp1250")
     assert (read(data).said, POLISH in read(data).text) == ("us-ascii", True)
+    moved = f"<?xml version='1.0' encoding='utf-16'?><a>{POLISH}</a>".encode()
+    assert (read(moved).said, read(moved).encoding, POLISH in read(moved).text) == ("utf-16", "utf-8", True)
     wrong = hl7("UNICODE UTF-8", "iso-8859-2")
     assert (read(wrong).said, read(wrong).why) == ("UNICODE UTF-8", "detected")
 
