@@ -120,8 +120,9 @@ def _run(check: Check, look: Look, *, repair: bool) -> Result:
     time.sleep(look.patience)
     again = {finding.subject: finding for finding in check.find(look)}
     result = Result(check, [finding for subject, finding in again.items() if subject in first])
-    known = AcknowledgedFinding.objects.filter(check_id=check.id)
-    result.acknowledged = dict(known.values_list("subject", "what"))
+    if any(finding.foreign for finding in result.findings):
+        known = AcknowledgedFinding.objects.filter(check_id=check.id)
+        result.acknowledged = dict(known.values_list("subject", "what"))
     if repair and (done := _repair(result)):
         left = {finding.subject for finding in check.find(look) if not finding.note}
         result.repaired = {subject: said for subject, said in done.items() if subject not in left}
