@@ -54,12 +54,12 @@ def _doctor_home(request: HttpRequest, actor: Actor) -> HttpResponse:
     others = request.GET.get("show") == "others"
     count = consent.count_patients(actor=actor, opened=not others)
     page = Paginator(range(count), PATIENTS).get_page(request.GET.get("page"))
-    start, end = max(page.start_index() - 1, 0), page.end_index()
+    start = PATIENTS * (page.number - 1)
     context = {
         "page": page,
         "others": others,
         "other_count": 0 if others else consent.count_patients(actor=actor, opened=False),
-        "patients": consent.patients_of(actor=actor, opened=not others, start=start, end=end or 1),
+        "patients": consent.patients_of(actor=actor, opened=not others, start=start, end=start + PATIENTS),
         "requests": [asked for asked in requests if asked.state in ("open", "waiting")],
         "institutions": directory.affiliations_of(actor.address),
     }
