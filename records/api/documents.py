@@ -34,20 +34,29 @@ from records.services.searching import Filter, choose_records
 TOTAL = [
     OpenApiParameter(
         "X-Total-Count", int, OpenApiParameter.HEADER, response=[200], description="Before limit and offset."
-    )
+    ),
+    OpenApiParameter(
+        "X-Folded-Count",
+        int,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description="Records in one's inbox that are not listed, since their senders left too many. The"
+        " export has them, and they are listed as those before them are filed or refused.",
+    ),
 ]
 
 
 def _listed(actor: Actor, query: dict[str, Any]) -> Response:
     """The records that fit, from `offset` on, at most `limit`; how many there are stands in a header."""
-    found = documents.list_records(
-        actor=actor, patient=query.get("patient", actor.address), via=query.get("via")
-    )
+    patient = query.get("patient", actor.address)
+    found = documents.list_records(actor=actor, patient=patient, via=query.get("via"))
     names = ("text", "kind", "since", "until", "author", "folder")
     found = choose_records(found, Filter(**{name: query[name] for name in names if name in query}))
     start = query["offset"]
     end = start + query["limit"] if "limit" in query else None
-    return answer_list(RecordShape, found[start:end], headers={"X-Total-Count": str(len(found))})
+    folded = documents.count_folded(actor.address) if patient == actor.address else 0
+    headers = {"X-Total-Count": str(len(found)), "X-Folded-Count": str(folded)}
+    return answer_list(RecordShape, found[start:end], headers=headers)
 
 
 class Records(ActorView):

@@ -51,25 +51,34 @@ def list_records(
     folder: int | None = None,
     versions: bool = False,
     inbox: bool = True,
+    whole_inbox: bool = False,
 ) -> list[RecordView]:
     """A patient's records as this actor may see them, with what waits; newest first; with every version, if
-    asked. Without `inbox` what others left for the patient is not even read: they may leave a lot.
+    asked. Without `inbox` what others left for the patient is not even read: they may leave a lot. With
+    `whole_inbox` it is read to the end, also what pages only count.
 
     Raises AccessRefused for somebody who holds no grant of the patient now, VaultClosed.
     """
-    keyring, states = list_states(actor=actor, patient=patient, via=via, inbox=inbox)
+    keyring, states = list_states(actor=actor, patient=patient, via=via, inbox=inbox, whole_inbox=whole_inbox)
     chosen = [state for state in states if folder is None or state.latest.folder == folder]
     return record_views(keyring, chosen, versions=versions)
 
 
 def list_states(
-    *, actor: Actor, patient: str, via: str | None = None, inbox: bool = True
+    *,
+    actor: Actor,
+    patient: str,
+    via: str | None = None,
+    inbox: bool = True,
+    whole_inbox: bool = False,
 ) -> tuple[Keyring, list[RecordState]]:
     """The same, unopened, with the keyring that opens them. Raises AccessRefused."""
     keyring = Keyring(actor, patient)
     if keyring.own:
-        out = folded_in_inbox(patient) if inbox else inbox_records(patient)
-        rows = Record.objects.filter(patient=patient).exclude(pk__in=out.values("pk"))
+        rows = Record.objects.filter(patient=patient)
+        if not whole_inbox:
+            out = folded_in_inbox(patient) if inbox else inbox_records(patient)
+            rows = rows.exclude(pk__in=out.values("pk"))
         acts = record_acts(patient=patient, inbox=inbox)
     else:
         if not access.live_grants(actor, patient=patient, via=via):
@@ -118,6 +127,11 @@ def count_inbox(patient: str) -> int:
 def count_shown_inbox(patient: str) -> int:
     """How many of them `list_inbox` has in all: the newest of a sender with many are counted apart."""
     return _shown_inbox(patient).count()
+
+
+def count_folded(patient: str) -> int:
+    """How many of them are only counted: the newest of senders who left too many."""
+    return folded_in_inbox(patient).count()
 
 
 def _shown_inbox(patient: str) -> QuerySet[Record]:

@@ -55,7 +55,7 @@ def plan_export(*, actor: Actor, patient: str, via: str | None = None, all_versi
     Closed records are among them, and what waits for the chain; not what the chain refused. Raises
     AccessRefused, VaultClosed.
     """
-    records = documents.list_records(actor=actor, patient=patient, via=via, versions=True)
+    records = documents.list_records(actor=actor, patient=patient, via=via, versions=True, whole_inbox=True)
     chosen = [(record, one) for record in records for one in _versions(record, all_versions)]
     name = next((record.patient_name for record in records), "")
     return Export(actor, patient, name, all_versions, chosen)

@@ -26,6 +26,7 @@ from chain.models import Act
 from records.models import EmailRequest, Record, Upload
 from records.services import documents, folders, inbox, requests, revocations
 from records.services.errands import WRAP
+from records.services.export import plan_export
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode, fresh_person
 from tests.exploits.outsider import Outsider
@@ -307,6 +308,9 @@ def test_what_arrives_past_the_portal_is_counted_and_not_shown_one_by_one(
     assert documents.count_inbox(patient.address) == 6
     shown = documents.list_records(actor=patient, patient=patient.address)
     assert sorted(record.author_name for record in shown) == ["Dana Reed"] * 3 + ["Omar Finch"]
+    answer = Api(patient).get("records")
+    assert (answer.headers["X-Total-Count"], answer.headers["X-Folded-Count"]) == ("4", "2")
+    assert plan_export(actor=patient, patient=patient.address).record_count == 6  # all are hers to take
     page = sign_in(patient.user).get("/inbox/").content.decode()
     assert "And 2 more from Dana Reed." in page
     assert page.count("Block sender") == 4
