@@ -21,6 +21,9 @@ PIECE = 256 * 1024
 class ActorView(APIView):
     """A view for who holds a token."""
 
+    takes_file = False
+    """Whether the body is a file's bytes, whatever type it is said to have."""
+
     @property
     def actor(self) -> Actor:
         """As whom the token acts."""
@@ -31,13 +34,14 @@ class ActorView(APIView):
         """After the token: a patient's program that names another patient is refused, whatever it asks."""
         super().initial(request, *args, **kwargs)
         if self.actor.kind == Account.Kind.PATIENT:
-            for named in _patients_named(request):
+            for named in _patients_named(request, with_body=not self.takes_file):
                 _require_own(self.actor, named)
 
 
-def _patients_named(request: Request) -> list[Any]:
+def _patients_named(request: Request, *, with_body: bool) -> list[Any]:
     sent: list[Any] = [request.query_params]
-    if request.content_type == "application/json" and isinstance(request.data, dict):
+    is_json = request.content_type.partition(";")[0].strip().lower() == "application/json"
+    if with_body and is_json and isinstance(request.data, dict):
         sent.append(request.data)
     return [values["patient"] for values in sent if values.get("patient")]
 

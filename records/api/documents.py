@@ -252,6 +252,8 @@ class OneUpload(ActorView):
 class UploadPart(ActorView):
     """A part of an upload, for big files over bad lines."""
 
+    takes_file = True
+
     @extend_schema(
         operation_id="send_part",
         request={"application/octet-stream": OpenApiTypes.BINARY},
@@ -278,6 +280,8 @@ class FinishUpload(ActorView):
 
 class UploadContent(ActorView):
     """The bytes of an upload."""
+
+    takes_file = True
 
     @extend_schema(
         operation_id="send_content",

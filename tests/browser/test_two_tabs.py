@@ -13,6 +13,8 @@ from tests.browser.test_pages import OVERFLOW
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+REFUSED = "Nothing can be sent to this address yet."  # the answer to a doctor about an address without a key
+
 
 @pytest.fixture
 def tabs(window: Window) -> Iterator[tuple[Page, Page]]:
@@ -66,7 +68,7 @@ def test_an_upload_waits_for_the_account_of_its_page(tabs: tuple[Page, Page], tm
     page.get_by_role("button", name="Switch back").click()
     expect(page.get_by_text("You have switched back")).to_be_visible()
     page.get_by_role("button", name="Encrypt and save").click()
-    expect(page.get_by_text("Nobody here has this address.")).to_be_visible()  # the doctor's own answer
+    expect(page.get_by_text(REFUSED)).to_be_visible()
 
 
 def test_measurements_wait_for_the_account_of_their_page(tabs: tuple[Page, Page]) -> None:
@@ -85,7 +87,7 @@ def test_measurements_wait_for_the_account_of_their_page(tabs: tuple[Page, Page]
     expect(page.get_by_role("heading", name="For whom is this?")).to_be_visible()
     assert page.evaluate(OVERFLOW) == 0
     page.get_by_role("button", name=re.compile("Switch to your doctor account")).click()
-    expect(page.get_by_text("Nobody here has this address.")).to_be_visible()  # the doctor's own answer
+    expect(page.get_by_text(REFUSED)).to_be_visible()
     other.goto("/records/")
     expect(other.get_by_text("Weight of Ben")).to_have_count(0)
 

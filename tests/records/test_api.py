@@ -190,11 +190,28 @@ def test_a_version_that_is_no_number_is_refused(patient: Actor) -> None:
 
 
 def test_an_address_is_checked_to_its_last_character(patient: Actor, clinic: Clinic) -> None:
-    answer = Api(clinic.doctor).post(
-        "requests", patient=patient.address.lower(), via=clinic.via, purpose="TREAT", days=9
-    )
+    at = next(at for at in range(2, 42) if patient.address[at].isalpha())
+    mistyped = patient.address[:at] + patient.address[at].swapcase() + patient.address[at + 1 :]
+    asking = {"via": clinic.via, "purpose": "TREAT", "days": 9}
+    answer = Api(clinic.doctor).post("requests", patient=mistyped, **asking)
     assert answer.status_code == 400
-    assert "checksum" in answer.json()["fields"]["patient"][0]
+    assert "mistyped" in answer.json()["fields"]["patient"][0]
+    in_lower_case = Api(clinic.doctor).post("requests", patient=patient.address.lower(), **asking)
+    assert in_lower_case.status_code == 201  # EIP-55: no checksum to be wrong
+
+
+@pytest.mark.parametrize("data", [b'{"patient": "somebody"}', b"[" * 5000, b"\xff not JSON"])
+def test_a_file_is_taken_as_it_is_also_when_it_is_said_to_be_json(patient: Actor, data: bytes) -> None:
+    api = Api(patient)
+    about = {"title": "Report", "kind": LABORATORY, "file_name": "a.json", "size": len(data)}
+    upload = api.post("uploads", **about).json()["id"]
+    path = f"/api/v1/uploads/{upload}/content"
+    sent = api.client.put(path, data, headers=api.headers, content_type="application/json")
+    assert sent.status_code == 201, sent.content
+    assert (
+        api.client.get(f"/api/v1/records/{sent.json()['record']}/content", headers=api.headers).status_code
+        == 200
+    )
 
 
 def test_a_body_nested_too_deeply_is_refused(patient: Actor) -> None:

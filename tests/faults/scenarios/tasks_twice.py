@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from celery import current_app
 from django.db import transaction
 from django.utils import timezone
@@ -27,7 +28,10 @@ _PROCESSES = 2
 _TIMES = 2
 _SECONDS = 60
 # What tasks are given; the others take nothing.
-_ARGUMENTS: dict[str, Callable[[], list[str]]] = {"accounts.tasks.send_notification": lambda: [_unsent()]}
+_ARGUMENTS: dict[str, Callable[[], list[str]]] = {
+    "accounts.tasks.send_notification": lambda: [_unsent()],
+    "accounts.tasks.tell_sign_in_locked": lambda: ["nobody@example.org"],
+}
 
 
 def tasks_twice(world: World, rounds: int) -> None:
@@ -68,6 +72,8 @@ def _leave_work(seed: int) -> None:
     random = Random(seed)
     patient, friend = (address_of_key(random.randbytes(32)) for _ in range(2))
     user, _ = User.objects.get_or_create(email="ada@example.org", defaults={"name": "Ada"})
+    verified = {"email": user.email, "verified": True, "primary": True}
+    EmailAddress.objects.get_or_create(user=user, defaults=verified)
     with transaction.atomic():
         notify(user, "access_ended")
         digest = keep_blob(random.randbytes(200))
