@@ -103,11 +103,11 @@ def request_act(request: str) -> Act | None:
 def state_of_request(request: str) -> State:
     """Where a request on the chain stands, what waits counted in."""
     row = Request.objects.filter(pk=request).first()
+    answer = _answers([request]).get(request)
     if row is None:
         act = request_act(request)
-        return "failed" if act is None or act_state(act) == "failed" else "waiting"
-    answers = _answers([request])
-    return _state(row, answers.get(request), granted=_granted([row], waiting=True))
+        return "failed" if act is None else _state_of_act(act, answer)
+    return _state(row, answer, granted=_granted([row], waiting=True))
 
 
 def standing_of(request: str) -> State:
@@ -147,11 +147,10 @@ def request_views(
     addresses |= {address_row(act.fields["via"]) for act in acts}
     addresses |= {address for row in mailed for address in (row.patient, row.author, row.via)}
     people = people_named_to(actor, addresses - {""})
-    ids = [row.request for row in rows]
-    answers = _answers(ids)
+    answers = _answers([row.request for row in rows] + [_request_of(act) for act in acts])
     granted = _granted(rows, waiting=any(row.patient == actor.address for row in rows))
     views = [_from_row(actor, row, people, _state(row, answers.get(row.request), granted)) for row in rows]
-    views += [_from_act(actor, act, people) for act in acts]
+    views += [_from_act(actor, act, people, answers.get(_request_of(act))) for act in acts]
     views += [_from_mailed(actor, row, people) for row in mailed]
     return sorted(views, key=lambda view: view.requested_at, reverse=True)
 
@@ -162,8 +161,19 @@ def _state(row: Request, answer: Act | None, granted: set[str]) -> State:
     if row.state == Request.State.WITHDRAWN:
         return "withdrawn"
     if answer is not None:
-        return "denied" if answer.kind == "DenyAccess" else "withdrawn"
+        return _state_of_answer(answer)
     return "granted" if row.request in granted else "open"
+
+
+def _state_of_act(act: Act, answer: Act | None) -> State:
+    """Where a request stands that the chain has not confirmed: an answer may wait behind it."""
+    if act_state(act) == "failed":
+        return "failed"
+    return "waiting" if answer is None else _state_of_answer(answer)
+
+
+def _state_of_answer(answer: Act) -> State:
+    return "denied" if answer.kind == "DenyAccess" else "withdrawn"
 
 
 def _answers(requests: list[str]) -> dict[str, Act]:
@@ -216,7 +226,7 @@ def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: Stat
     )
 
 
-def _from_act(actor: Actor, act: Act, people: dict[str, Person]) -> RequestView:
+def _from_act(actor: Actor, act: Act, people: dict[str, Person], answer: Act | None) -> RequestView:
     request, via = _request_of(act), address_row(act.fields["via"])
     about = ListAbout(Purpose.TERMS, act.author, act.subject, request)
     terms, readability = _open_terms(actor, act.fields["envelopes"], about)
@@ -232,7 +242,7 @@ def _from_act(actor: Actor, act: Act, people: dict[str, Person]) -> RequestView:
         via_name=people[via].name if via else "",
         terms=terms,
         readability=readability,
-        state="failed" if act_state(act) == "failed" else "waiting",
+        state=_state_of_act(act, answer),
         reason=act.error,
         act=str(act.pk),
         requested_at=act.created_at,

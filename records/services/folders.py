@@ -25,7 +25,7 @@ from records.services.naming import people_named_to
 from records.services.states import act_state
 from records.shapes import ActState, FolderView, SharedWith
 
-INBOX, GENERAL = 0, 1
+INBOX, GENERAL, LAST = 0, 1, 2**16 - 1
 GENERAL_NAME = "General"
 NAME_MAX = 80  # characters
 
@@ -36,7 +36,9 @@ def create_folder(*, actor: Actor, name: str) -> int:
     taken = folder_names(keyring, folder_numbers(actor.address))
     check_total("FOLDERS_PER_PATIENT", len(taken))
     name = _checked(name, taken)
-    folder = max(taken, default=GENERAL) + 1
+    folder = next((number for number in range(GENERAL + 1, LAST + 1) if number not in taken), None)
+    if folder is None:
+        raise InvalidInput("name", "There is no room for another folder.")
     _save_name(keyring, folder, name, fresh=True)
     return folder
 

@@ -161,3 +161,27 @@ def test_of_many_processes_one_claims_each_answer(
     assert set(wins["won"].values()) == {1}
     assert len(wins["won"]) == wins["asked"]
     assert wins["lost"] == 3 * wins["asked"]
+
+
+def test_an_answer_shows_before_the_request_is_confirmed(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    request = ask(clinic, patient.address).id
+    requests.deny_request(actor=patient, request=request, reason="No")
+    requests.deny_request(actor=patient, request=request, reason="No")  # again does nothing
+    assert consent.get_request(actor=patient, request=request).state == "denied"
+    assert consent.get_request(actor=clinic.doctor, request=request).state == "denied"
+    with pytest.raises(Conflict):
+        propose_and_grant(patient, clinic, request)
+
+    second = ask(clinic, patient.address).id
+    requests.withdraw_request(actor=clinic.doctor, request=second)
+    assert consent.get_request(actor=clinic.doctor, request=second).state == "withdrawn"
+    third = ask(clinic, patient.address).id
+    chain.settle()
+    states = [consent.get_request(actor=patient, request=each).state for each in (request, second, third)]
+    assert states == ["denied", "withdrawn", "open"]
+
+
+def propose_and_grant(patient: Actor, clinic: Clinic, request: str) -> None:
+    grants.grant_access(actor=patient, proposal=propose(patient, clinic, request))

@@ -95,3 +95,9 @@ def test_what_is_no_name_leaves_the_folder_its_number(chain: ChainNode, patient:
     fetch_folder_names()
     assert names(patient)[3] == "Folder 3"
     assert Blob.objects.filter(pk=digest_of(data)).exists() == (len(data) == 288)
+
+
+def test_the_last_folder_s_number_stands_in_no_new_one_s_way(chain: ChainNode, patient: Actor) -> None:
+    name_elsewhere(chain, patient, 2**16 - 1, "Last", serial=1)
+    assert folders.create_folder(actor=patient, name="Heart") == 2
+    assert folders.create_folder(actor=patient, name="Eyes") == 3

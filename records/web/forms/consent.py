@@ -161,7 +161,9 @@ class GrantForm(forms.Form):
         }
         for name, given in choices.items():
             self.fields[name].choices = given  # type: ignore[attr-defined]
-        if not places:
+        if places:
+            self.fields["via"].required = "" not in dict(places)
+        else:
             del self.fields["via"]
 
     def clean(self) -> dict[str, Any]:
