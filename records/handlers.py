@@ -15,7 +15,7 @@ from chain.models.bulk import rows_in
 from chain.nudging import Nudge
 from chain.slots import folder_of_scope
 from records.chain_words import raw
-from records.models import Grant, QueuedKey, Version
+from records.models import EnvelopeList, Grant, QueuedKey, Version
 from records.services.envelopes import use_again
 from records.services.errands import REVOKE_AGAIN, WRAP
 from records.services.rekeying import REKEY
@@ -71,11 +71,14 @@ def erase_superseded_envelopes(events: Sequence[Event]) -> None:
 
     A list may be named again after its grant had ended, by another portal.
     """
+    lists = EnvelopeList.objects.filter(envelopes__deleted_at__isnull=False).only("digest")
+    ended = {row.digest for row in rows_in(lists, "digest", {event["envelopes"] for event in events})}
     for event in events:
-        use_again(
-            patient=event.author, scope=event["scope"], recipient=event["grantee"], digest=event["envelopes"]
-        )
-        if folder_of_scope(event["scope"]) is None:
+        scope, digest = event["scope"], event["envelopes"]
+        is_folder = folder_of_scope(scope) is not None
+        if digest in ended or not is_folder:  # of others, an event before this one may end them
+            use_again(patient=event.author, scope=scope, recipient=event["grantee"], digest=digest)
+        if not is_folder:
             erase_superseded(event)
 
 

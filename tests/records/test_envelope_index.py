@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.actor import Actor
 from accounts.services.directory import PublicKey
+from chain.models import Event
 from chain.outbox import next_number
 from chain.signer import address_of_key
 from chain.slots import folder_scope, slot_grant
@@ -24,6 +25,7 @@ from records.crypto.payloads import (
     SelectionPayload,
     Terms,
 )
+from records.handlers import erase_superseded_envelopes
 from records.models import Envelope, Grant, QueuedKey, Version
 from records.services import consent, documents, envelopes, scopes, sweeping
 from records.services.envelopes import ListAbout, keep_list, open_listed, seal_list
@@ -219,3 +221,21 @@ def _of(row: Version) -> dict[str, str]:
         "patient": row.record.patient,
         "record": row.record_id,
     }
+
+
+def test_many_grants_of_folders_are_asked_about_together(django_assert_max_num_queries: Any) -> None:
+    """A hospital's grants come by the thousand: what lists they name again is one question for all."""
+    grants = [
+        Event(
+            name="AccessGranted",
+            author=f"0x{number:040x}",
+            args={
+                "scope": folder_scope(1),
+                "grantee": f"0x{number + 1:040x}",
+                "envelopes": f"0x{number + 1:064x}",
+            },
+        )
+        for number in range(400)
+    ]
+    with django_assert_max_num_queries(1):
+        erase_superseded_envelopes(grants)
