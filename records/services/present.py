@@ -1,6 +1,8 @@
 """Records as pages and API show them: opened, named, with their state."""
 
+import math
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 
 from accounts.services.directory import Person, names_of
@@ -20,11 +22,17 @@ FORMER_TRIED = 5
 FORMER_OPENS = "The versions before it can."
 
 
+def _beginning(state: RecordState) -> tuple[datetime, float]:
+    """When a record began, to sort by: blocks may have the same second, and what waits comes after them."""
+    first = state.versions[0]
+    return first.at, math.inf if first.block_number is None else first.block_number
+
+
 def record_views(
     keyring: Keyring, states: Iterable[RecordState], *, versions: bool = False
 ) -> list[RecordView]:
     """Views of these records, newest first; with every version that opens, if asked."""
-    found = sorted(states, key=lambda state: state.versions[0].at, reverse=True)
+    found = sorted(states, key=_beginning, reverse=True)
     keyring.load(found, latest_only=True)
     find = partial(names_of, known=[keyring.actor.account])
     people = people_named_to(keyring.actor, _addresses(found), find)
