@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from django.db.models import F
+from django.db.models import Count, F
 from django.utils import timezone
 
 from accounts.services.directory import known_accounts, mended_keys
@@ -11,7 +11,7 @@ from accounts.services.errands import add_errand
 from accounts.services.limits import DAY, most_of
 from chain.handlers import on_act_settled, on_news
 from chain.models import Act, Event
-from chain.models.bulk import rows_in
+from chain.models.bulk import batches, rows_in
 from chain.nudging import Nudge
 from chain.slots import folder_of_scope
 from records.chain_words import raw
@@ -125,9 +125,11 @@ def _within_limit(events: list[Event]) -> list[Event]:
     """Those that may leave a key task: beyond so many a day, one sender's leave a patient none."""
     most, first = most_of("KEY_TASKS_PER_SENDER"), {}
     counts = Counter((event["patient"], event.author) for event in events if event.author != event["patient"])
-    for patient, author in counts if most else ():
-        today = Version.objects.filter(author=author, record__patient=patient, at__gt=timezone.now() - DAY)
-        first[patient, author] = today.count() - counts[patient, author]
+    for authors in batches({author for _, author in counts} if most else ()):
+        today = Version.objects.filter(author__in=authors, at__gt=timezone.now() - DAY).order_by()
+        for patient, author, count in today.values_list("record__patient", "author").annotate(Count("pk")):
+            if (patient, author) in counts:
+                first[patient, author] = count - counts[patient, author]
     allowed = []
     for event in events:
         sent = (event["patient"], event.author)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -22,7 +23,8 @@ from accounts.models import Errand, Invitation, Membership, Notification
 from accounts.notifications import notify
 from accounts.services import affiliations, invitations
 from chain.acts import prepare_act
-from chain.models import Act
+from chain.models import Act, Event
+from records.handlers import _within_limit
 from records.models import EmailRequest, Record, Upload
 from records.services import documents, folders, inbox, requests, revocations
 from records.services.errands import WRAP
@@ -343,6 +345,16 @@ def test_one_sender_leaves_a_patient_so_many_key_tasks(world: World, settings: S
         send_raw(world, patient, 1, 2)
     assert Record.objects.filter(patient=patient.address).count() == 4
     assert Errand.objects.filter(account=patient.address, kind=WRAP).count() == 3
+
+
+@pytest.mark.django_db
+def test_key_tasks_of_many_senders_are_counted_together(django_assert_max_num_queries: Any) -> None:
+    events = [
+        Event(name="RecordAdded", author=f"0x{number:040x}", args={"patient": f"0x{number + 1:040x}"})
+        for number in range(400)
+    ]
+    with django_assert_max_num_queries(1):
+        assert _within_limit(events) == events
 
 
 def test_a_limit_is_set_by_the_environment_and_checked(settings: Settings) -> None:
