@@ -258,7 +258,7 @@ def test_nobody_else_sees_anything(patient: Visitor, stranger: Visitor, client: 
     for path in PATHS:
         answer = stranger.client.get(seen + path)
         assert answer.status_code == 404
-        assert b"PNG" not in answer.content
+        assert b"\x89PNG" not in answer.content
         assert b"CompressedSamples" not in answer.content
         assert client.get(seen + path)["Location"].startswith("/accounts/login/")
 
