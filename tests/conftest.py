@@ -15,7 +15,8 @@ from tests.chain_node import chain, chain_node
 
 __all__ = ["chain", "chain_node", "chromium"]
 
-_SHARED_PORTALS = {"geth", "leaks", "run", "servers", "story"}  # a file has one portal, or a story's steps
+# A file has one portal, or a story's steps.
+_SHARED_PORTALS = {"deploy", "geth", "leaks", "run", "servers", "story"}
 _SHARED_FIXTURES = {"tests/chain/test_resync.py", "tests/exploits/test_seeded_bugs.py"}
 _WHOLE_PORTALS = {"faults", "leaks", "run", "story"}
 # On servers the story is told over the API alone: its pages are the same on any database, as browser/ is.

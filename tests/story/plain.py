@@ -150,11 +150,15 @@ class PlainVisitor:
         return self.post(invitation)
 
     def make_token(self) -> Api:
-        """A token for whatever account acts now."""
+        """A client with a token for whatever account acts now."""
+        return Api(self._url, self.make_token_secret())
+
+    def make_token_secret(self) -> str:
+        """The secret of a new token for whatever account acts now."""
         made = self.post("/tokens/", name="story", scope="act", days=1, password=PASSWORD)
         found = re.search(r'id="token-secret">([^<]+)<', made.text)
         assert found, made.text
-        return Api(self._url, found[1])
+        return found[1]
 
     def _hidden(self, page: Answer) -> dict[str, str]:
         """The hidden fields that the page's forms carry."""
