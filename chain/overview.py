@@ -10,7 +10,7 @@ from django.utils import timezone
 from chain.lag import Lag, measure_lag
 from chain.models import Act, ActState, Sender, Transaction
 from chain.models.sending import TransactionState
-from chain.status import SILENT_KEY_AFTER
+from chain.status import ran_lately
 
 SHOWN = 10  # rows of a list on the page; the admin's own lists have the rest
 _DAY = timedelta(days=1)
@@ -136,6 +136,7 @@ def _sender_rows(opened: QuerySet[Transaction], now: datetime) -> list[SenderRow
     # By state first, which is quick: open transactions are few among all that a key has sent.
     by_key = opened.order_by().values_list("sender").annotate(first=Min("nonce"), count=Count("pk"))
     pending = {key: (first, count) for key, first, count in by_key}
+    heard = set(Sender.objects.filter(ran_lately()).values_list("pk", flat=True))
     alarms = dict(opened.exclude(alarm="").order_by("-created_at").values_list("sender", "alarm"))
     return [
         SenderRow(
@@ -144,7 +145,7 @@ def _sender_rows(opened: QuerySet[Transaction], now: datetime) -> list[SenderRow
             first_pending=pending.get(sender.pk, (None, 0))[0],
             pending=pending.get(sender.pk, (None, 0))[1],
             alarm=alarms.get(sender.pk, ""),
-            silent=now - sender.leased_until > SILENT_KEY_AFTER,
+            silent=sender.pk not in heard,
         )
         for sender in Sender.objects.order_by("pk")
     ]

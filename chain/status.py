@@ -1,11 +1,13 @@
 """How the chain is, from the database alone: cheap enough for every page."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from chain.models import Act, Cursor, Sender
+from chain.shared_clock import SharedNow
 
 _SILENT_AFTER = timedelta(seconds=20)
 SILENT_KEY_AFTER = timedelta(seconds=60)  # the relayer looks every second
@@ -26,7 +28,7 @@ def chain_status() -> ChainStatus:
     """The state of sending and reading now."""
     now = timezone.now()
     cursor = Cursor.objects.first()
-    paused = _pause_reason(now)
+    paused = _pause_reason()
     heard = cursor is not None and cursor.checked_at is not None and now - cursor.checked_at < _SILENT_AFTER
     return ChainStatus(
         reachable=heard and cursor is not None and not cursor.error,
@@ -37,9 +39,17 @@ def chain_status() -> ChainStatus:
     )
 
 
-def _pause_reason(now: datetime) -> str:
+def _pause_reason() -> str:
     """A relayer key's, unless another one sends: its lease, taken at every run, says that it is in use."""
-    if Sender.objects.filter(paused_reason="", held=False, leased_until__gte=now - SILENT_KEY_AFTER).exists():
+    if Sender.objects.filter(ran_lately(), paused_reason="", held=False).exists():
         return ""
     waiting = Sender.objects.exclude(paused_reason="").order_by("-leased_until")
     return waiting.values_list("paused_reason", flat=True).first() or ""
+
+
+def ran_lately() -> Q:
+    """Match the keys that the relayer runs with, or ran with a moment ago."""
+    return Q(
+        lease_tick__gte=SharedNow(-SILENT_KEY_AFTER),
+        lease_tick__lte=SharedNow(SILENT_KEY_AFTER),  # a lease ends a little ahead
+    )

@@ -15,7 +15,10 @@ class Sender(models.Model):
 
     address = models.CharField(max_length=42, unique=True)
     lease = models.CharField(max_length=32, blank=True)
-    leased_until = models.DateTimeField(default=timezone.now)
+    lease_tick = models.BigIntegerField(
+        null=True, help_text="Shared clock: the lease's end, or when it was last given back."
+    )
+    leased_until = models.DateTimeField(default=timezone.now)  # the same, for people to read
     paused_reason = models.TextField(blank=True, help_text="Why nothing is sent now; empty when sending.")
     paused_at = models.DateTimeField(null=True)
     held = models.BooleanField(default=False, help_text="An operator's pause: lifted by an operator alone.")

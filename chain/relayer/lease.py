@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chain.errors import ChainError
 from chain.models import Sender
+from chain.shared_clock import SharedNow, ended
 
 _TERM = timedelta(seconds=20)  # after a crash, the next process waits this long at most
 
@@ -31,7 +33,7 @@ class Lease:
         """Hold it for another term; LeaseLost if it is no longer ours."""
         now = time.monotonic()
         held = Sender.objects.filter(pk=self.sender.pk, lease=self.token)
-        if held.update(leased_until=timezone.now() + _TERM) != 1:
+        if held.update(lease_tick=SharedNow(_TERM), leased_until=timezone.now() + _TERM) != 1:
             raise LeaseLost("Another process sends with this key.")
         self.renewed = now
 
@@ -44,12 +46,18 @@ class Lease:
 @contextmanager
 def hold(sender: Sender) -> Iterator[Lease | None]:
     """The lease for the time of the block; None if another process has it."""
-    now, token = timezone.now(), secrets.token_hex(16)
-    free = Sender.objects.filter(pk=sender.pk, leased_until__lte=now)
-    if free.update(lease=token, leased_until=now + _TERM) != 1:
+    token = secrets.token_hex(16)
+    free = Sender.objects.filter(Q(lease="") | ended("lease_tick", _TERM), pk=sender.pk)
+    if not _take(free, token):
         yield None
         return
     try:
         yield Lease(sender, token, time.monotonic())
     finally:
-        Sender.objects.filter(pk=sender.pk, lease=token).update(lease="", leased_until=timezone.now())
+        mine = Sender.objects.filter(pk=sender.pk, lease=token)
+        mine.update(lease="", lease_tick=SharedNow(), leased_until=timezone.now())
+
+
+def _take(senders: QuerySet[Sender], token: str) -> bool:
+    until = timezone.now() + _TERM
+    return senders.update(lease=token, lease_tick=SharedNow(_TERM), leased_until=until) == 1

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from chain import indexer
 from chain.models import Act, ActState, Attempt, Block, Cursor, Sender, Transaction
 from chain.overview import days_left, overview
+from chain.shared_clock import shared_now, ticks
 from chain.templatetags import operations as words
 from tests.chain.operators import PAGE, chain_head, said, signed_in, stuck_transaction
 from tests.chain_node import ChainNode, fresh_person
@@ -206,11 +207,11 @@ def test_days_left_are_reckoned_from_last_weeks_fees() -> None:
 
 @pytest.mark.django_db
 def test_a_key_that_the_relayer_no_longer_runs_with_is_silent() -> None:
-    ago = timezone.now() - timedelta(minutes=5)
-    Sender.objects.create(address=fresh_person().address, leased_until=ago)
+    ago = shared_now() - ticks(timedelta(minutes=5))
+    Sender.objects.create(address=fresh_person().address, lease_tick=ago)
     assert overview().senders[0].silent
     assert "Silent since" in said(signed_in("view_sender"))
-    Sender.objects.update(leased_until=timezone.now())
+    Sender.objects.update(lease_tick=shared_now())
     assert not overview().senders[0].silent
 
 

@@ -4,7 +4,6 @@ import secrets
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 
 from chain import tasks
@@ -14,6 +13,7 @@ from chain.models.sending import TransactionState
 from chain.operations import pause_sender, resume_sender
 from chain.relayer.lanes import ALL_LANES, lane_of, lanes_of
 from chain.relayer.sender import run_relayer
+from chain.shared_clock import SharedNow
 from chain.signer import address_of_key
 from chain.status import chain_status
 from tests.chain.test_outbox import grant
@@ -115,11 +115,11 @@ def test_a_key_that_another_process_holds_does_not_hold_up_the_other(
     chain: ChainNode, two_keys: list[str]
 ) -> None:
     acts = [chain.new_record(person) for person in someone_for_each(two_keys)]
-    later = timezone.now() + timedelta(hours=1)
-    Sender.objects.filter(address=two_keys[0]).update(leased_until=later, lease="another process")
+    later = SharedNow(timedelta(seconds=15))
+    Sender.objects.filter(address=two_keys[0]).update(lease_tick=later, lease="another process")
     chain.relay()
     assert [act.transaction is None for act in Act.objects.order_by("created_at")] == [True, False]
-    Sender.objects.update(leased_until=timezone.now())
+    Sender.objects.update(lease_tick=SharedNow())
     chain.settle()
     assert [state_of(act) for act in acts] == [ActState.CONFIRMED] * 2
 

@@ -18,6 +18,7 @@ from chain.operations import bump_transaction
 from chain.relayer import sender as sending
 from chain.relayer.fees import Fees, market_fees, replacement_fees
 from chain.relayer.lease import LeaseLost, hold
+from chain.shared_clock import SharedNow
 from chain.signer import address_of_key
 from chain.status import chain_status
 from tests.chain_node import FUNDER, ChainNode, fresh_person, state_of
@@ -237,7 +238,7 @@ def test_only_one_process_holds_a_key_and_a_lost_lease_saves_nothing(chain: Chai
         Sender.objects.update(lease="somebody else")
         with pytest.raises(LeaseLost):
             mine.renew()
-    Sender.objects.update(leased_until=timezone.now())
+    Sender.objects.update(lease_tick=SharedNow())
     with hold(sender) as again:
         assert again is not None
 
@@ -250,7 +251,7 @@ def test_a_sender_whose_lease_is_taken_saves_nothing(
 
     def stalled(to: str, data: bytes, **options: Any) -> bytes:
         # So slow that the lease ran out, and another process took it.
-        Sender.objects.update(lease="another process", leased_until=timezone.now())
+        Sender.objects.update(lease="another process", lease_tick=SharedNow())
         return real(to, data, **options)
 
     with monkeypatch.context() as slow:

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from chain.models import Cursor, Sender
+from chain.shared_clock import shared_now, ticks
 from tests.records.web.conftest import Visitor
 
 RELAYER = "0x1111111111111111111111111111111111111111"
@@ -42,9 +43,9 @@ def test_a_pause_is_said_without_its_operators_reason(home: Visitor) -> None:
 
 def test_a_pause_of_one_key_is_not_said_while_another_sends(home: Visitor) -> None:
     Sender.objects.update(paused_reason=REASON)
-    Sender.objects.create(address=RELAYER)
+    Sender.objects.create(address=RELAYER, lease_tick=shared_now())
     assert PAUSED not in read(home)
-    Sender.objects.filter(address=RELAYER).update(leased_until=timezone.now() - timedelta(hours=1))
+    Sender.objects.filter(address=RELAYER).update(lease_tick=shared_now() - ticks(timedelta(hours=1)))
     assert PAUSED in read(home)
 
 
