@@ -8,6 +8,7 @@ from chain.deployment import domain
 from chain.errors import ActConflict, ActError
 from chain.handlers import announce_offer
 from chain.models import Act, ActState, Event, SignerState
+from chain.models.acts import RESERVING
 from chain.nudging import Nudge
 from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
@@ -19,8 +20,9 @@ _RELAYER = Nudge("chain.tasks.relay", expires=5)
 def submit_act(signed: SignedAct) -> Act:
     """Accept a signed act, inside the caller's transaction.
 
-    The same act again gives its first row. ActError for a signature that is not its author's; ActConflict
-    when the slot's number is taken, before anything is written. A handler of `on_act_offered` may raise, too.
+    The same act again gives its first row; one that the chain had refused waits again. ActError for a
+    signature that is not its author's; ActConflict when the slot's number is taken, before anything is
+    written. A handler of `on_act_offered` may raise, too.
     """
     act = signed.act
     digest = act.digest(domain())
@@ -29,7 +31,7 @@ def submit_act(signed: SignedAct) -> Act:
         replaced = check_signature(signed, digest)
         check_number(slot, number)
     except (ActError, ActConflict):
-        if (known := Act.objects.filter(digest=digest).first()) is not None:
+        if (known := Act.objects.reserving().filter(digest=digest).first()) is not None:
             return known
         raise
     announce_offer(act)
@@ -52,7 +54,7 @@ def submit_act(signed: SignedAct) -> Act:
             )
     except IntegrityError:
         if (known := Act.objects.filter(digest=digest).first()) is not None:
-            return known
+            return known if known.state in RESERVING else _resubmit_known(known, needs)
         raise ActConflict("Another act came first. Look again, and decide anew.") from None
     if needs:
         row.needs.add(*needs)
@@ -78,6 +80,17 @@ def resubmit_act(act: Act) -> Act:
     act.refresh_from_db()
     _nudge_on_commit()
     return act
+
+
+def _resubmit_known(known: Act, needs: list[Act]) -> Act:
+    """An act without random fields is signed again, the same to the last bit: its author still wants it."""
+    try:
+        with transaction.atomic():
+            known = resubmit_act(known)
+    except IntegrityError:
+        raise ActConflict("Another act came first. Look again, and decide anew.") from None
+    known.needs.add(*needs)
+    return known
 
 
 def last_number(slot: str) -> int:

@@ -21,6 +21,10 @@ class ActState(models.TextChoices):
     RETURNED = "returned", "returned"
 
 
+RESERVING = (ActState.WAITING, ActState.CONFIRMED)
+"""The states in which an act holds its slot's number."""
+
+
 class ActQuerySet(models.QuerySet["Act"]):
     """Reads of the outbox."""
 
@@ -34,7 +38,7 @@ class ActQuerySet(models.QuerySet["Act"]):
 
     def reserving(self) -> ActQuerySet:
         """Those that hold their slot's number."""
-        return self.filter(state__in=(ActState.WAITING, ActState.CONFIRMED))
+        return self.filter(state__in=RESERVING)
 
     def by(self, author: str) -> ActQuerySet:
         """Acts of an account."""

@@ -1,9 +1,13 @@
 """Invitations, the institution's keys and affiliations, by services and pages, on a real chain."""
 
 import re
+import secrets
 
 import pytest
+from django.conf import settings
 from django.core import mail
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
 from accounts.actor import Actor
 from accounts.crypto.keys import address_of, signing_key
@@ -21,12 +25,13 @@ from accounts.services import (
 )
 from chain import keys
 from chain.deploying import send_and_wait
+from chain.deployment import deployment
 from chain.errors import MissingKey
 from chain.handlers import announce_act
 from chain.models import Act
 from chain.signer import address_of_key
 from tests.accounts.conftest import mailed_code, mailed_link, sign_in
-from tests.chain_node import ChainNode
+from tests.chain_node import ChainNode, state_of
 from tests.page_client import PageClient
 from tests.people import BORN, PASSWORD, join, make_doctor, make_institution, make_patient, make_person
 
@@ -274,6 +279,27 @@ def test_without_the_admission_key_the_portal_says_which_call_admits(
     send_and_wait(key, call.contract, data=bytes.fromhex(call.data[2:]), gas=200_000)
     chain.settle()
     assert admissions.admission_state(institution) == "admitted"
+
+
+def test_admitting_again_after_the_key_got_its_role_succeeds(
+    chain: ChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second click signs the very act that the chain refused before."""
+    institution, _ = make_institution()
+    key, cold = secrets.token_bytes(32), keys.admin_key()
+    monkeypatch.setattr(settings, "CHAIN_ADMISSION_KEY", "0x" + key.hex())
+    first = admissions.admit_institution(institution=institution, admitted=True)
+    chain.settle()
+    assert (state_of(first), first.error_code) == ("failed", "AccessControlUnauthorizedAccount")
+    chain.fund(address_of_key(cold))
+    role = keccak(text="ADMISSION_ROLE")
+    call = keccak(text="grantRole(bytes32,address)")[:4] + role + encode(["address"], [address_of_key(key)])
+    send_and_wait(cold, deployment().address, data=call, gas=200_000)
+    second = admissions.admit_institution(institution=institution, admitted=True)
+    assert second.state == "waiting"
+    chain.settle()
+    assert admissions.admission_state(institution) == "admitted"
+    assert directory.is_admitted(institution.address)
 
 
 def test_an_act_that_did_not_land_asks_for_itself_again(chain: ChainNode) -> None:

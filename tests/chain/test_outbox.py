@@ -45,6 +45,27 @@ def test_the_same_act_again_gives_the_first_row() -> None:
     assert Act.objects.by(person.address).count() == 1
 
 
+@pytest.mark.parametrize("state", [ActState.FAILED, ActState.RETURNED])
+def test_an_act_that_was_refused_waits_again_when_it_is_signed_again(state: ActState) -> None:
+    person = fresh_person()
+    signed = sign_act(person.prepare("NameFolder", folder=1, name=bytes(32), serial=1), person.key)
+    Act.objects.filter(pk=submit_act(signed).pk).update(state=state, error="refused", refused_block=7)
+    again = submit_act(signed)
+    assert (state_of(again), again.error, again.refused_block) == (ActState.WAITING, "", None)
+    assert Act.objects.by(person.address).count() == 1
+
+
+def test_a_refused_act_whose_place_was_taken_stays_refused() -> None:
+    person = fresh_person()
+    signed = sign_act(person.prepare("NameFolder", folder=1, name=bytes(32), serial=1), person.key)
+    first = submit_act(signed)
+    Act.objects.filter(pk=first.pk).update(state=ActState.RETURNED)
+    person.submit("NameFolder", folder=1, name=b"\x01" * 32, serial=1)
+    with pytest.raises(ActConflict):
+        submit_act(signed)
+    assert state_of(first) == ActState.RETURNED
+
+
 def test_somebody_else_s_signature_is_refused() -> None:
     person, thief = fresh_person(), fresh_person()
     act = person.prepare("NameFolder", folder=1, name=bytes(32), serial=1)
