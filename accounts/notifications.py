@@ -42,7 +42,7 @@ def notify(
 def nudge(row: Notification) -> None:
     """Ask a worker to send it now; the sweep sends it anyway if this message is lost."""
     try:
-        current_app.send_task(TASK, args=[str(row.pk)], expires=60, retry=False)
+        current_app.send_task(TASK, args=[str(row.pk)], retry=False)
     except current_app.connection_for_write().connection_errors:
         return
 

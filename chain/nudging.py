@@ -1,30 +1,61 @@
-"""Asking a worker to look now; once for the many who ask within half a second."""
+"""Asking a worker to look now; once for the many who ask within half a second.
+
+No message names a time: a worker whose clock is another would drop it, or keep it for an hour.
+"""
 
 import logging
 import time
+from threading import Lock, Timer
 
 from celery import current_app
+from kombu.connection import Connection
+from kombu.exceptions import ChannelError
 
 logger = logging.getLogger(__name__)
 
 APART = 0.5  # seconds between two nudges of one process
+ENOUGH = 20  # messages that wait in a queue: with so many, one more would have nobody look any sooner
 
 
 class Nudge:
     """Has a task run soon after it is asked for. The task also runs by the clock: a nudge may be lost."""
 
-    def __init__(self, task: str, *, expires: int) -> None:
-        self._task, self._expires = task, expires  # seconds
-        self._comes = float("-inf")  # when the last one asked for arrives
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._lock = Lock()
+        self._comes = float("-inf")  # when the last one asked for is sent
 
     def give(self) -> None:
         """Nudge, unless one that was asked for is still to come. What a broker raises is logged, no more."""
-        now = time.monotonic()
-        if now < self._comes:
-            return
-        wait = max(0.0, self._comes + APART - now)
-        self._comes = now + wait
+        with self._lock:
+            now = time.monotonic()
+            if now < self._comes:
+                return
+            wait = max(0.0, self._comes + APART - now)
+            self._comes = now + wait
+        if wait == 0.0:
+            self._send()
+        else:
+            self._send_later(wait)
+
+    def _send_later(self, wait: float) -> None:
+        timer = Timer(wait, self._send)
+        timer.daemon = True
+        timer.start()
+
+    def _send(self) -> None:
         try:
-            current_app.send_task(self._task, countdown=wait or None, expires=self._expires, retry=False)
+            with current_app.producer_or_acquire() as producer:
+                if count_messages(producer.connection) < ENOUGH:
+                    current_app.send_task(self._task, producer=producer, retry=False)
         except Exception as problem:  # whatever it is must not undo what was accepted
             logger.warning("%s could not be nudged: %s", self._task, problem)
+
+
+def count_messages(broker: Connection) -> int:
+    """Count the messages that wait for a worker, in the queue of all tasks; 0 where there is no queue yet."""
+    try:
+        with broker.channel() as channel:
+            return int(channel.queue_declare(current_app.conf.task_default_queue, passive=True).message_count)
+    except (ChannelError, *broker.channel_errors):
+        return 0

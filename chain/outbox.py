@@ -14,7 +14,7 @@ from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
 from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP, folder_scope
 
-_RELAYER = Nudge("chain.tasks.relay", expires=5)
+_RELAYER = Nudge("chain.tasks.relay")
 
 
 def submit_act(signed: SignedAct) -> Act:

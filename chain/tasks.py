@@ -12,7 +12,7 @@ def relay(address: str = "") -> None:
     if not address:
         address, *others = working_addresses() or [""]
         for other in others:
-            relay.apply_async((other,), expires=5)
+            relay.delay(other)
     run_relayer(address)
 
 

@@ -314,13 +314,14 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 elif CELERY_BROKER_URL.startswith(("redis:", "rediss:")):
     CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_PATIENCE
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
+# No message names a time (`expires`, `countdown`): clocks differ. What waits already is not sent again.
+CELERY_BEAT_SCHEDULER = "medrec.scheduler:SteadyScheduler"
 CELERY_BEAT_SCHEDULE = {
-    "relay": {"task": "chain.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},
-    "sync": {"task": "chain.tasks.sync", "schedule": 1.0, "options": {"expires": 5}},
-    "sweep-records": {"task": "records.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
-    "replicate": {"task": "records.tasks.replicate", "schedule": 60.0, "options": {"expires": 60}},
-    "sweep-accounts": {"task": "accounts.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "relay": {"task": "chain.tasks.relay", "schedule": 1.0},
+    "sync": {"task": "chain.tasks.sync", "schedule": 1.0},
+    "sweep-records": {"task": "records.tasks.sweep", "schedule": 60.0},
+    "replicate": {"task": "records.tasks.replicate", "schedule": 60.0},
+    "sweep-accounts": {"task": "accounts.tasks.sweep", "schedule": 60.0},
 }
 
 # --- Watching: /metrics answers to `Authorization: Bearer <token>`; not at all while there is no token ------

@@ -39,7 +39,7 @@ UNREACHABLE = "The file store cannot be reached. Try again."
 _DESCRIPTION_MAX = 66 * 1024  # bytes: a description of 64 KiB, encrypted
 _ERASED = (Blob.State.DELETING, Blob.State.DELETED)
 _STATE_IF_KEPT = Case(When(state__in=_ERASED, then=Value(Blob.State.NEW)), default=F("state"))
-_SETTLING = Nudge("records.tasks.store_blobs", expires=60)
+_SETTLING = Nudge("records.tasks.store_blobs")
 
 
 @cache

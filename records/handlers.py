@@ -23,7 +23,7 @@ from records.services.renewing import RENEW, erase_superseded
 from records.services.revocations import end_grant
 from records.services.sending import leave_errand
 
-_NAMES = Nudge("records.tasks.fetch_folder_names", expires=60)
+_NAMES = Nudge("records.tasks.fetch_folder_names")
 
 
 @on_news("RecordAdded", "RecordModified")

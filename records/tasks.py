@@ -1,11 +1,9 @@
 """Celery's doors: each calls one function. The rows are the truth; a lost message costs a minute."""
 
-from contextlib import suppress
-
 from celery import shared_task
 from django.conf import settings
-from kombu.exceptions import OperationalError
 
+from chain.nudging import Nudge
 from records.content import settle_blobs
 from records.services import folder_names as names
 from records.services.anchoring import anchor_views
@@ -17,6 +15,7 @@ from records.turns import OneAtATime
 
 _settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
 _fetch_names = OneAtATime(names.fetch_folder_names)
+_COPYING = Nudge("records.tasks.replicate")
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
@@ -28,8 +27,7 @@ def store_blobs() -> int:
         return 0  # the store is down: the sweep tries again
     finally:
         if settings.IPFS_PIN_API_URLS:
-            with suppress(OperationalError):  # the broker is down: beat asks every minute
-                replicate.apply_async(expires=60, retry=False)
+            _COPYING.give()
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

@@ -66,7 +66,7 @@ def tell_locked(email: str) -> None:
     told = "sign-in-locked:" + hashlib.sha256(email.lower().encode()).hexdigest()
     if cache.get(told) is None and cache.add(told, 1, TOLD_EVERY):
         try:
-            current_app.send_task(TASK, args=[email.lower()], expires=TOLD_EVERY, retry=False)
+            current_app.send_task(TASK, args=[email.lower()], retry=False)
         except current_app.connection_for_write().connection_errors:
             return
 

@@ -1,10 +1,17 @@
 """However many ask, few nudges are sent; and none who asked is without one that comes later."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
 
 import pytest
+from celery import current_app
+from kombu.connection import Connection
 
-from chain.nudging import APART, Nudge
+from chain import nudging
+from chain.nudging import APART, ENOUGH, Nudge, count_messages
 
 TASK = "chain.tasks.relay"
 
@@ -15,26 +22,44 @@ class Clock:
     def __init__(self) -> None:
         self.now = 100.0
         self.arrivals: list[float] = []
+        self._timers: list[tuple[float, Callable[[], None]]] = []
 
-    def send(self, task: str, *, countdown: float | None, expires: int, retry: bool) -> None:
-        assert (task, expires, retry) == (TASK, 5, False)
-        self.arrivals.append(self.now + (countdown or 0))
+    def turn(self, seconds: float) -> None:
+        """Let time pass; what was put off until then is done at its moment."""
+        until = self.now + seconds
+        while due := [timer for timer in self._timers if timer[0] <= until]:
+            timer = min(due)
+            self._timers.remove(timer)
+            self.now = timer[0]
+            timer[1]()
+        self.now = until
+
+    def put_off(self, wait: float, work: Callable[[], None]) -> None:
+        self._timers.append((self.now + wait, work))
+
+    def send(self, task: str, *, producer: object, retry: bool) -> None:
+        assert producer is not None
+        assert (task, retry) == (TASK, False)
+        self.arrivals.append(self.now)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     turned = Clock()
     monkeypatch.setattr("chain.nudging.time.monotonic", lambda: turned.now)
+    monkeypatch.setattr(Nudge, "_send_later", lambda nudge, wait: turned.put_off(wait, nudge._send))
     monkeypatch.setattr("celery.current_app.send_task", turned.send)
+    monkeypatch.setattr(nudging, "count_messages", lambda _: 0)
     return turned
 
 
 def test_each_who_asks_has_a_nudge_that_comes_later_and_soon(clock: Clock) -> None:
-    nudge, asked = Nudge(TASK, expires=5), []
+    nudge, asked = Nudge(TASK), []
     for _ in range(1000):
         nudge.give()
         asked.append(clock.now)
-        clock.now += 0.003
+        clock.turn(0.003)
+    clock.turn(1)
     assert all(any(at <= came <= at + APART for came in clock.arrivals) for at in asked)
     gaps = [later - sooner for sooner, later in zip(clock.arrivals, clock.arrivals[1:], strict=False)]
     assert min(gaps) >= APART - 1e-9
@@ -42,9 +67,9 @@ def test_each_who_asks_has_a_nudge_that_comes_later_and_soon(clock: Clock) -> No
 
 
 def test_the_first_after_a_while_goes_at_once(clock: Clock) -> None:
-    nudge = Nudge(TASK, expires=5)
+    nudge = Nudge(TASK)
     for seconds in (0, 7, 7):
-        clock.now += seconds
+        clock.turn(seconds)
         nudge.give()
         assert clock.arrivals[-1] == clock.now
 
@@ -55,11 +80,31 @@ def test_a_broker_that_is_down_is_said_and_asked_again(
     def broken(task: str, **options: object) -> None:
         raise ConnectionError(f"no broker for {task}: {options}")
 
-    nudge = Nudge(TASK, expires=5)
+    nudge = Nudge(TASK)
     with monkeypatch.context() as down, caplog.at_level(logging.WARNING):
         down.setattr("celery.current_app.send_task", broken)
         nudge.give()
     assert "no broker" in caplog.text
-    clock.now += 1
+    clock.turn(1)
     nudge.give()
     assert clock.arrivals == [101.0]
+
+
+@pytest.fixture
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """The broker that a portal without one uses, and no worker."""
+    names = ("data_folder_in", "data_folder_out", "control_folder")
+    with Connection("filesystem://", transport_options=dict.fromkeys(names, tmp_path)) as connection:
+        producer = current_app.amqp.Producer(connection)
+        monkeypatch.setattr("celery.current_app.producer_or_acquire", lambda *_: nullcontext(producer))
+        yield connection
+
+
+def test_messages_do_not_pile_up_and_name_no_time(broker: Connection) -> None:
+    assert count_messages(broker) == 0
+    for _ in range(3 * ENOUGH):
+        Nudge(TASK)._send()
+    assert count_messages(broker) == ENOUGH
+    message: Any = broker.default_channel.basic_get("celery", no_ack=True)
+    assert message.headers["task"] == TASK
+    assert (message.headers["expires"], message.headers["eta"]) == (None, None)

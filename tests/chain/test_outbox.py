@@ -204,7 +204,7 @@ def test_a_broker_that_is_down_undoes_nothing(
         raise ConnectionError("no broker")
 
     monkeypatch.setattr("celery.current_app.send_task", broken)
-    monkeypatch.setattr("chain.outbox._RELAYER", Nudge("chain.tasks.relay", expires=5))
+    monkeypatch.setattr("chain.outbox._RELAYER", Nudge("chain.tasks.relay"))
     person = fresh_person()
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         person.submit("NameFolder", folder=1, name=bytes(32), serial=1)

@@ -129,7 +129,7 @@ def test_each_key_has_a_task_of_its_own(
 ) -> None:
     acts = [chain.new_record(person) for person in someone_for_each(two_keys)]
     asked: list[str] = []
-    monkeypatch.setattr(tasks.relay, "apply_async", lambda args, **_: asked.extend(args))
+    monkeypatch.setattr(tasks.relay, "delay", asked.append)
     tasks.relay()
     assert asked == two_keys[1:]
     assert Attempt.objects.get().transaction.sender.address == two_keys[0]
