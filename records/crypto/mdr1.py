@@ -34,6 +34,7 @@ class Role(IntEnum):
 
     CONTENT = 1
     DESCRIPTION = 2
+    PART = 3  # of an upload, while it waits
 
 
 def new_salt(patient_nonce: bytes = b"") -> bytes:
@@ -64,14 +65,14 @@ def plaintext_size(size: int) -> int:
 
 
 def file_keys(key: bytes, salt: bytes, role: Role, record_id: bytes) -> tuple[AESGCM, bytes]:
-    """(cipher of the payload key, commitment): for this module and `parts`."""
+    """Return the cipher of the payload key, and the commitment."""
     info = PREFIX + bytes((Role(role),)) + require_length("record id", record_id, 32)
     both = derive(require_length("key", key, 32), info, length=64, salt=require_length("salt", salt, 32))
     return AESGCM(both[:32]), both[32:]
 
 
 def chunk_nonce(index: int, *, last: bool) -> bytes:
-    """11-byte counter and last-chunk flag: for this module and `parts`."""
+    """Return 11-byte counter and last-chunk flag."""
     return index.to_bytes(11, "big") + bytes((last,))
 
 
@@ -96,14 +97,14 @@ class Encryptor:
         """Bytes of the file for the plaintext taken so far."""
         return ciphertext_size(self.plaintext_size)
 
-    def encrypt(self, source: Iterable[bytes]) -> Iterator[bytes]:
+    def encrypt(self, source: Iterable[bytes | bytearray]) -> Iterator[bytes]:
         """The file, header and chunk by chunk, from plaintext in pieces of any size. Raises FileTooLong."""
         if self._started:
             raise RuntimeError("a payload key and counter encrypt once: make another Encryptor")
         self._started = True
         return self._encrypt(source)
 
-    def _encrypt(self, source: Iterable[bytes]) -> Iterator[bytes]:
+    def _encrypt(self, source: Iterable[bytes | bytearray]) -> Iterator[bytes]:
         yield PREFIX + self.salt + self._commitment
         held = memoryview(b"")  # at most a chunk: what comes after it shows that it is not the last
         # The plaintext is hashed beside what becomes of the ciphertext: sealing, its own hash, writing.
@@ -165,13 +166,6 @@ class Decryptor:
         if not 0 <= start <= end <= self.plaintext_size:
             raise ValueError(f"range {start}..{end} of {self.plaintext_size} bytes")
         return self._iterate(start, end)
-
-    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
-        """The whole file from its header on: (its bytes, the plaintext in them). Raises FileRefused."""
-        yield bytes(self._read(0, HEADER_BYTES)), b""
-        for index in range(self._chunks):
-            sealed = self._sealed_chunk(index)
-            yield bytes(sealed), self._open_sealed(index, sealed)
 
     def read(self) -> bytes:
         """The whole plaintext: for small files."""

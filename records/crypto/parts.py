@@ -1,23 +1,22 @@
-"""An MDR1 file that is encrypted part by part, each part whole chunks (docs/FORMAT.md, "Parts of an upload").
+"""Parts of an upload, as they wait until the file is whole (docs/FORMAT.md, "Parts of an upload").
 
-A payload key and counter encrypt one plaintext, whatever is cut or killed: before a part is encrypted, its
-`mac` is committed with its index; encrypted again, it has to have the same one.
+Each part is an MDR1 file of its own, and each attempt at it has a new random salt. So no counter guards
+against encrypting other plaintext under a used key, and none can go back with a database that is restored.
 """
 
 import hashlib
-import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from accounts.crypto.derivation import derive, labelled, u32
 from records.crypto.mdr1 import (
     CHUNK_BYTES,
-    HEADER_BYTES,
-    PREFIX,
-    SEALED_CHUNK_BYTES,
+    Decryptor,
+    Encryptor,
+    ReadAt,
     Role,
-    chunk_nonce,
-    file_keys,
+    ciphertext_size,
+    new_salt,
 )
 
 NO_DIGEST = bytes(32)
@@ -48,41 +47,40 @@ class PartPlan:
         return min(self.part_bytes, self.size - index * self.part_bytes)
 
     def offset(self, index: int) -> int:
-        """Where this part begins in the encrypted file; the first has the header before its chunks."""
-        return HEADER_BYTES + index * (self.part_bytes // CHUNK_BYTES) * SEALED_CHUNK_BYTES if index else 0
+        """Where this part's file begins among those that wait."""
+        return index * ciphertext_size(self.part_bytes)
 
 
-class PartEncryptor:
-    """Encrypts the parts of one content, each as often as it is asked for, always to the same bytes."""
+def encrypt_part(
+    key: bytes, record_id: bytes, index: int, plain: bytes | bytearray, *, salt: bytes | None = None
+) -> Iterator[bytes]:
+    """Encrypt one attempt at a part, chunk by chunk, under a new salt (`salt`: for test vectors alone)."""
+    encryptor = Encryptor(_part_key(key, index), Role.PART, record_id, salt or new_salt())
+    return encryptor.encrypt([plain])
 
-    def __init__(self, key: bytes, record_id: bytes, salt: bytes, plan: PartPlan) -> None:
-        self._cipher, self._commitment = file_keys(key, salt, Role.CONTENT, record_id)
-        self._mac_key = derive(key, labelled("part-mac"))
-        self._salt = salt
-        self._plan = plan
 
-    def mac(self, index: int, plain: bytes | bytearray) -> bytes:
-        """32 bytes that only the same plaintext at the same place has; it tells nothing without the key."""
-        mac = hmac.new(self._mac_key, u32(index), hashlib.sha256)
-        mac.update(plain)
-        return mac.digest()
-
-    def encrypt(self, index: int, plain: bytes | bytearray) -> Iterator[bytes]:
-        """The part's bytes in the file, chunk by chunk. Raises ValueError for a wrong length."""
-        if not 0 <= index < self._plan.count or len(plain) != self._plan.length(index):
-            raise ValueError("the part has another length")
-        return self._encrypt(index, memoryview(plain))
-
-    def _encrypt(self, index: int, plain: memoryview) -> Iterator[bytes]:
-        if index == 0:
-            yield PREFIX + self._salt + self._commitment
-        first = index * (self._plan.part_bytes // CHUNK_BYTES)
-        last = -(-self._plan.size // CHUNK_BYTES) - 1
-        for place, start in enumerate(range(0, len(plain), CHUNK_BYTES), start=first):
-            nonce = chunk_nonce(place, last=place == last)
-            yield self._cipher.encrypt(nonce, plain[start : start + CHUNK_BYTES], None)
+def open_part(key: bytes, record_id: bytes, plan: PartPlan, index: int, read_at: ReadAt) -> Decryptor:
+    """Open the part in the file of those that wait. Raises WrongKey or FileRefused."""
+    start = plan.offset(index)
+    return Decryptor(
+        _part_key(key, index),
+        Role.PART,
+        record_id,
+        read_at=lambda offset, length: read_at(start + offset, length),
+        size=ciphertext_size(plan.length(index)),
+    )
 
 
 def digest_with(before: bytes, plain: bytes | bytearray) -> bytes:
     """The digest of the parts so far and one more: SHA-256(before || SHA-256(part)); see NO_DIGEST."""
-    return hashlib.sha256(before + hashlib.sha256(plain).digest()).digest()
+    return digest_after(before, hashlib.sha256(plain).digest())
+
+
+def digest_after(before: bytes, part_sha256: bytes) -> bytes:
+    """The same, of a part's SHA-256."""
+    return hashlib.sha256(before + part_sha256).digest()
+
+
+def _part_key(key: bytes, index: int) -> bytes:
+    """A key for each place, so that a part opens nowhere else."""
+    return derive(key, labelled("upload-part", u32(index)))

@@ -1,8 +1,8 @@
-"""Big files over bad lines: an upload in parts of whole chunks, gone on with after whatever happened.
+"""Big files over bad lines: an upload in parts, gone on with after whatever happened.
 
-A part is read whole (UPLOAD_PART_BYTES) before anything is encrypted. Then one commit names it begun, with a
-MAC of its plaintext; it is encrypted into staging, and done once it is on disk there. So a payload key and
-counter encrypt one plaintext: a part that was begun and not done is taken again only with the same MAC.
+A part is read whole (UPLOAD_PART_BYTES) before it is encrypted into staging, and is done once it is on disk.
+Each attempt at a part has a salt of its own, and so has the file that the parts become at the end: no key and
+counter encrypts twice, whatever was cut, sent again or restored from a backup.
 """
 
 import hashlib
@@ -17,31 +17,31 @@ from django.db.models import Sum
 
 from accounts.actor import Actor
 from records.chain_words import raw
-from records.content import remove_staged, staging, staging_errors, storing
+from records.content import remove_staged, staging, staging_errors
 from records.crypto.errors import FileRefused
-from records.crypto.mdr1 import Decryptor, Role, new_salt
-from records.crypto.parts import NO_DIGEST, PartEncryptor, digest_with
+from records.crypto.parts import NO_DIGEST, digest_after, digest_with, encrypt_part, open_part
 from records.errors import Conflict, Infected, InvalidInput, StartOver, TooLarge, WrongType
-from records.holdings import put_held
 from records.media_types import HEAD_BYTES
 from records.models import Upload
 from records.services import documents, writing
 from records.services.drafts import open_draft, seal_draft
-from records.services.inspecting import Inspection, check_type, inspecting_draft
+from records.services.inspecting import check_type
 from records.services.keyring import Keyring
 from records.services.registering import Received, register_upload
+from records.services.upload_bytes import encrypt_upload
 from records.services.upload_rows import (
-    Heart,
     about,
     about_parts,
     claimed,
     find_upload,
+    parts_keys,
     plan_of,
     show_upload,
     update_claimed,
 )
 from records.shapes import RecordView, UploadView
 from records.storage.errors import StagedMissing
+from records.storage.staging import ReadAt
 
 UNFINISHED_MAX = 20
 
@@ -63,10 +63,11 @@ def receive_part(
     if row.state == Upload.State.DONE:
         return show_upload(actor, row)
     with claimed(row) as claim:
+        keys = _open_keys(actor, row, claim) if row.parts_begun else None
         if part > row.parts_done:
             raise Conflict(f"Part {row.parts_done} comes next.")
         if part == row.parts_done:
-            _take_part(actor, row, claim, plain)
+            _take_part(actor, row, claim, keys, plain)
     row.refresh_from_db()
     return show_upload(actor, row)
 
@@ -84,9 +85,9 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
         return documents.get_record(actor=actor, record=row.record)
     keyring = Keyring(actor, row.patient)
     with claimed(row) as claim:
-        if row.parts_done < plan_of(row).count:
+        keys = _open_keys(actor, row, claim) if row.parts_begun else None
+        if keys is None or row.parts_done < plan_of(row).count:
             raise Conflict(f"Part {row.parts_done} comes next.")
-        keys = _open_keys(actor, row)
         if not hmac.compare_digest(digest.strip().lower().encode(), str(keys["digest"]).encode()):
             raise Conflict("The file has changed since the upload began. Discard the upload and start again.")
         draft = open_draft(actor, about(row), bytes(row.sealed))
@@ -114,48 +115,46 @@ def _read(stream: Iterable[bytes], length: int) -> bytearray:
     return plain
 
 
-def _take_part(actor: Actor, row: Upload, claim: uuid.UUID, plain: bytearray) -> None:
-    """Encrypt the next part into staging: named first, done when it is on disk."""
-    part = row.parts_done
-    keys = _open_keys(actor, row) if row.parts_begun else _new_keys(actor, row, bytes(plain[:HEAD_BYTES]))
-    encryptor = _encryptor(row, keys)
-    mac = encryptor.mac(part, plain)
-    if row.parts_begun == part:
-        begin_part(actor, row, claim, keys, mac)
-    elif not hmac.compare_digest(mac, bytes(row.part_mac)):
-        _start_over(row, claim)
-    write_part(row, claim, encryptor, plain)
+def _take_part(
+    actor: Actor, row: Upload, claim: uuid.UUID, keys: dict[str, str] | None, plain: bytearray
+) -> None:
+    """Encrypt the next part into staging; it is done when it is on disk."""
+    if keys is None:
+        keys = _new_keys(actor, row, bytes(plain[:HEAD_BYTES]))
+        begin_parts(actor, row, claim, keys)
+    write_part(row, claim, keys, plain)
     keys["digest"] = digest_with(bytes.fromhex(keys["digest"]), plain).hex()
     complete_part(actor, row, claim, keys)
 
 
-def begin_part(actor: Actor, row: Upload, claim: uuid.UUID, keys: dict[str, str], mac: bytes) -> None:
-    """Commit that the next part may be encrypted from now on, and which plaintext it is."""
-    changes: dict[str, object] = {"parts_begun": row.parts_done + 1, "part_mac": mac}
-    if row.parts_done == 0:
-        sealed = seal_draft(actor, about_parts(row), keys)
-        changes |= {"staged": row.staged, "part_bytes": row.part_bytes, "sealed_parts": sealed}
-    update_claimed(row, claim, **changes)
+def begin_parts(actor: Actor, row: Upload, claim: uuid.UUID, keys: dict[str, str]) -> None:
+    """Commit the name in staging and the key, before the first part is there."""
+    sealed = seal_draft(actor, about_parts(row), keys)
+    update_claimed(
+        row, claim, parts_begun=1, staged=row.staged, part_bytes=row.part_bytes, sealed_parts=sealed
+    )
 
 
-def write_part(row: Upload, claim: uuid.UUID, encryptor: PartEncryptor, plain: bytearray) -> None:
-    """Encrypt the part that was begun, into staging."""
+def write_part(row: Upload, claim: uuid.UUID, keys: dict[str, str], plain: bytearray) -> None:
+    """Encrypt the next part into staging, under a salt that no other attempt has."""
     part, plan, name = row.parts_done, plan_of(row), _staged(row)
+    sealed = encrypt_part(bytes.fromhex(keys["key"]), raw(row.record), part, plain)
     with staging_errors():
         try:
-            staging().write(name, plan.offset(part), encryptor.encrypt(part, plain))
+            staging().write(name, plan.offset(part), sealed)
         except StagedMissing:
             _start_over(row, claim)
 
 
 def complete_part(actor: Actor, row: Upload, claim: uuid.UUID, keys: dict[str, str]) -> None:
-    """Commit that the part begun is on disk."""
+    """Commit that the part is on disk."""
+    done = row.parts_done + 1
     sealed = seal_draft(actor, about_parts(row), keys)
-    update_claimed(row, claim, parts_done=row.parts_begun, sealed_parts=sealed)
+    update_claimed(row, claim, parts_begun=done, parts_done=done, sealed_parts=sealed)
 
 
 def _new_keys(actor: Actor, row: Upload, head: bytes) -> dict[str, str]:
-    """Key and salt of this attempt, kept with the first part, which says what the file is.
+    """The key under which the parts wait, made with the first part, which says what the file is.
 
     Raises WrongType, and Conflict where too much is unfinished.
     """
@@ -167,21 +166,15 @@ def _new_keys(actor: Actor, row: Upload, head: bytes) -> dict[str, str]:
     draft = open_draft(actor, about(row), bytes(row.sealed))
     check_type(head, file_name=str(draft["file_name"]), declared=str(draft["media_type"]))
     row.staged, row.part_bytes = uuid.uuid4(), settings.UPLOAD_PART_BYTES
-    salt = new_salt(str(draft["nonce"]).encode())
-    return {
-        "key": secrets.token_bytes(writing.KEY_BYTES).hex(),
-        "salt": salt.hex(),
-        "digest": NO_DIGEST.hex(),
-    }
+    return {"key": secrets.token_bytes(writing.KEY_BYTES).hex(), "digest": NO_DIGEST.hex()}
 
 
-def _open_keys(actor: Actor, row: Upload) -> dict[str, str]:
-    return open_draft(actor, about_parts(row), bytes(row.sealed_parts))
-
-
-def _encryptor(row: Upload, keys: dict[str, str]) -> PartEncryptor:
-    key, salt = bytes.fromhex(keys["key"]), bytes.fromhex(keys["salt"])
-    return PartEncryptor(key, raw(row.record), salt, plan_of(row))
+def _open_keys(actor: Actor, row: Upload, claim: uuid.UUID) -> dict[str, str]:
+    """The key of the parts, and their digest so far. Raises StartOver where nobody can go on with them."""
+    keys = parts_keys(actor, row)
+    if keys is None:
+        _start_over(row, claim)
+    return keys
 
 
 def _staged(row: Upload) -> uuid.UUID:
@@ -210,29 +203,22 @@ def _start_over(row: Upload, claim: uuid.UUID) -> NoReturn:
 
 
 def _store_whole(row: Upload, claim: uuid.UUID, keys: dict[str, str], draft: dict[str, Any]) -> Received:
-    """Read the staged file once: every chunk verified, the plaintext inspected, the file stored."""
-    plan, digest = plan_of(row), hashlib.sha256()
-    key = bytes.fromhex(keys["key"])
-
-    def verified(file: Decryptor, inspection: Inspection) -> Iterator[bytes]:
-        heart = Heart(row, claim)
-        for sealed, plain in file.chunks():
-            digest.update(plain)
-            heart.beat()
-            inspection.feed(plain)
-            yield sealed
-        inspection.end()
-
+    """Read the parts once, each chunk verified, and encrypt them into the store as one file."""
     try:
-        with (
-            inspecting_draft(draft) as inspection,
-            storing() as store,
-            staging().reading(_staged(row)) as (read_at, size),
-        ):
-            file = Decryptor(key, Role.CONTENT, raw(row.record), read_at=read_at, size=size)
-            if file.plaintext_size != plan.size:
-                raise FileRefused("another size than described")
-            stored = put_held(store, verified(file, inspection), record=row.record)
+        with staging().reading(_staged(row)) as (read_at, _):
+            return encrypt_upload(row, claim, draft, _plain_parts(row, keys, read_at), row.size)
     except (StagedMissing, FileRefused):
         _start_over(row, claim)
-    return Received(stored, plan.size, digest.digest(), key, file.salt, inspection.media_type)
+
+
+def _plain_parts(row: Upload, keys: dict[str, str], read_at: ReadAt) -> Iterator[bytes]:
+    """The plaintext of the parts. Raises FileRefused where they are not those of which the digest is kept."""
+    key, plan, digest = bytes.fromhex(keys["key"]), plan_of(row), NO_DIGEST
+    for index in range(plan.count):
+        part_sha256 = hashlib.sha256()
+        for plain in open_part(key, raw(row.record), plan, index, read_at).iterate():
+            part_sha256.update(plain)
+            yield plain
+        digest = digest_after(digest, part_sha256.digest())
+    if not hmac.compare_digest(digest.hex(), keys["digest"]):
+        raise FileRefused("the parts in staging are not those that were sent last")

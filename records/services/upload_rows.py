@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.crypto.errors import CannotOpen
 from records.crypto.parts import NO_DIGEST, PartPlan
 from records.errors import Conflict, InvalidInput, NotFound, TooLarge
 from records.models import Upload
@@ -39,8 +40,22 @@ def about(row: Upload) -> bytes:
 
 
 def about_parts(row: Upload) -> bytes:
-    """What the keys of an upload's parts are bound to: this attempt at this upload."""
-    return b"upload parts" + row.pk.bytes + (row.staged.bytes if row.staged else b"")
+    """What the keys of an upload's parts are bound to: this attempt at this upload.
+
+    Keys of earlier releases, which encrypted the parts otherwise, do not open in it.
+    """
+    return b"upload parts 2" + row.pk.bytes + (row.staged.bytes if row.staged else b"")
+
+
+def parts_keys(actor: Actor, row: Upload) -> dict[str, str] | None:
+    """The key under which an upload's parts wait, and their digest; None where they cannot be gone on with.
+
+    Raises VaultClosed.
+    """
+    try:
+        return open_draft(actor, about_parts(row), bytes(row.sealed_parts))
+    except CannotOpen:
+        return None
 
 
 def plan_of(row: Upload) -> PartPlan:
@@ -61,7 +76,7 @@ def check_size(size: int | None) -> None:
 def show_upload(actor: Actor, row: Upload) -> UploadView:
     """What its author sees of it. Raises VaultClosed."""
     draft = open_draft(actor, about(row), bytes(row.sealed)) if row.sealed else {}
-    keys = open_draft(actor, about_parts(row), bytes(row.sealed_parts)) if row.sealed_parts else {}
+    keys = parts_keys(actor, row) if row.sealed_parts else None
     return UploadView(
         id=str(row.pk),
         record=row.record,
@@ -73,8 +88,8 @@ def show_upload(actor: Actor, row: Upload) -> UploadView:
         max_bytes=settings.UPLOAD_MAX_BYTES,
         part_bytes=row.part_bytes or settings.UPLOAD_PART_BYTES,
         parts=plan_of(row).count if row.size else 0,
-        next_part=row.parts_done,
-        digest=str(keys.get("digest", NO_DIGEST.hex())),
+        next_part=row.parts_done if keys else 0,
+        digest=keys["digest"] if keys else NO_DIGEST.hex(),
         kept_until=row.created_at + KEPT,
     )
 

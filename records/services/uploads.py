@@ -6,7 +6,7 @@ transaction keeps the description, signs and queues the act, and closes the uplo
 
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 
 from django.conf import settings
@@ -14,21 +14,19 @@ from django.db import IntegrityError
 
 from accounts.actor import Actor
 from records.chain_words import raw, word
-from records.content import remove_staged, storing
+from records.content import remove_staged
 from records.crypto.ids import record_id
-from records.crypto.mdr1 import Encryptor, Role, new_salt
 from records.errors import Conflict, InvalidInput, NotFound
-from records.holdings import put_held
 from records.models import Upload
 from records.services import documents, writing
 from records.services.describing import check_description, check_file
 from records.services.drafts import open_draft, seal_draft
 from records.services.folders import INBOX
-from records.services.inspecting import Inspection, inspecting_draft
 from records.services.keyring import Keyring
 from records.services.limits import check_upload
-from records.services.registering import Received, choose_folder, register_upload
-from records.services.upload_rows import Heart, about, check_size, claimed, find_upload, show_upload
+from records.services.registering import choose_folder, register_upload
+from records.services.upload_bytes import encrypt_upload
+from records.services.upload_rows import about, check_size, claimed, find_upload, show_upload
 from records.shapes import RecordView, UploadView
 
 
@@ -103,7 +101,7 @@ def receive_upload(
     keyring = Keyring(actor, row.patient)
     with claimed(row) as claim:
         draft = open_draft(actor, about(row), bytes(row.sealed))
-        received = _encrypt(row, draft, claim, stream, length)
+        received = encrypt_upload(row, claim, draft, stream, length)
         act = register_upload(keyring, row, claim, draft, received)
     return documents.record_of(keyring, act)
 
@@ -151,34 +149,3 @@ def _replace(actor: Actor, row: Upload, replaces: str) -> None:
     if standing.latest.folder == INBOX:
         raise Conflict("File this record into a folder first.")
     row.record, row.folder, row.version = replaces, standing.latest.folder, standing.latest.version + 1
-
-
-def _encrypt(
-    row: Upload, draft: dict[str, object], claim: uuid.UUID, stream: Iterable[bytes], length: int | None
-) -> Received:
-    key = secrets.token_bytes(writing.KEY_BYTES)
-    encryptor = Encryptor(key, Role.CONTENT, raw(row.record), new_salt(str(draft["nonce"]).encode()))
-    with inspecting_draft(draft) as inspection, storing() as store:
-        plain = _measured(row, claim, stream, length, inspection)
-        stored = put_held(store, encryptor.encrypt(plain), record=row.record)
-    size, digest = encryptor.plaintext_size, encryptor.sha256
-    return Received(stored, size, digest, key, encryptor.salt, inspection.media_type)
-
-
-def _measured(
-    row: Upload, claim: uuid.UUID, stream: Iterable[bytes], length: int | None, inspection: Inspection
-) -> Iterator[bytes]:
-    """The stream, measured and inspected: what it raises goes through the store, which then keeps nothing."""
-    size, heart = 0, Heart(row, claim)
-    for piece in stream:
-        size += len(piece)
-        if size > settings.UPLOAD_MAX_BYTES:
-            check_size(size)
-        heart.beat()
-        inspection.feed(piece)
-        yield piece
-    if size == 0:
-        raise InvalidInput("size", "No bytes came. Send the file as the body, with its Content-Length.")
-    if any(expected is not None and size != expected for expected in (length, row.size)):
-        raise InvalidInput("size", "The file was cut on its way, or is not the one described. Send it again.")
-    inspection.end()

@@ -1,7 +1,9 @@
-"""Whatever is cut, killed, sent twice or changed: one payload key and counter encrypt one plaintext."""
+"""Whatever is cut, killed, sent twice, changed or restored: one key and counter encrypt one plaintext."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,7 @@ from hypothesis import strategies as st
 
 from accounts.actor import Actor
 from records.content import staging
-from records.crypto.mdr1 import CHUNK_BYTES
-from records.crypto.parts import PartEncryptor
+from records.crypto.mdr1 import CHUNK_BYTES, HEADER_BYTES, PREFIX, Encryptor
 from records.errors import RecordsError
 from records.models import Upload
 from records.services import upload_parts, uploads
@@ -25,15 +26,70 @@ pytestmark = pytest.mark.django_db
 
 SIZE = 2 * CHUNK_BYTES + 10
 FILES = [b"%PDF-1.7\n" + bytes([number]) * (SIZE - 9) for number in range(3)]
-POINTS = ["begin_part", "write_part", "complete_part"]
+POINTS = ["begin_parts", "write_part", "complete_part"]
+KINDS = [
+    "send",
+    "send",
+    "send",
+    "cut",
+    "lose",
+    "finish",
+    "back up",
+    "restore",
+    "restore rows",
+    "restore staging",
+]
 
 STEP = st.tuples(
-    st.sampled_from(["send", "cut", "send", "cut", "lose", "finish"]),
+    st.sampled_from(KINDS),
     st.sampled_from([0, 0, 0, -1, 1]),  # which part: that which comes next, or one beside it
     st.integers(0, 2),  # of which file
     st.sampled_from(POINTS),
     st.booleans(),  # killed before or after it
 )
+FIRST_OF_X = [("send", 0, 1, "", False), ("back up", 0, 0, "", False)]
+REST = [("send", 0, 1, "", False), ("send", 0, 1, "", False)]
+FINISH_X = [*REST, ("finish", 0, 1, "", False)]
+OTHER_REST = [("send", 0, 2, "", False), ("send", 0, 2, "", False), ("finish", 0, 2, "", False)]
+
+
+@dataclass
+class Sealed:
+    """Everything that was encrypted: (commitment of the key, chunk) and which plaintext it was."""
+
+    chunks: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
+    twice: list[tuple[bytes, int]] = field(default_factory=list)
+
+    def note(self, commitment: bytes, chunk: int, plain: bytes) -> None:
+        """One chunk under one key."""
+        if (commitment, chunk) in self.chunks:
+            self.twice.append((commitment, chunk))
+        self.chunks[commitment, chunk] = plain
+
+
+@dataclass
+class Backup:
+    """The upload's row and the staging folder as they were, or nothing yet."""
+
+    folder: Path
+    row: dict[str, Any] | None = None
+
+    def make(self) -> None:
+        """Copy both."""
+        self.row = dict(Upload.objects.values().get())
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if settings.UPLOAD_STAGING_PATH.exists():
+            shutil.copytree(settings.UPLOAD_STAGING_PATH, self.folder)
+
+    def restore(self, what: str) -> None:
+        """Put back the row, the staging folder, or both."""
+        if self.row is not None and what != "restore staging":
+            Upload.objects.all().delete()
+            Upload.objects.create(**self.row)
+        if self.row is not None and what != "restore rows":
+            shutil.rmtree(settings.UPLOAD_STAGING_PATH, ignore_errors=True)
+            if self.folder.exists():
+                shutil.copytree(self.folder, settings.UPLOAD_STAGING_PATH)
 
 
 @pytest.fixture
@@ -43,35 +99,83 @@ def _small_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def encrypted(monkeypatch: pytest.MonkeyPatch) -> set[tuple[bytes, int, bytes]]:
-    """(commitment of the key, part, plaintext) of everything that was encrypted."""
-    found: set[tuple[bytes, int, bytes]] = set()
-    real = PartEncryptor.encrypt
+def sealed(monkeypatch: pytest.MonkeyPatch) -> Sealed:
+    """What the one place that encrypts files has encrypted."""
+    noted, real = Sealed(), Encryptor._seal
 
-    def noted(self: PartEncryptor, index: int, plain: bytes | bytearray) -> Iterator[bytes]:
-        found.add((self._commitment, index, bytes(plain)))
-        return real(self, index, plain)
+    def seal(self: Encryptor, plain: memoryview, *, last: bool) -> bytes:
+        noted.note(self._commitment, self._index, bytes(plain))
+        return real(self, plain, last=last)
 
-    monkeypatch.setattr(PartEncryptor, "encrypt", noted)
-    return found
+    monkeypatch.setattr(Encryptor, "_seal", seal)
+    return noted
 
 
 @budget(
-    max_examples=25,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(STEP, min_size=4, max_size=14))
+@given(steps=st.lists(STEP, min_size=4, max_size=16))
 @pytest.mark.usefixtures("_small_parts")
 def test_one_key_and_counter_encrypt_one_plaintext(
-    patient: Actor, encrypted: set[tuple[bytes, int, bytes]], steps: list[tuple[str, int, int, str, bool]]
+    patient: Actor, sealed: Sealed, tmp_path: Path, steps: list[tuple[str, int, int, str, bool]]
 ) -> None:
     described = describe(patient, size=SIZE)
-    for what, part, file, point, after in steps:
-        _do(patient, described, what, part, FILES[file], point, after=after)
-    places = [(key, part) for key, part, _ in encrypted]
-    assert len(places) == len(set(places))
+    _do_all(patient, described, steps, Backup(tmp_path / "backup"))
+    assert sealed.twice == []
     _finish_after_all(patient, described)
+
+
+@pytest.mark.parametrize("what", ["restore", "restore rows", "restore staging"])
+@pytest.mark.parametrize("then", [FINISH_X, REST])
+@pytest.mark.usefixtures("_small_parts")
+def test_no_two_ciphertexts_share_a_header_after_a_restore(
+    patient: Actor, sealed: Sealed, tmp_path: Path, what: str, then: list[tuple[str, int, int, str, bool]]
+) -> None:
+    described, headers = describe(patient, size=SIZE), _Headers()
+    backup = Backup(tmp_path / "backup")
+    for steps in (FIRST_OF_X, then, [(what, 0, 0, "", False)], OTHER_REST):
+        _do_all(patient, described, steps, backup)
+        headers.look()
+    assert sealed.twice == []
+    assert headers.seen
+    assert headers.shared() == []
+
+
+class _Headers:
+    """The headers (salt, commitment) of every file in store and staging, at each look."""
+
+    def __init__(self) -> None:
+        self.seen: dict[bytes, set[bytes]] = {}
+
+    def look(self) -> None:
+        """Note each MDR1 file, whatever stands around it."""
+        for folder in (settings.STORE_PATH, settings.UPLOAD_STAGING_PATH):
+            for path in folder.rglob("*"):
+                for data in _files_in(path.read_bytes()) if path.is_file() else ():
+                    self.seen.setdefault(data[:HEADER_BYTES], set()).add(data)
+
+    def shared(self) -> list[bytes]:
+        """Those under which two files stand that differ."""
+        return [header for header, files in self.seen.items() if len(files) > 1]
+
+
+def _files_in(data: bytes) -> Iterator[bytes]:
+    starts = [at for at in range(0, len(data), 1) if data.startswith(PREFIX, at)] if PREFIX in data else []
+    yield from (data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True))
+
+
+def _do_all(
+    actor: Actor, described: str, steps: list[tuple[str, int, int, str, bool]], backup: Backup
+) -> None:
+    for what, part, file, point, after in steps:
+        if what == "back up":
+            backup.make()
+        elif what.startswith("restore"):
+            backup.restore(what)
+        else:
+            _do(actor, described, what, part, FILES[file], point, after=after)
 
 
 def _do(actor: Actor, described: str, what: str, part: int, file: bytes, point: str, *, after: bool) -> None:

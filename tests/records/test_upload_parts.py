@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from records.content import staging
-from records.crypto.mdr1 import CHUNK_BYTES
-from records.crypto.parts import NO_DIGEST, digest_with
+from records.crypto.mdr1 import CHUNK_BYTES, HEADER_BYTES
+from records.crypto.parts import NO_DIGEST, PartPlan, digest_with
 from records.errors import Conflict, InvalidInput, NotFound, StartOver, StoreDown
 from records.models import Upload
 from records.services import documents, reading, sweeping, upload_parts, uploads
+from records.services.drafts import seal_draft
 from records.services.upload_rows import find_upload
 from records.shapes import RecordView, UploadView
 from tests.chain_node import ChainNode
@@ -163,7 +164,7 @@ def test_a_broken_line_encrypts_nothing(patient: Actor) -> None:
 
 @pytest.mark.parametrize(
     ("name", "after"),
-    [("begin_part", False), ("begin_part", True), ("write_part", True), ("complete_part", True)],
+    [("write_part", False), ("write_part", True), ("complete_part", False), ("complete_part", True)],
 )
 def test_a_part_cut_at_any_point_is_gone_on_with(
     patient: Actor, monkeypatch: pytest.MonkeyPatch, name: str, after: bool
@@ -180,7 +181,7 @@ def test_a_part_cut_at_any_point_is_gone_on_with(
     assert content(patient, finish(patient, described).record) == BIG
 
 
-def test_another_plaintext_for_a_part_that_was_begun_starts_over(
+def test_another_plaintext_for_a_part_that_was_cut_is_taken_under_another_salt(
     patient: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described = begin(patient, parts=1)
@@ -189,11 +190,12 @@ def test_another_plaintext_for_a_part_that_was_begun_starts_over(
         with pytest.raises(Killed):
             send(patient, described, 1)
     left_claimed()
+    (staged,) = (path for path in settings.UPLOAD_STAGING_PATH.rglob("*") if path.is_file())
+    first, at = staged.read_bytes(), PartPlan(len(BIG), PART).offset(1)
     other = BIG[:PART] + bytes(len(BIG) - PART)
-    with pytest.raises(StartOver, match="begins again"):
-        send(patient, described, 1, other)
-    assert staging().names() == []
-    for part in range(4):
+    send(patient, described, 1, other)
+    assert staged.read_bytes()[at:][:HEADER_BYTES] != first[at:][:HEADER_BYTES]
+    for part in (2, 3):
         send(patient, described, part, other)
     assert content(patient, finish(patient, described, other).record) == other
 
@@ -207,6 +209,22 @@ def test_a_file_that_changed_is_noticed(patient: Actor) -> None:
         finish(patient, described, changed)
     assert documents.list_records(actor=patient, patient=patient.address) == []
     assert finish(patient, described).state == "waiting"
+
+
+def test_an_upload_that_an_earlier_release_began_starts_over(patient: Actor) -> None:
+    described = begin(patient, parts=2)
+    row = Upload.objects.get(pk=described)
+    assert row.staged is not None
+    before = b"upload parts" + row.pk.bytes + row.staged.bytes
+    sealed = seal_draft(patient, before, {"key": "00" * 32, "salt": "00" * 32, "digest": "00" * 32})
+    Upload.objects.update(sealed_parts=sealed)
+    assert uploads.get_upload(actor=patient, upload_id=described).next_part == 0
+    with pytest.raises(StartOver, match="begins again"):
+        send(patient, described, 2)
+    assert staging().names() == []
+    for part in range(4):
+        send(patient, described, part)
+    assert content(patient, finish(patient, described).record) == BIG
 
 
 def test_two_browsers_at_once_take_turns(patient: Actor) -> None:
@@ -246,7 +264,7 @@ def test_who_was_taken_for_dead_and_is_not_spoils_nothing(patient: Actor) -> Non
     assert content(patient, finish(patient, described).record) == BIG
 
 
-@pytest.mark.parametrize("point", ["begin_part", "write_part", "complete_part"])
+@pytest.mark.parametrize("point", ["write_part", "complete_part"])
 def test_a_row_read_while_another_request_changes_it_is_read_again(patient: Actor, point: str) -> None:
     described = begin(patient, parts=1)
     real, early = getattr(upload_parts, point), []

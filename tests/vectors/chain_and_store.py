@@ -13,7 +13,7 @@ from chain.abi import act_types
 from chain.acts import prepare_act
 from chain.deployment import Domain
 from chain.signer import sign_digest
-from records.crypto.parts import NO_DIGEST, PartEncryptor, PartPlan, digest_with
+from records.crypto.parts import NO_DIGEST, PartPlan, digest_with, encrypt_part
 from records.storage.cid import root_of_leaves
 
 LEAF = 1 << 20
@@ -33,25 +33,23 @@ def cids_vectors() -> dict[str, Any]:
 
 
 def parts_vectors(fixed: Fixed, plaintext: Callable[[int], bytes]) -> dict[str, Any]:
-    """A content in three parts: the MAC of each, and the digest of those so far."""
+    """A content in three parts as they wait, and the digest of those so far."""
     plan = PartPlan(size=2 * 131_072 + 5, part_bytes=131_072)
-    encryptor = PartEncryptor(fixed("content key"), fixed("record"), fixed("salt"), plan)
     plain, digest, rows = plaintext(plan.size), NO_DIGEST, []
     for index in range(plan.count):
         part = plain[index * plan.part_bytes :][: plan.length(index)]
         digest = digest_with(digest, part)
-        sealed = b"".join(encryptor.encrypt(index, part))
+        sealed = encrypt_part(fixed("upload key"), fixed("record"), index, part, salt=fixed("salt"))
         rows.append(
             {
                 "part": index,
-                "mac": encryptor.mac(index, part).hex(),
                 "digest": digest.hex(),
                 "at": plan.offset(index),
-                "encrypted_sha256": sha256(sealed).hexdigest(),
+                "encrypted_sha256": sha256(b"".join(sealed)).hexdigest(),
             }
         )
     return {
-        "content_key": fixed("content key").hex(),
+        "upload_key": fixed("upload key").hex(),
         "size": plan.size,
         "part_bytes": plan.part_bytes,
         "parts": rows,
