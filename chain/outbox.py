@@ -1,18 +1,19 @@
 """Accepting acts: the row is written in the user's transaction, and is the truth from then on."""
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 
-from chain.acts import PreparedAct, SignedAct
+from chain.acts import SignedAct
 from chain.deployment import domain
 from chain.errors import ActConflict, ActError
 from chain.handlers import announce_offer
 from chain.models import Act, ActState, Event, SignerState
 from chain.models.acts import RESERVING
 from chain.nudging import Nudge
+from chain.precedence import acts_before
 from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
-from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP, folder_scope
+from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP
 
 _RELAYER = Nudge("chain.tasks.relay")
 
@@ -35,7 +36,7 @@ def submit_act(signed: SignedAct) -> Act:
             return known
         raise
     announce_offer(act)
-    needs = _needs(act)
+    needs = acts_before(act)
     if replaced is not None:
         needs.append(replaced)
     try:
@@ -118,30 +119,6 @@ def check_number(slot: str, number: int) -> None:
         raise ActConflict(f"The next version would be {last + 1}, not {number}.")
     if topic in SERIAL_SLOTS and number > last + SERIAL_STEP:
         raise ActConflict(f"The serial {number} is too far from the last, {last}.")
-
-
-def _needs(act: PreparedAct) -> list[Act]:
-    """The waiting acts that go first, oldest first."""
-    limits = act.builds_on
-    wanted = Q(slot__in={slot for slot, _ in limits}) | _spoilt_by(act)
-    return [one for one in Act.objects.waiting().filter(wanted) if _goes_first(one, limits)]
-
-
-def _goes_first(act: Act, limits: list[tuple[str, int | None]]) -> bool:
-    """Whether a waiting act is within the limits of its slot, if it has any."""
-    most = [at_most for slot, at_most in limits if slot == act.slot]
-    return not most or any(at_most is None or act.number <= at_most for at_most in most)
-
-
-def _spoilt_by(act: PreparedAct) -> Q:
-    """The acts that the chain would refuse once it has this one: of the epoch, or the signer, before it."""
-    writes = Q(subject=act.subject, kind__in=("NewRecord", "ModifyRecord"))
-    if act.kind == "RekeyFolder":
-        folder = act.fields["folder"]
-        grants = Q(author=act.author, kind="GrantAccess", fields__scope=folder_scope(folder))
-        return (writes & Q(fields__folder=folder) | grants) & Q(fields__epoch__lte=act.fields["fromEpoch"])
-    # A new generation of keys is one of every folder's epochs too.
-    return Q(author=act.author) | writes if act.kind == "ReplaceKeys" else Q()
 
 
 def nudge() -> None:

@@ -10,6 +10,7 @@ from chain.deployment import deployment, domain
 from chain.errors import RpcRefused
 from chain.models import Act, ActState, Event, Sender, Transaction
 from chain.models.sending import TransactionState
+from chain.precedence import BY_TRANSACTION, take_back
 from chain.reconcile import Check, Finding, Look, Repair, applied_block, row_chunks
 from chain.settling import link_act
 
@@ -163,9 +164,7 @@ def _returning(act: Act) -> Repair | None:
 
     def return_it() -> str:
         with transaction.atomic():
-            changed = (
-                Act.objects.confirmed().filter(pk=act.pk).update(state=ActState.WAITING, settled_at=None)
-            )
+            changed = take_back(Act.objects.confirmed().filter(pk=act.pk), BY_TRANSACTION)
             return "returned to the queue" if changed and _queue(act) else ""
 
     return return_it

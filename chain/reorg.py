@@ -8,7 +8,8 @@ from chain import client
 from chain.deployment import deployment
 from chain.errors import NodeBehind, Reorganised
 from chain.handlers import announce_events, reset_projections, runs_of
-from chain.models import Act, ActState, Block, Event, Transaction
+from chain.models import Act, Block, Event, Transaction
+from chain.precedence import BY_EVENT, take_back
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,15 @@ def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
     return at(place).number if place < count else max(deployment().block - 1, 0)
 
 
+def is_read_chain() -> bool:
+    """Whether the node still has the newest block that was read, and so all before it."""
+    newest = Block.objects.order_by("-number").first()
+    if newest is None:
+        return True
+    there = client.block(newest.number)
+    return there is not None and there.hash == newest.hash
+
+
 def _is_on_chain(block: Block, head: client.Head) -> bool:
     if block.number >= head.number:
         return block.number == head.number and block.hash == head.hash
@@ -57,17 +67,17 @@ def _is_on_chain(block: Block, head: client.Head) -> bool:
 def rewind(ancestor: int) -> None:
     """Take back everything above the ancestor, in the caller's transaction.
 
-    Pending events just go. Where applied ones go too, their acts wait again and every projection is made
-    anew from the archive that is left. Transactions that were mined above are sent again, the same signed
-    bytes.
+    Pending events just go. Where applied ones go too, their acts wait again, what builds on them waits for
+    them, and every projection is made anew from the archive that is left. Transactions that were mined above
+    are sent again, the same signed bytes.
     """
     gone = Event.objects.filter(block_number__gt=ancestor)
     deep = gone.applied().exists()
     log.warning("The chain is read anew above block %d (%s).", ancestor, "deep" if deep else "shallow")
     if deep:
-        taken_back = Act.objects.confirmed().filter(event__in=gone)
-        taken_back.update(state=ActState.WAITING, settled_at=None)
-    Act.objects.waiting().filter(refused_block__gt=ancestor).update(refused_block=None)
+        take_back(Act.objects.confirmed().filter(event__in=gone), BY_EVENT)
+    # What a chain refused that is gone, or that lacks what the acts build on, is to be asked again.
+    Act.objects.waiting().exclude(refused_block=None).update(refused_block=None)
     Block.objects.filter(number__gt=ancestor).delete()
     Transaction.objects.filter(block_number__gt=ancestor).reopen()
     if deep:

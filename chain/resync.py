@@ -20,7 +20,9 @@ from chain.deployment import deployment
 from chain.errors import ChainUnavailable, Reorganised
 from chain.handlers import reset_projections
 from chain.indexer import apply_events, checked_head, cursor_row, depth_of
-from chain.models import Act, ActState, Block, Cursor, Event, Transaction
+from chain.models import Act, Block, Cursor, Event, Transaction
+from chain.models.bulk import batches
+from chain.precedence import BY_TRANSACTION, take_back
 from chain.ranges import BlockRange, RangeReader
 from chain.reorg import RUN, rebuild_projections
 
@@ -169,8 +171,10 @@ def _swap(staged: _Staged, empty: list[Block], head: client.Head) -> int:
 def _take_back_acts() -> None:
     """Confirmed acts that the chain does not have wait again, and their transactions are looked at anew."""
     lost = Act.objects.confirmed().filter(event=None)
-    Transaction.objects.filter(acts__in=lost).reopen()
-    lost.update(state=ActState.WAITING, settled_at=None)
+    carriers = set(lost.exclude(transaction=None).values_list("transaction", flat=True))
+    take_back(lost, BY_TRANSACTION)
+    for some in batches(carriers):
+        Transaction.objects.filter(pk__in=some).reopen()
 
 
 def _dump(found: BlockRange) -> str:

@@ -37,7 +37,7 @@ def _confirm(acts: list[Act], events: dict[str, Event]) -> None:
         act.state, act.event, act.settled_at = ActState.CONFIRMED, events[act.digest], now
         act.error = act.error_code = ""
     Act.objects.filter(pk__in=[act.pk for act in acts]).update(
-        state=ActState.CONFIRMED, settled_at=now, error="", error_code=""
+        state=ActState.CONFIRMED, settled_at=now, replay_place=None, error="", error_code=""
     )
     for act in acts:
         announce_act(act)
@@ -69,6 +69,7 @@ def refuse_act(act: Act, state: ActState, refusal: Refusal) -> bool:
                 error_code=refusal.code,
                 settled_at=timezone.now(),
                 retry_at=None,
+                replay_place=None,
             )
         )
         if changed:

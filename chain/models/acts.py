@@ -86,6 +86,10 @@ class Act(models.Model):
     )
     event = models.ForeignKey("chain.Event", null=True, on_delete=models.SET_NULL, related_name="acts")
     needs = models.ManyToManyField("self", symmetrical=False, related_name="needed_by")
+    replay_place = models.BigIntegerField(
+        null=True,
+        help_text="Its place, in the chain's order, among the acts that the chain lost and that wait again.",
+    )
     lane = models.PositiveSmallIntegerField(
         default=0, help_text="Which share of the relayer keys sends it: as what it builds on."
     )
@@ -118,6 +122,10 @@ class Act(models.Model):
             models.Index(fields=("author", "state"), name="act_author"),
             models.Index(fields=("author", "created_at"), name="act_author_day"),
             models.Index(fields=("slot", "number"), name="act_slot"),
+            # None of many rows, most of the time: looked up for each act that is refused.
+            models.Index(
+                fields=("replay_place",), condition=Q(replay_place__isnull=False), name="act_replayed"
+            ),
         )
 
     def __str__(self) -> str:

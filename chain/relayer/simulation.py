@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from django.db import transaction
 from django.utils import timezone
 
 from chain import client
@@ -13,8 +14,10 @@ from chain.abi import decode_result
 from chain.deployment import deployment
 from chain.errors import RpcRefused
 from chain.models import Act, ActState, Cursor, Event
-from chain.refusals import explain
+from chain.precedence import link_to_taken_back
+from chain.refusals import Refusal, explain
 from chain.relayer.batches import Batch
+from chain.reorg import is_read_chain
 from chain.settling import link_act, refuse_act
 
 GAS_CEILING = 16_700_000  # EIP-7825 takes no more than 16,777,216 in one transaction
@@ -84,28 +87,42 @@ def _judge_all(batch: Batch, refused: dict[int, bytes], at: int) -> None:
 
 
 def judge(act: Act, reason: bytes, at: int) -> None:
-    """What becomes of an act that the contract refuses at a block.
+    """Decide what becomes of an act that the contract refuses at a block.
 
     It fails (or comes back to its author, having lost a race) once all it builds on is settled, and
     everything that had happened on the chain when it was first refused is known: had it been there already,
-    its event would have confirmed it.
+    its event would have confirmed it. Where the node has another chain than the one that was read, the
+    indexer comes first.
     """
     refusal = explain(reason)
     if (event := Event.objects.filter(act_digest=act.digest).first()) is not None:
         link_act(act, event)  # it was on the chain before its row was here
         return
-    if act.needs.waiting().exists():
-        Act.objects.filter(pk=act.pk).update(retry_at=timezone.now() + _AGAIN)
-        return
-    refused_block = at if act.refused_block is None else act.refused_block
-    if act.refused_block is not None and _all_known(refused_block):
-        refuse_act(act, ActState.RETURNED if refusal.is_race else ActState.FAILED, refusal)
-        return
-    Act.objects.filter(pk=act.pk).update(
+    knows_chain = act.refused_block is not None and is_read_chain()
+    with transaction.atomic():
+        # No rewind comes between what is read here and what follows from it.
+        Cursor.objects.select_for_update(no_key=True).first()
+        act.refresh_from_db(fields=["refused_block", "state"])
+        builds_on_waiting = act.needs.waiting().exists() or link_to_taken_back(act)
+        if builds_on_waiting or act.refused_block is None or act.refused_block > at:
+            _put_off(act, refusal, None if builds_on_waiting else at)
+        elif knows_chain and _all_known(act.refused_block):
+            refuse_act(act, ActState.RETURNED if refusal.is_race else ActState.FAILED, refusal)
+        else:
+            _put_off(act, refusal, act.refused_block)
+
+
+def _put_off(act: Act, refusal: Refusal, refused_block: int | None) -> None:
+    """Have a refused act judged again later.
+
+    `refused_block` is where it was first refused with all it builds on settled, if it was.
+    """
+    settled = refused_block is not None
+    Act.objects.waiting().filter(pk=act.pk).update(
         refused_block=refused_block,
         retry_at=timezone.now() + _AGAIN,
-        error_code=refusal.code,
-        error=refusal.words,
+        error_code=refusal.code if settled else "",
+        error=refusal.words if settled else "",
     )
 
 

@@ -8,6 +8,7 @@ from tests.faults.points import POINTS
 from tests.faults.scenarios.broken_tails import broken_tails
 from tests.faults.scenarios.crowd import crowd
 from tests.faults.scenarios.faulty_node import faulty_node
+from tests.faults.scenarios.foundations import lost_foundations
 from tests.faults.scenarios.kills import kills
 from tests.faults.scenarios.node_kills import node_kills
 from tests.faults.scenarios.reorgs import reorgs
@@ -30,6 +31,7 @@ SCENARIOS = {
     "node-kills": Scenario(node_kills, 50, "local chain"),
     "broken-tails": Scenario(broken_tails, 20, "local chain"),
     "reorgs": Scenario(reorgs, 100),
+    "lost-foundations": Scenario(lost_foundations, 40),
     "faulty-node": Scenario(faulty_node, 25, "proxy"),
     "crowd": Scenario(crowd, 500),
     "strangers": Scenario(strangers, 25),
@@ -44,6 +46,7 @@ SHORT = {
     "node-kills": Scenario(node_kills, 4, "local chain"),
     "broken-tails": Scenario(broken_tails, 2, "local chain"),
     "reorgs": Scenario(reorgs, 8),
+    "lost-foundations": Scenario(lost_foundations, 4),
     "faulty-node": Scenario(faulty_node, 3, "proxy"),
     "crowd": Scenario(crowd, 60),
     "strangers": Scenario(strangers, 2),
