@@ -7,12 +7,13 @@ from django.contrib.staticfiles.apps import StaticFilesConfig as DjangoStaticFil
 class MedRecConfig(AppConfig):
     """Wiring."""
 
+    default = True  # of several in this file: without it Django takes none, and no check of ours runs
     name = "medrec"
     verbose_name = "MedRec"
 
     def ready(self) -> None:
         """Register the system checks."""
-        from medrec import metrics  # noqa: F401  (importing registers them)
+        from medrec import metrics, proxy_check  # noqa: F401  (importing registers them)
 
 
 class StaticFilesConfig(DjangoStaticFilesConfig):

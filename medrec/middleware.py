@@ -15,6 +15,7 @@ from django.http import (
 
 from medrec.health import live, ready
 from medrec.metrics import metrics
+from medrec.proxy_check import PATH, show_request
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -36,6 +37,7 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": live,
     "/readyz": ready,
     "/metrics": metrics,
+    PATH: show_request,
 }
 
 

@@ -45,11 +45,15 @@ def require_nginx() -> Path:
 
 
 class NginxServer:
-    """Runs nginx while its `with` lasts, with TLS, before web servers on these ports of this machine."""
+    """Runs nginx while its `with` lasts, with TLS, before web servers on these ports of this machine.
 
-    def __init__(self, binary: Path, ports: Sequence[int]) -> None:
+    `without` is a line that it leaves out of medrec.conf.
+    """
+
+    def __init__(self, binary: Path, ports: Sequence[int], *, without: str = "") -> None:
         self._binary = binary
         self._ports = list(ports)
+        self._without = without
         self._temporary = tempfile.TemporaryDirectory(prefix="medrec-nginx-")
         self._process: subprocess.Popen[bytes] | None = None
         self.folder = Path(self._temporary.name)
@@ -96,7 +100,9 @@ class NginxServer:
         (self.folder / "temporary").mkdir()
         (self.folder / "nginx.conf").write_text(_MAIN.format(folder=self.folder))
         (self.folder / "medrec-site.conf").write_text(self._site())
-        shutil.copy(SOURCE / "medrec.conf", self.folder)
+        settings = (SOURCE / "medrec.conf").read_text()
+        assert self._without in settings
+        (self.folder / "medrec.conf").write_text(settings.replace(self._without, ""))
         if os.geteuid() == 0:  # the workers are nobody's
             self.folder.chmod(0o755)
         self.start()

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import time
@@ -97,6 +98,30 @@ def test_the_portal_sees_the_visitor_and_not_what_the_visitor_says(site: Site) -
     assert "sign-in-failed" in site.portal.portal.said()
     assert "from=203.0.113.9" not in site.portal.portal.said()
     assert "from=127.0.0.1" in site.portal.portal.said()
+
+
+@pytest.mark.parametrize(
+    ("without", "problems"),
+    [
+        ("", []),
+        ("proxy_set_header Host $http_host;", ["medrec.E006"]),
+        ("proxy_set_header X-Forwarded-Proto $scheme;", ["medrec.E007"]),
+        ("proxy_set_header X-Forwarded-For $remote_addr;", ["medrec.E008"]),
+    ],
+)
+def test_a_wrong_proxy_is_named(site: Site, without: str, problems: list[str]) -> None:
+    port = int(site.portal.settings["PORT"])
+    with (
+        NginxServer(require_nginx(), [port], without=without) as nginx,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("SSL_CERT_FILE", str(nginx.certificate))
+        said = site.portal.say("check", "--deploy", PUBLIC_URL=nginx.url)
+    assert re.findall(r"medrec\.[EW]\d+", said) == problems, said
+
+
+def test_what_the_portal_sees_is_told_to_nobody_else(site: Site) -> None:
+    assert site.visitor.go("/proxy-check").status == 404
 
 
 def test_secrets_of_links_stand_in_no_log(site: Site) -> None:

@@ -181,9 +181,19 @@ class StoryPortal:
 
     def manage(self, *arguments: str, **environment: str) -> None:
         """Run `manage.py` with the portal's settings."""
+        self._manage(*arguments, check=True, **environment)
+
+    def say(self, *arguments: str, **environment: str) -> str:
+        """Run `manage.py` with the portal's settings; all that it printed, also when it failed."""
+        done = self._manage(*arguments, check=False, **environment)
+        return done.stdout.decode() + done.stderr.decode()
+
+    def _manage(
+        self, *arguments: str, check: bool, **environment: str
+    ) -> "subprocess.CompletedProcess[bytes]":
         command = [sys.executable, "manage.py", *arguments]
         settings = portal_environment(self.var) | self.settings | environment
-        subprocess.run(command, cwd=ROOT, env=settings, check=True, capture_output=True, timeout=180)
+        return subprocess.run(command, cwd=ROOT, env=settings, check=check, capture_output=True, timeout=180)
 
 
 def _is_free(port: int) -> bool:
