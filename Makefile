@@ -68,6 +68,8 @@ check: .venv/.dev-stamp node_modules/.dev-stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@$(WITH_NODE) $(BIN)/python chain/contracts/build.py --check
 	VAR=build/check-var $(BIN)/python manage.py makemigrations --check --dry-run
 	VAR=build/check-var $(BIN)/python manage.py check --fail-level WARNING
