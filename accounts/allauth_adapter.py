@@ -1,15 +1,21 @@
 """Where allauth meets the vault: sign-up seals it, and it opens after the last stage of sign-in."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
+from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import Resolver404, resolve, reverse
 
 from accounts.errors import AccountsError, InvitationRefused
 from accounts.models import Account, User
+from accounts.models.notifications import TRIED_FOR
+from accounts.notifications import queue_sealed
 from accounts.services import signup, vaults
 from accounts.services.invitations import find_invitation
 from accounts.sign_in.events import SecurityEvent, log
@@ -18,6 +24,14 @@ from accounts.sign_in.limits import clear_attempts, count_attempt, tell_locked, 
 from accounts.sign_in.pending_vault import keep_pending, take_pending
 from accounts.sign_in.second_factor import has_app, may_skip
 from accounts.vault_session import VaultSession
+
+_CODES_LAST = timedelta(seconds=app_settings.EMAIL_VERIFICATION_BY_CODE_TIMEOUT)
+LINKS_LAST = {
+    "account/email/email_confirmation": _CODES_LAST,
+    "account/email/email_confirmation_signup": _CODES_LAST,
+    "account/email/password_reset_key": timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+}
+"""How long the code or link in a mail works."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -60,6 +74,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def set_password(self, user: User, password: str) -> None:
         """Set a password where there was none: a vault stays closed until the phrase comes."""
         vaults.reset_password(user, password=password, phrase="")
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Queue a mail of allauth's, sealed: no page waits for the mail server, and none fails without it."""
+        about = {"email": email, "current_site": get_current_site(self.request), "request": self.request}
+        message = self.render_mail(template_prefix, email, about | context)
+        lasts = LINKS_LAST.get(template_prefix, TRIED_FOR)
+        queue_sealed(
+            email=email, kind=template_prefix, subject=message.subject, body=message.body, lasts=lasts
+        )
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
         """To the primary address, whichever of the person's was typed in."""

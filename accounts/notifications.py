@@ -1,22 +1,30 @@
 """Mails: that something waits, and a link. Never a medical word, and no secret in queue or database.
 
+Every mail is a row first, written in the transaction of what it tells about. A worker sends it
+(`accounts.mail_delivery`), so no page waits for a mail server. A text that holds a code or a link is sealed
+under a key made from SECRET_KEY: a copy of the database has none of them.
+
 A mail carries no words that a person has chosen: no name, no note. So nobody can send a text of their own to
 somebody else's mailbox. An invitation names its institution, whose name an administrator has typed in.
 """
 
+import json
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from celery import current_app
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from accounts.crypto.derivation import derive, labelled
+from accounts.crypto.vault import open_under, seal_under
 from accounts.models import Account, Notification, User
+from accounts.models.notifications import TRIED_FOR
+from chain.nudging import Nudge
 
-TASK = "accounts.tasks.send_notification"
+_nudge = Nudge("accounts.tasks.send_mails")
 
 
 def notify(
@@ -34,36 +42,92 @@ def notify(
         return None
     if template.startswith("access_") and _is_enough(user, template):
         return None
-    row = Notification.objects.create(user=user, template=template, context=context or {}, to=to)
-    transaction.on_commit(lambda: nudge(row))
+    expires_at = timezone.now() + TRIED_FOR
+    row = Notification.objects.create(
+        user=user, template=template, context=context or {}, to=to, expires_at=expires_at
+    )
+    transaction.on_commit(_nudge.give)
     return row
 
 
-def nudge(row: Notification) -> None:
-    """Ask a worker to send it now; the sweep sends it anyway if this message is lost."""
-    try:
-        current_app.send_task(TASK, args=[str(row.pk)], retry=False)
-    except current_app.connection_for_write().connection_errors:
-        return
+def queue_link(
+    *, email: str, template: str, context: dict[str, Any], lasts: timedelta, about: str
+) -> Notification:
+    """Queue a mail of ours that carries a secret link, which works for `lasts`. `about` names its object."""
+    subject, body = _render(template, context)
+    return queue_sealed(email=email, kind=template, subject=subject, body=body, lasts=lasts, about=about)
 
 
-def send_link(*, email: str, template: str, context: dict[str, Any]) -> None:
-    """Send a mail that carries a secret link, at once and from this process: a queue would keep the secret.
+def queue_sealed(
+    *, email: str, kind: str, subject: str, body: str, lasts: timedelta = TRIED_FOR, about: str = ""
+) -> Notification:
+    """Queue a mail whose text holds a code or a link. It is not sent later than `lasts` from now.
 
-    Raises OSError or smtplib.SMTPException where the mail server refuses.
+    It replaces a mail of the same kind, object and address that is not on its way yet.
     """
-    _send(email, template, context)
+    now = timezone.now()
+    older = Notification.objects.waiting().filter(to=email, template=kind, about=about, claimed_at=None)
+    row = Notification(to=email, template=kind, about=about, expires_at=now + min(lasts, TRIED_FOR))
+    row.sealed = seal_under(_mail_key(), json.dumps([subject, body]).encode(), _mail_context(row))
+    with transaction.atomic():
+        older.update(ended_at=now, ended_as=Notification.Ending.REPLACED, sealed=None)
+        row.save(force_insert=True)
+        transaction.on_commit(_nudge.give)
+    return row
 
 
-def send_queued(row: Notification) -> None:
-    """Send one queued mail."""
-    _send(row.to or row.user.email, row.template, row.context)
+def drop_mails(about: str) -> None:
+    """Give up the mails about an object that are not on their way yet: it was taken back."""
+    waiting = Notification.objects.waiting().filter(about=about)
+    waiting.update(ended_at=timezone.now(), ended_as=Notification.Ending.REPLACED, sealed=None)
 
 
-def _send(email: str, template: str, context: dict[str, Any]) -> None:
+def text_of(row: Notification) -> tuple[str, str]:
+    """Return a mail's subject and body. Raises CannotOpen if it was sealed under another SECRET_KEY."""
+    if row.sealed is None:
+        return _render(row.template, row.context)
+    subject, body = json.loads(open_under(_mail_key(), bytes(row.sealed), _mail_context(row)))
+    return subject, body
+
+
+def is_mail_late() -> bool:
+    """Whether mails wait that were tried in vain: the mail server does not answer, or takes nothing now."""
+    return Notification.objects.late().exists()
+
+
+def undelivered(about: str, addresses: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (about, address) of mails that will never arrive, if no newer one has been queued.
+
+    `about` is the beginning of the names of the objects that are asked for.
+    """
+    rows = Notification.objects.filter(to__in=list(addresses), about__startswith=about)
+    newest = {
+        (name, to): ending
+        for name, to, ending in rows.order_by("created_at").values_list("about", "to", "ended_as")
+    }
+    lost = (Notification.Ending.REFUSED, Notification.Ending.EXPIRED)
+    return {place for place, ending in newest.items() if ending in lost}
+
+
+def is_refused(email: str) -> bool:
+    """Whether the newest mail to this address was refused for good, within the last hour."""
+    recent = Notification.objects.filter(to=email, created_at__gt=timezone.now() - timedelta(hours=1))
+    newest = recent.order_by("-created_at").first()
+    return newest is not None and newest.ended_as == Notification.Ending.REFUSED
+
+
+def _render(template: str, context: dict[str, Any]) -> tuple[str, str]:
     text = render_to_string(f"mail/{template}.txt", {"portal": settings.PUBLIC_URL, **context})
     subject, _, body = text.strip().partition("\n")
-    send_mail(subject.removeprefix("Subject: ").strip(), body.strip() + "\n", None, [email])
+    return subject.removeprefix("Subject: ").strip(), body.strip() + "\n"
+
+
+def _mail_key() -> bytes:
+    return derive(settings.SECRET_KEY.encode(), labelled("mail"))
+
+
+def _mail_context(row: Notification) -> bytes:
+    return labelled("mail", row.pk.bytes, row.to.encode())
 
 
 def _is_enough(user: User, template: str) -> bool:

@@ -6,12 +6,13 @@ No label holds a person's address; a relayer key's own address is the only one.
 from collections.abc import Iterable, Iterator
 
 from django.db import DatabaseError
-from django.db.models import Count
+from django.db.models import Count, Min
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from accounts.models import Notification
 from chain.health import check_health
 from chain.models import Act, ActState, Transaction
 from chain.models.sending import TransactionState
@@ -30,6 +31,7 @@ class PortalCollector(Collector):
         try:
             seen = overview()
             found += [*_store(), *_acts(seen), *_chain(seen), *_relayers(seen), *_transactions(seen)]
+            found += _mails()
         except DatabaseError:
             return found[:1]
         return found
@@ -110,6 +112,20 @@ def _store() -> Iterator[Metric]:
     yield _labelled("store_copy_oldest_wanted_seconds", "Age of what it lacks longest.", ("node",), ages)
     failing = [((node.address,), float(node.failing_since is not None)) for node in nodes]
     yield _labelled("store_node_failing", "1 while a further node does not answer.", ("node",), failing)
+
+
+def _mails() -> Iterator[Metric]:
+    mails = Notification.objects.all()
+    endings = dict(mails.exclude(ended_at=None).values_list("ended_as").annotate(count=Count("pk")))
+    counts = {"waiting": mails.waiting().count(), "sent": mails.exclude(sent_at=None).count()} | {
+        ending: endings.get(ending, 0) for ending in Notification.Ending.values
+    }
+    by_state = [((state,), count) for state, count in counts.items()]
+    yield _labelled("mails", "Mails of the last seven days, by state.", ("state",), by_state)
+    oldest = mails.waiting().aggregate(since=Min("created_at"))["since"]
+    age = (timezone.now() - oldest).total_seconds() if oldest else 0.0
+    yield _gauge("mail_oldest_waiting_seconds", "Age of the oldest mail that waits.", age)
+    yield _gauge("mail_failing", "1 while mails wait that were tried in vain.", float(mails.late().exists()))
 
 
 def _transactions(seen: Overview) -> Iterator[Metric]:

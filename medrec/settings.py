@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import environ
+from kombu.entity import Queue
 
 from accounts.limits import LIMITS as DEFAULT_LIMITS
 from chain.secret_files import write_once
@@ -226,6 +227,7 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", 10.0)  # seconds that a mail server may be silent
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "MedRec <portal@localhost>")
 
 # A vault closes after this many idle seconds, and after this many in all (KEYS in docs/FORMAT.md).
@@ -298,8 +300,12 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://localhost")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = "UTC"
+# Mail has a queue of its own. A worker that is not told otherwise takes from both: no mail is forgotten.
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("mail"))
+CELERY_TASK_ROUTES = {"accounts.tasks.send_mails": {"queue": "mail"}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False  # the mails of `consolemail://` come as they are, not as warnings
 if CELERY_BROKER_URL.startswith("filesystem:"):
     _queue = VAR / "queue"
     for _folder in ("messages", "processed", "control"):
@@ -321,6 +327,7 @@ CELERY_BEAT_SCHEDULE = {
     "sync": {"task": "chain.tasks.sync", "schedule": 1.0},
     "sweep-records": {"task": "records.tasks.sweep", "schedule": 60.0},
     "replicate": {"task": "records.tasks.replicate", "schedule": 60.0},
+    "send-mails": {"task": "accounts.tasks.send_mails", "schedule": 10.0},
     "sweep-accounts": {"task": "accounts.tasks.sweep", "schedule": 60.0},
 }
 

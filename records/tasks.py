@@ -4,6 +4,7 @@ from celery import shared_task
 from django.conf import settings
 
 from chain.nudging import Nudge
+from chain.turns import OneAtATime
 from records.content import settle_blobs
 from records.services import folder_names as names
 from records.services.anchoring import anchor_views
@@ -11,7 +12,6 @@ from records.services.garbage import collect_garbage
 from records.services.replicating import replicate as copy_to_nodes
 from records.services.sweeping import sweep_records
 from records.storage.errors import StorageError
-from records.turns import OneAtATime
 
 _settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
 _fetch_names = OneAtATime(names.fetch_folder_names)

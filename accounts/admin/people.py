@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from accounts.models import Account, ApiToken, Errand, User
+from accounts.models import Account, ApiToken, Errand, Notification, User
 from accounts.services import directory
 from accounts.sign_in.events import SecurityEvent, record
 from chain.admin import PastedSearchMixin, ReadOnlyAdmin
@@ -113,6 +113,23 @@ class ErrandAdmin(ReadOnlyAdmin):
     list_display = ("kind", "account", "state", "attempts", "created_at", "tried_at", "settled_at")
     list_filter = ("state", "kind", "created_at")
     search_fields = ("account", "subject")
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    """Mails: what waits and why, and what the mail server refused. Texts with codes or links are sealed."""
+
+    list_display = ("template", "address", "created_at", "sent_at", "ended_as", "attempts", "problem")
+    list_filter = ("ended_as", "template", "created_at")
+    search_fields = ("to", "user__email")
+    fields = (
+        "template",
+        "address",
+        ("created_at", "expires_at", "due_at"),
+        ("sent_at", "ended_at", "ended_as"),
+        ("attempts", "problem"),
+    )
+    list_select_related = ("user",)
 
 
 @admin.register(ApiToken)

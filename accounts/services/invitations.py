@@ -20,7 +20,7 @@ from accounts.crypto.keys import address_of, signing_key
 from accounts.crypto.phrase import new_entropy
 from accounts.errors import InvitationRefused, NotAllowed, UnusableKey
 from accounts.models import Account, Errand, Institution, Invitation, Membership, User
-from accounts.notifications import send_link
+from accounts.notifications import queue_link
 from accounts.services import directory, errands, institution_keys, limits, signup, tokens
 from chain.acts import SignedAct
 from chain.outbox import submit_act
@@ -71,13 +71,20 @@ def invite_member(*, institution: Institution, email: str, role: str, invited_by
             invited_by=invited_by,
             expires_at=timezone.now() + VALID_FOR,
         )
-    link = settings.PUBLIC_URL + reverse("accounts:invitation", args=[secret])
-    send_link(
-        email=email,
-        template="invitation",
-        context={"institution": institution.name, "role": role, "link": link, "days": VALID_FOR.days},
-    )
+        link = settings.PUBLIC_URL + reverse("accounts:invitation", args=[secret])
+        queue_link(
+            email=email,
+            template="invitation",
+            context={"institution": institution.name, "role": role, "link": link, "days": VALID_FOR.days},
+            lasts=VALID_FOR,
+            about=mail_about(institution, role),
+        )
     return secret
+
+
+def mail_about(institution: Institution, role: str) -> str:
+    """Return the name of an invitation's mail. A newer one to the same address replaces it."""
+    return f"invitation:{institution.pk}:{role}"
 
 
 def find_invitation(secret: str) -> Invitation:

@@ -2,8 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from smtplib import SMTPException
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -18,6 +17,7 @@ from accounts.errors import InvitationRefused, LimitReached, NoPublishedKey, Not
 from accounts.forms import InviteForm
 from accounts.middleware import ACTING_AS
 from accounts.models import Account, Affiliation, Institution, Invitation, Membership, SealedKey
+from accounts.notifications import undelivered
 from accounts.requests import PortalRequest
 from accounts.services import admissions, affiliations, directory, institution_keys, invitations
 from accounts.web.access import signed_in
@@ -97,8 +97,6 @@ def invite(request: PortalRequest, institution_id: uuid.UUID) -> HttpResponse:
         except LimitReached as error:
             form.add_error(None, str(error))
             return _render_page(request, institution, form, status=error.status)
-        except (OSError, SMTPException):
-            form.add_error(None, "The mail could not be sent. Try again later.")
     return _render_page(request, institution, form, status=400)
 
 
@@ -172,11 +170,21 @@ def _render_page(
         "managers": [one for one in members if one.membership.role == Membership.Role.MANAGER],
         "doctors": [one for one in members if one.membership.role == Membership.Role.DOCTOR],
         "holders": set(sealed.values_list("recipient", flat=True)),
-        "invitations": Invitation.objects.open().filter(institution=institution),
+        "invitations": _open_invitations(institution),
         "form": form,
         "settling": any("waits" in one.state for one in members),
     }
     return render(request, "accounts/institution.html", context, status=status)
+
+
+def _open_invitations(institution: Institution) -> list[dict[str, Any]]:
+    """Invitations that may still be accepted, and whether their mail arrived nowhere."""
+    rows = list(Invitation.objects.open().filter(institution=institution))
+    lost = undelivered(f"invitation:{institution.pk}:", {row.email for row in rows})
+    return [
+        {"row": row, "lost": (invitations.mail_about(institution, row.role), row.email) in lost}
+        for row in rows
+    ]
 
 
 def _member(institution: Institution, membership: Membership) -> Member:

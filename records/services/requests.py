@@ -1,7 +1,6 @@
 """Asking for access: on the chain to an address, or by a mailed link; taking it back; refusing."""
 
 import hashlib
-import smtplib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from accounts.crypto.errors import CryptoError
 from accounts.crypto.keys import private_key
 from accounts.crypto.vault import link_key, open_under, seal_under
 from accounts.models import Account
-from accounts.notifications import notify, send_link
+from accounts.notifications import drop_mails, notify, queue_link
 from accounts.services.directory import is_admitted, is_affiliated
 from chain.acts import prepare_act
 from chain.errors import ActConflict
@@ -31,7 +30,7 @@ from records.crypto.envelopes import Purpose, seal_envelope
 from records.crypto.ids import request_id
 from records.crypto.payloads import Reason
 from records.crypto.payloads import Terms as SealedTerms
-from records.errors import AccessRefused, Conflict, InvalidInput, NotFound, RecordsError
+from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.models import EmailRequest, Request
 from records.services import consent
 from records.services.answers import ANSWERED, answers_seen, claim_answer
@@ -44,12 +43,6 @@ from records.shapes import RequestView
 
 LINK_LIVES = timedelta(days=14)
 REASON_MAX = 1000
-
-
-class MailDown(RecordsError):
-    """The mail server takes nothing now; nothing was kept."""
-
-    status = 503
 
 
 def request_access(
@@ -107,7 +100,7 @@ def request_by_email(
 ) -> RequestView:
     """Mail a link whose secret opens the sealed terms. The same for a known and an unknown address.
 
-    Raises InvalidInput, Conflict (one is on its way already), MailDown, VaultClosed.
+    Raises InvalidInput, Conflict (one is on its way already), LimitReached, VaultClosed.
     """
     require_keys(actor)
     terms = check_terms(purpose=purpose, kinds=kinds, permissions=permissions, days=days, note=note)
@@ -122,14 +115,22 @@ def request_by_email(
     row.digest = _digest(secret)
     row.sealed = seal_under(link_key(secret), terms.to_bytes(), _link_about(row))
     row.sealed_author = seal_draft(actor, consent.email_about(row), terms_to_draft(terms))
-    _save_unless_sent(row)
     link = reverse("records:email-request", args=[secret])
-    try:
-        send_link(email=email, template="access_request_link", context={"path": link})
-    except (OSError, smtplib.SMTPException) as error:
-        row.delete()
-        raise MailDown("The mail could not be sent. Nothing was kept; try again later.") from error
+    with transaction.atomic():
+        _save_unless_sent(row)
+        queue_link(
+            email=email,
+            template="access_request_link",
+            context={"path": link},
+            lasts=LINK_LIVES,
+            about=mail_about(str(row.pk)),
+        )
     return consent.get_request(actor=actor, request=str(row.pk))
+
+
+def mail_about(request: str) -> str:
+    """Return the name under which the mail of a mailed request is kept."""
+    return f"email-request:{request}"
 
 
 def open_email_request(*, actor: Actor, secret: str) -> RequestView:
@@ -216,6 +217,7 @@ def _withdraw_email(_actor: Actor, view: RequestView, seen: int) -> None:
     with transaction.atomic():
         claim_answer(view.id, seen=seen)
         _close_email(view.id, EmailRequest.State.WITHDRAWN)
+        drop_mails(mail_about(view.id))
 
 
 def _deny_on_chain(actor: Actor, view: RequestView, reason: str, seen: int) -> None:

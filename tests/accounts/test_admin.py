@@ -6,7 +6,6 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Permission
-from django.core import mail
 from django.test import Client
 
 from accounts.models import Institution, Invitation, Notification, OpenVault, SealedKey, User, Vault
@@ -16,6 +15,7 @@ from accounts.sign_in.events import SecurityEvent
 from chain.models import Act
 from tests.accounts.conftest import add_second_factor, mailed_link, sign_in
 from tests.chain_node import ChainNode
+from tests.mails import newest_mail, outbox
 from tests.people import PASSWORD, fresh_email, make_doctor, make_institution, make_patient
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
@@ -58,9 +58,9 @@ def test_an_administrator_creates_invites_and_admits(admin: Client, chain: Chain
     assert institution.slug == "ruby-hospital"
     invitation = Invitation.objects.get()
     assert (invitation.email, invitation.role) == ("max@example.org", "manager")
-    assert mail.outbox[-1].to == ["max@example.org"]
+    assert newest_mail().to == ["max@example.org"]
     assert mailed_link().startswith("/invitations/")
-    assert invitation.digest not in str(mail.outbox[-1].body)
+    assert invitation.digest not in str(newest_mail().body)
 
     action = {"action": "admit", "_selected_action": [str(institution.pk)]}
     early = admin.post("/admin/accounts/institution/", action, follow=True)
@@ -84,7 +84,7 @@ def test_an_invitation_line_of_nonsense_invites_nobody(admin: Client) -> None:
     )
     assert answer.status_code == 200
     assert not Institution.objects.exists()
-    assert mail.outbox == []
+    assert outbox() == []
 
 
 def test_every_page_opens_and_shows_no_secret(admin: Client) -> None:

@@ -32,6 +32,7 @@ from chain.models import Act
 from chain.signer import address_of_key
 from tests.accounts.conftest import mailed_code, mailed_link, sign_in
 from tests.chain_node import ChainNode, state_of
+from tests.mails import outbox
 from tests.page_client import PageClient
 from tests.people import BORN, PASSWORD, join, make_doctor, make_institution, make_patient, make_person
 
@@ -232,9 +233,10 @@ def test_the_managers_page_invites_and_affiliates_and_is_nobody_elses(chain: Cha
     page = f"/institutions/{institution.pk}/"
     client = sign_in(manager.user)
     assert "key not published yet" in client.get(page).content.decode()
+    outbox()
     mail.outbox.clear()
     assert client.post(f"{page}invite/", {"email": "new@example.org", "role": "manager"}).status_code == 302
-    assert mail.outbox[0].to == ["new@example.org"]
+    assert outbox()[0].to == ["new@example.org"]
     assert client.post(f"{page}invite/", {"email": "nonsense", "role": "doctor"}).status_code == 400
     admissions.admit_institution(institution=institution, admitted=True)
     chain.settle()

@@ -8,11 +8,11 @@ from django.core import mail
 from django.test import Client
 
 from accounts.errors import NotAllowed
-from accounts.models import Errand, Notification
+from accounts.models import Errand
 from accounts.notifications import notify
 from accounts.requests import PortalRequest
 from accounts.services import errands, signup, vaults
-from accounts.tasks import send_notification, sweep
+from accounts.tasks import send_mails
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD, make_patient, make_person
@@ -112,20 +112,12 @@ def test_a_closed_vault_runs_no_errands(chain: ChainNode) -> None:
     del chain
 
 
-def test_a_mail_is_sent_once_and_one_whose_nudge_was_lost_by_the_sweep(chain: ChainNode) -> None:
+def test_a_mail_is_sent_once_to_whom_it_is_for(chain: ChainNode) -> None:
     user = make_person()
     row = notify(user.accounts.get().address, "waiting", {"path": "/"})
     assert row is not None
-    assert send_notification(str(row.pk))
-    assert not send_notification(str(row.pk))
+    assert send_mails() == 1
+    assert send_mails() == 0
     assert [sent.to for sent in mail.outbox] == [[user.email]]
-    lost = notify(user, "waiting", {"path": "/"})
-    assert lost is not None
-    sweep()
-    assert len(mail.outbox) == 1, "the nudge has half a minute"
-    Notification.objects.filter(pk=lost.pk).update(created_at=lost.created_at - timedelta(minutes=1))
-    sweep()
-    sweep()
-    assert len(mail.outbox) == 2
     assert notify("0x" + "0" * 40, "waiting") is None
     del chain

@@ -1,7 +1,6 @@
 """Wrong passwords by strangers: bounded, and no way to shut somebody out."""
 
 import pytest
-from django.core import mail
 from django.test import Client
 
 from accounts.models import Notification, User
@@ -9,6 +8,7 @@ from accounts.sign_in.events import SecurityEvent
 from accounts.sign_in.known_browsers import COOKIE
 from accounts.tasks import tell_sign_in_locked
 from tests.accounts.conftest import mailed_link, sign_in
+from tests.mails import outbox
 from tests.people import PASSWORD, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
@@ -138,7 +138,7 @@ def test_a_reset_goes_to_the_primary_address_and_lifts_the_lock() -> None:
     assert LOCKED in guess(user.email, times=6)
     client = Client(REMOTE_ADDR="203.0.113.7")
     client.post("/accounts/password/reset/", {"email": "second@example.org"})
-    assert [message.to for message in mail.outbox] == [[user.email]]
+    assert [message.to for message in outbox()] == [[user.email]]
     page = client.get(mailed_link(), follow=True).redirect_chain[-1][0]
     new = "another battery staple"
     client.post(page, {"password1": new, "password2": new, "without_phrase": "on"})

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from accounts.services import vaults
 from accounts.tasks import sweep
 from accounts.vault_session import COOKIE, take_cookie
 from tests.accounts.conftest import mailed_link, sign_in
+from tests.mails import outbox
 from tests.page_client import PageClient
 from tests.people import PASSWORD, make_person
 from tests.sessions import kept_in_sessions
@@ -241,7 +241,7 @@ def test_an_administrator_has_no_vault_and_needs_none() -> None:
     client = sign_in(admin)
     assert client.get("/profile/").status_code == 200
     assert client.get("/errands/").status_code == 403
-    assert mail.outbox == []
+    assert outbox() == []
     client.post(
         "/accounts/password/change/",
         {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD},

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -32,6 +31,7 @@ from records.services.export import plan_export
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode, fresh_person
 from tests.exploits.outsider import Outsider
+from tests.mails import outbox
 from tests.people import fresh_email, make_doctor, make_patient
 from tests.records.conftest import FILE, Clinic, grant, reopened, upload
 from tests.records.racing import ROOT
@@ -182,10 +182,10 @@ def test_beyond_a_limit_nothing_is_taken(name: str, world: World, settings: Sett
     set_limit(settings, world, name)
     for _ in range(ALLOWED):
         DONE[name](world)
-    before, mails = rows(), len(mail.outbox)
+    before, mails = rows(), len(outbox())
     with pytest.raises(LimitReached) as refused:
         DONE[name](world)
-    assert (rows(), len(mail.outbox)) == (before, mails)
+    assert (rows(), len(outbox())) == (before, mails)
     assert str(refused.value)[-1] == "."
     if LIMITS[name].daily:
         assert "Try again tomorrow." in str(refused.value)

@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 
 from accounts.actor import Actor
@@ -19,6 +18,7 @@ from records.services import consent, requests
 from records.services.envelopes import key_of
 from records.shapes import RequestView
 from tests.chain_node import ChainNode
+from tests.mails import newest_mail
 from tests.people import fresh_email, make_patient
 from tests.records.conftest import LABORATORY, Clinic, grant
 
@@ -42,8 +42,8 @@ def ask(clinic: Clinic, patient: str, **changes: object) -> RequestView:
 def mail_link(clinic: Clinic, email: str) -> str:
     """A request by e-mail; the secret of its link."""
     requests.request_by_email(actor=clinic.doctor, email=email, via=clinic.via, **TERMS)  # type: ignore[arg-type]
-    found = re.search(r"https?://\S+/([A-Za-z0-9]{43})/?", str(mail.outbox[-1].body))
-    assert found, mail.outbox[-1].body
+    found = re.search(r"https?://\S+/([A-Za-z0-9]{43})/?", str(newest_mail().body))
+    assert found, newest_mail().body
     return found[1]
 
 

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actor import Actor
+from accounts.notifications import undelivered
 from accounts.services.directory import parse_address, unusable_keys
 from records.services import consent, inbox, open_requests
 from records.services import requests as asking
@@ -41,7 +42,11 @@ def request_new(request: HttpRequest, actor: Actor) -> HttpResponse:
 def request_detail(request: HttpRequest, actor: Actor, request_id: str) -> HttpResponse:
     """One request, for who asked and for who is asked."""
     asked = consent.get_request(actor=actor, request=request_id)
-    return render(request, "records/request.html", {"asked": asked, "mine": asked.author == actor.address})
+    mine = asked.author == actor.address
+    about = asking.mail_about(asked.id)
+    lost = mine and asked.by_email and bool(undelivered(about, [asked.patient_name]))
+    context = {"asked": asked, "mine": mine, "mail_lost": lost and asked.state == "open"}
+    return render(request, "records/request.html", context)
 
 
 @require_POST

@@ -10,11 +10,9 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from celery import current_app
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import Errand, Notification, User
 from accounts.notifications import notify
-from accounts.tasks import CLAIM_LASTS
 from chain.acts import folder_scope
 from chain.signer import address_of_key
 from records.content import keep_blob
@@ -29,7 +27,6 @@ _TIMES = 2
 _SECONDS = 60
 # What tasks are given; the others take nothing.
 _ARGUMENTS: dict[str, Callable[[], list[str]]] = {
-    "accounts.tasks.send_notification": lambda: [_unsent()],
     "accounts.tasks.tell_sign_in_locked": lambda: ["nobody@example.org"],
 }
 
@@ -63,10 +60,6 @@ def _run_task(name: str, start: Barrier) -> None:
         current_app.tasks[name].apply(args=arguments, throw=True)
 
 
-def _unsent() -> str:
-    return str(Notification.objects.filter(sent_at=None).latest("created_at").pk)
-
-
 def _leave_work(seed: int) -> None:
     """A mail to send, and an envelope of a grant that has ended."""
     random = Random(seed)
@@ -87,8 +80,6 @@ def _leave_work(seed: int) -> None:
             digest=keep_blob(random.randbytes(300)),
             verified=True,
         )
-    # Old enough for the sweep, which is one of the two ways to send it.
-    Notification.objects.filter(sent_at=None).update(created_at=timezone.now() - CLAIM_LASTS)
 
 
 def _check_work(mail: Path, rounds: int) -> list[str]:

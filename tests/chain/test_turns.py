@@ -4,8 +4,8 @@ from threading import Event, Thread
 
 import pytest
 
+from chain.turns import OneAtATime
 from records import tasks
-from records.turns import OneAtATime
 
 
 def test_who_asks_meanwhile_goes_on_and_it_is_done_once_more() -> None:
