@@ -5,10 +5,12 @@ import binascii
 import hashlib
 import json
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 
 from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -77,7 +79,8 @@ class VaultSession:
         row = self._live_row(user)
         now = timezone.now()
         if row is not None and now - row.seen_at > TOUCH_EVERY:
-            OpenVault.objects.filter(pk=row.pk).update(seen_at=now)
+            with suppress(OperationalError):  # a full disk fails no read
+                OpenVault.objects.filter(pk=row.pk).update(seen_at=now)
 
     def claim_errands(self, user: User, every: timedelta) -> bool:
         """True for the one request that may run errands now: at most one in `every`."""
@@ -85,7 +88,11 @@ class VaultSession:
         now = timezone.now()
         if row is None or now - row.errands_at < every:
             return False
-        return bool(OpenVault.objects.filter(pk=row.pk, errands_at=row.errands_at).update(errands_at=now))
+        try:
+            claimed = OpenVault.objects.filter(pk=row.pk, errands_at=row.errands_at).update(errands_at=now)
+        except OperationalError:  # a full disk: what waits for the keys waits on
+            return False
+        return bool(claimed)
 
     def keep_phrase_check(self, user: User, words: dict[int, str]) -> None:
         """Remember, sealed, the words of the phrase that will be asked back (place -> word)."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import environ
 from kombu.entity import Queue
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 
 from accounts.limits import LIMITS as DEFAULT_LIMITS
 from chain.secret_files import write_once
@@ -106,12 +109,23 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR / 'medrec.sqlite3'}")}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a server that was restarted fails no request
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["ENGINE"] = "medrec.postgresql"  # with deadlines in the web processes
+    # A server whose machine or network is gone is noticed within half a minute.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,  # seconds, as all but the last
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,  # milliseconds
+    } | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Counts for rate limits, asked and written by every request: files, which wait for no disk and lock no table.
@@ -122,8 +136,15 @@ REDIS_PATIENCE: dict[str, object] = {
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
 }
+# A cache never fails a call (medrec/caches.py).
 if CACHES["default"]["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
-    CACHES["default"]["OPTIONS"] = REDIS_PATIENCE | CACHES["default"].get("OPTIONS", {})
+    CACHES["default"]["BACKEND"] = "medrec.caches.RedisCache"
+    _once = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))  # its server was restarted
+    CACHES["default"]["OPTIONS"] = (
+        REDIS_PATIENCE | {"socket_timeout": 2, "retry": _once} | CACHES["default"].get("OPTIONS", {})
+    )
+elif CACHES["default"]["BACKEND"] == "django.core.cache.backends.filebased.FileBasedCache":
+    CACHES["default"]["BACKEND"] = "medrec.caches.FileCache"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", "UTC")

@@ -3,7 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-handler400 = "records.web.doors.refuse_request"
+handler400 = "medrec.errors.bad_request"
+handler403 = "medrec.errors.permission_denied"
+handler404 = "medrec.errors.not_found"
+handler500 = "medrec.errors.server_error"
 
 urlpatterns = [
     path("admin/", admin.site.urls),

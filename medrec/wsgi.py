@@ -6,11 +6,14 @@ import resource
 
 from django.core.wsgi import get_wsgi_application
 
+from medrec.postgresql import limit_statements
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
 
 # A crash leaves no image of the memory on a disk: records and open vaults are in it.
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
+limit_statements()
 application = get_wsgi_application()
 
 # What is there now stays: no collection of a request looks through it, and forks keep sharing its memory.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db import OperationalError
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -115,8 +116,8 @@ def run_errands(actor: "Actor") -> int:
     for errand in due[:AT_ONCE]:
         try:
             done += _run(actor, errand)
-        except ChainUnavailable:
-            # The next one would only wait for the same node.
+        except (ChainUnavailable, OperationalError):
+            # The next one would only wait for the same node, or for room on the same disk.
             break
         if time.monotonic() > until:
             break
@@ -131,7 +132,7 @@ def _run(actor: "Actor", errand: Errand) -> bool:
         return False
     try:
         finished = _runners[errand.kind](actor, errand)
-    except ChainUnavailable:
+    except (ChainUnavailable, OperationalError):
         raise
     except (AccountsError, ChainError) as error:
         logger.info("errand %s (%s) waits: %s", errand.pk, errand.kind, type(error).__name__)
