@@ -46,16 +46,21 @@ class Nudge:
     def _send(self) -> None:
         try:
             with current_app.producer_or_acquire() as producer:
-                if count_messages(producer.connection) < ENOUGH:
+                if count_messages(producer.connection, queue_of(self._task)) < ENOUGH:
                     current_app.send_task(self._task, producer=producer, retry=False)
         except Exception as problem:  # whatever it is must not undo what was accepted
             logger.warning("%s could not be nudged: %s", self._task, problem)
 
 
-def count_messages(broker: Connection) -> int:
-    """Count the messages that wait for a worker, in the queue of all tasks; 0 where there is no queue yet."""
+def queue_of(task: str) -> str:
+    """Return the queue that a task's messages wait in."""
+    return str(current_app.amqp.router.route({}, task)["queue"].name)
+
+
+def count_messages(broker: Connection, queue: str) -> int:
+    """Count the messages that wait for a worker in a queue; 0 where there is no queue yet."""
     try:
         with broker.channel() as channel:
-            return int(channel.queue_declare(current_app.conf.task_default_queue, passive=True).message_count)
+            return int(channel.queue_declare(queue, passive=True).message_count)
     except (ChannelError, *broker.channel_errors):
         return 0

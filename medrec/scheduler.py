@@ -9,7 +9,7 @@ from typing import Any
 from celery.beat import ScheduleEntry, Scheduler
 from celery.utils.log import get_logger
 
-from chain.nudging import ENOUGH, count_messages
+from chain.nudging import ENOUGH, count_messages, queue_of
 
 logger = get_logger(__name__)
 
@@ -35,24 +35,28 @@ class SteadyScheduler(Scheduler):  # type: ignore[misc]
         del args, options
         now = time.monotonic()
         due = [entry for entry in self.schedule.values() if self._due.get(entry.name, now) <= now]
-        if due and not self._send(due):
-            return _AGAIN
-        for entry in due:
+        sent = self._send(due)
+        for entry in sent:
             self._due[entry.name] = now + entry.schedule.run_every.total_seconds()
+        if len(sent) < len(due):
+            return _AGAIN
         return max(min(self._due.values(), default=now + self.max_interval) - time.monotonic(), 0.0)
 
-    def _send(self, entries: list[ScheduleEntry]) -> bool:
-        """Whether the broker took them; not while it has enough of them."""
+    def _send(self, entries: list[ScheduleEntry]) -> list[ScheduleEntry]:
+        """Send those whose queue does not have enough messages yet. Return them."""
+        if not entries:
+            return []
+        queues = {entry.name: queue_of(entry.task) for entry in entries}
         try:
-            if count_messages(self.producer.connection) >= ENOUGH:
-                return False
-            for entry in entries:
+            waiting = {queue: count_messages(self.producer.connection, queue) for queue in queues.values()}
+            room = [entry for entry in entries if waiting[queues[entry.name]] < ENOUGH]
+            for entry in room:
                 self.apply_async(entry, producer=self.producer, advance=False)
         except Exception as problem:  # a broker that is away comes back
             logger.warning("The periodic tasks could not be asked for: %s", problem)
             self._forget_broker()
-            return False
-        return True
+            return []
+        return room
 
     def _forget_broker(self) -> None:
         """Have the next message open a connection of its own."""

@@ -14,6 +14,7 @@ from chain import nudging
 from chain.nudging import APART, ENOUGH, Nudge, count_messages
 
 TASK = "chain.tasks.relay"
+QUEUE = "celery"
 
 
 class Clock:
@@ -49,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr("chain.nudging.time.monotonic", lambda: turned.now)
     monkeypatch.setattr(Nudge, "_send_later", lambda nudge, wait: turned.put_off(wait, nudge._send))
     monkeypatch.setattr("celery.current_app.send_task", turned.send)
-    monkeypatch.setattr(nudging, "count_messages", lambda _: 0)
+    monkeypatch.setattr(nudging, "count_messages", lambda *_: 0)
     return turned
 
 
@@ -101,10 +102,10 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connecti
 
 
 def test_messages_do_not_pile_up_and_name_no_time(broker: Connection) -> None:
-    assert count_messages(broker) == 0
+    assert count_messages(broker, QUEUE) == 0
     for _ in range(3 * ENOUGH):
         Nudge(TASK)._send()
-    assert count_messages(broker) == ENOUGH
+    assert count_messages(broker, QUEUE) == ENOUGH
     message: Any = broker.default_channel.basic_get("celery", no_ack=True)
     assert message.headers["task"] == TASK
     assert (message.headers["expires"], message.headers["eta"]) == (None, None)

@@ -10,6 +10,8 @@ from chain.nudging import ENOUGH, count_messages
 from medrec.celery import app
 from medrec.scheduler import SteadyScheduler
 
+QUEUES = ("celery", "mail")
+
 
 class Passing:
     """Monotonic seconds that a test lets pass."""
@@ -43,9 +45,10 @@ def scheduler(broker: Connection, passing: Passing) -> SteadyScheduler:
 def drain(broker: Connection) -> list[str]:
     """The names of the tasks that wait, and none names a time."""
     names = []
-    while (message := broker.default_channel.basic_get("celery", no_ack=True)) is not None:
-        assert (message.headers["expires"], message.headers["eta"]) == (None, None)
-        names.append(message.headers["task"])
+    for queue in QUEUES:
+        while (message := broker.default_channel.basic_get(queue, no_ack=True)) is not None:
+            assert (message.headers["expires"], message.headers["eta"]) == (None, None)
+            names.append(message.headers["task"])
     return names
 
 
@@ -70,18 +73,33 @@ def test_nothing_piles_up_while_no_worker_runs_and_all_is_asked_for_afterwards(
 ) -> None:
     for _ in range(600):
         passing.now += scheduler.tick()
-    assert ENOUGH <= count_messages(broker) < ENOUGH + len(app.conf.beat_schedule)
+    for queue in QUEUES:
+        assert ENOUGH <= count_messages(broker, queue) < ENOUGH + len(app.conf.beat_schedule), queue
     drain(broker)
     passing.now += 1
     scheduler.tick()
     assert set(drain(broker)) == {entry["task"] for entry in app.conf.beat_schedule.values()}
 
 
+def test_a_queue_that_nobody_reads_keeps_no_other_waiting(
+    scheduler: SteadyScheduler, broker: Connection, passing: Passing
+) -> None:
+    for _ in range(40 * ENOUGH):
+        passing.now += 1
+        scheduler.tick()
+        while broker.default_channel.basic_get("celery", no_ack=True) is not None:
+            pass
+    assert count_messages(broker, "mail") == ENOUGH
+    passing.now += 1
+    scheduler.tick()
+    assert "chain.tasks.relay" in drain(broker)
+
+
 def test_a_broker_that_is_away_is_asked_again(
     scheduler: SteadyScheduler, broker: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as down:
-        down.setattr("medrec.scheduler.count_messages", lambda _: 1 / 0)
+        down.setattr("medrec.scheduler.count_messages", lambda *_: 1 / 0)
         assert scheduler.tick() == 1
     scheduler.__dict__["connection"], scheduler.__dict__["producer"] = broker, app.amqp.Producer(broker)
     scheduler.tick()
