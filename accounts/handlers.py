@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from accounts.models import Institution, Membership, PublishedKey
+from accounts.models import Account, Institution, Membership, PublishedKey
 from accounts.services import affiliations, errands, institution_keys
 from accounts.services.directory import mended_keys
 from chain.handlers import on_act_settled, on_news
@@ -37,6 +37,22 @@ def hand_over_keys(events: Sequence[Event]) -> None:
         doctor = row.role == Membership.Role.DOCTOR
         kind, address = "seal-seeds" if doctor else "seal-entropy", row.account.address
         institution_keys.leave_errand_for_managers(row.institution, kind, address, but=address)
+
+
+@on_news("KeyPublished")
+def follow_own_keys(events: Sequence[Event]) -> None:
+    """An institution of this portal has a newer key than is known here: the database was restored.
+
+    Its doctors get the seeds of all versions up to it, once a manager comes.
+    """
+    for event in events:
+        older = Account.objects.filter(
+            address=event["author"], kind=Account.Kind.INSTITUTION, key_version__lt=event["version"]
+        )
+        if older.update(key_version=event["version"]):
+            institution = Institution.objects.get(address=event["author"])
+            for doctor in affiliations.doctors_of(institution):
+                institution_keys.leave_errand_for_managers(institution, "seal-seeds", doctor)
 
 
 @on_act_settled("PublishKey")

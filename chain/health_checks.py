@@ -5,7 +5,7 @@ import os
 from celery import current_app
 from django.db import connection
 
-from chain import client
+from chain import client, incarnation
 from chain.abi import code_matches
 from chain.deployment import deployment
 from chain.errors import NotDeployed
@@ -17,9 +17,10 @@ LAG_SECONDS = 60.0  # reading looks every second; this long is an outage
 
 
 def check_database() -> None:
-    """It answers a question about a table of ours: so it is there, and migrated."""
+    """It answers a question about tables of ours: so it is there, and migrated. A restore is noticed."""
     connection.ensure_connection()
     Cursor.objects.exists()
+    incarnation.current()
 
 
 def check_broker() -> None:

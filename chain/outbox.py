@@ -7,14 +7,16 @@ from chain.acts import SignedAct
 from chain.deployment import domain
 from chain.errors import ActConflict, ActError
 from chain.handlers import announce_offer
+from chain.incarnation import recent
 from chain.models import Act, ActState, Event, SignerState
 from chain.models.acts import RESERVING
 from chain.nudging import Nudge
 from chain.precedence import acts_before
 from chain.relayer.lanes import lane_of
 from chain.signers import check_signature
-from chain.slots import EXACT_SLOTS, SERIAL_SLOTS, SERIAL_STEP
+from chain.slots import EXACT_SLOTS, GROWING_SLOTS, SERIAL_SLOTS, SERIAL_STEP
 
+SERIALS_SKIPPED = 64  # for each life of the database
 _RELAYER = Nudge("chain.tasks.relay")
 
 
@@ -52,6 +54,7 @@ def submit_act(signed: SignedAct) -> Act:
                 slot=slot,
                 number=number,
                 lane=needs[0].lane if needs else lane_of(act.subject),
+                incarnation=recent().number,
             )
     except IntegrityError:
         if (known := Act.objects.filter(digest=digest).first()) is not None:
@@ -106,8 +109,21 @@ def last_number(slot: str) -> int:
 
 
 def next_number(slot: str) -> int:
-    """The serial, version or epoch that the next act on a slot should name; 1 if there was none."""
-    return last_number(slot) + 1
+    """The serial, version or epoch that the next act on a slot should name; 1 if there was none.
+
+    Serials skip those that an earlier life of the database may have given and forgotten: the newest word wins
+    against a signed act that is still somewhere.
+    """
+    return last_number(slot) + 1 + _skipped(slot)
+
+
+def _skipped(slot: str) -> int:
+    """How many serials the first act on a slot leaves out in this life of the database."""
+    life = recent().number
+    if life == 1 or slot.split(":", 1)[0] not in SERIAL_SLOTS | GROWING_SLOTS:
+        return 0
+    before = Act.objects.filter(slot=slot).aggregate(last=Max("incarnation"))["last"] or 1
+    return min((life - before) * SERIALS_SKIPPED, SERIAL_STEP - 1)
 
 
 def check_number(slot: str, number: int) -> None:

@@ -15,6 +15,7 @@ BIGGEST = 2**63 - 1  # number that databases take: only a log's size may grow by
 # How the number of a slot may grow: by exactly one, by at most 1,024, or in any step.
 EXACT_SLOTS = {"generation", "record", "request", "answer", "close"}
 SERIAL_STEP = 1024
+GROWING_SLOTS = {"key"}
 SERIAL_SLOTS = {"institution", "affiliation", "recovery", "name", "block", "grant"}
 
 

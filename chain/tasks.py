@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from chain.incarnation import beat
 from chain.indexer import run_indexer
 from chain.relayer.sender import run_relayer, working_addresses
 
@@ -18,5 +19,6 @@ def relay(address: str = "") -> None:
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sync() -> None:
-    """Read the chain's new events."""
+    """Read the chain's new events; first, look whether the database was restored."""
+    beat()
     run_indexer()

@@ -3,6 +3,7 @@
 And which tests run again on servers: `python -m tests.servers -- pytest -m servers`.
 """
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from django.core.cache import cache
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from chain import incarnation
+from chain.witness import witness_folder
 from tests.browser.chromium import chromium
 from tests.chain_node import chain, chain_node
 
@@ -61,6 +64,13 @@ def _shared_by(nodeid: str) -> str:
 def _folder(nodeid: str) -> str:
     """The folder of a test in tests/."""
     return nodeid.split("/")[1]
+
+
+@pytest.fixture(autouse=True)
+def _no_witness() -> None:
+    """Each test has a database of its own: what this machine has seen of the last one's is gone."""
+    incarnation._memory.clear()
+    shutil.rmtree(witness_folder(), ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from chain.acts import prepare_act, sign_act
 from chain.errors import KeyMismatch
 from chain.models import Act
 from chain.outbox import next_number, submit_act
-from chain.slots import slot_affiliation
+from chain.slots import slot_affiliation, slot_key
 
 if TYPE_CHECKING:
     from accounts.actor import Actor
@@ -103,11 +103,12 @@ def rotate_sharing_key(actor: "Actor", institution: Institution, entropy: bytes)
     False if another manager has just done so.
     """
     account = institution_keys.institution_account(institution)
-    version = account.key_version + 1
+    version = max(account.key_version + 1, next_number(slot_key(institution.address)))
     signed = institution_keys.sign_publication(institution.address, entropy, version)
     rows, later = _seal_to_doctors(actor, institution, entropy, version)
     with transaction.atomic():
-        if not Account.objects.filter(pk=account.pk, key_version=version - 1).update(key_version=version):
+        here = Account.objects.filter(pk=account.pk, key_version=account.key_version)
+        if not here.update(key_version=version):
             return False
         submit_act(signed)
         institution_keys.save_sealed_keys(rows)

@@ -2,6 +2,7 @@
 
 from chain.models.acts import Act, ActState
 from chain.models.events import Block, Cursor, Event, EventDigest
+from chain.models.incarnations import Incarnation
 from chain.models.reconcile import AcknowledgedFinding
 from chain.models.sending import Attempt, Sender, Transaction
 from chain.models.signers import SignerState
@@ -15,6 +16,7 @@ __all__ = [
     "Cursor",
     "Event",
     "EventDigest",
+    "Incarnation",
     "Sender",
     "SignerState",
     "Transaction",

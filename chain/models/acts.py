@@ -97,6 +97,9 @@ class Act(models.Model):
         null=True, help_text="The block at which all it builds on was settled and it was refused."
     )
     retry_at = models.DateTimeField(null=True)
+    incarnation = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="The database's life in which it was accepted."
+    )
     tries = models.PositiveSmallIntegerField(default=0, help_text="Transactions that carried it in vain.")
 
     objects = ActQuerySet.as_manager()

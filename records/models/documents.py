@@ -108,6 +108,12 @@ class PatientFolder(models.Model):
     folder = models.PositiveIntegerField()
     sealed_name = models.BinaryField(null=True, help_text="Under a folder key; it says which epoch's.")
     handed_epoch = models.PositiveBigIntegerField(default=0, help_text="Its secret was sealed to somebody.")
+    incarnation = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="The database's life in which it was made, or moved on last."
+    )
+    handed_first = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="The epoch to which it was moved first in that life."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -2,11 +2,15 @@
 
 from django.db.models import Max
 
+from chain.incarnation import advance, current
 from chain.models import Act, SignerState
 from chain.slots import slot_epoch
 from records.crypto.folders import pack_epoch, unpack_epoch
 from records.errors import Conflict
 from records.models import FolderState, PatientFolder
+
+EPOCHS_AHEAD = 255
+LIVES_APART = 32  # more would let a folder run out of epochs
 
 
 def current_epoch(patient: str, folder: int) -> int:
@@ -21,19 +25,53 @@ def current_epoch(patient: str, folder: int) -> int:
 
 
 def next_epoch(patient: str, folder: int) -> int:
-    """The next packed epoch whose secret was never sealed to anybody."""
-    known = PatientFolder.objects.filter(patient=patient, folder=folder).first()
-    highest = max(current_epoch(patient, folder), known.handed_epoch if known else 0)
+    """The next packed epoch whose secret was never sealed to anybody.
+
+    In each life of the database at most EPOCHS_AHEAD are handed out beyond what the chain has confirmed. So
+    the first one after a restore, once the chain is read, is beyond all that were handed out before.
+    Raises Conflict.
+    """
+    row = PatientFolder.objects.filter(patient=patient, folder=folder).first()
+    highest = max(current_epoch(patient, folder), row.handed_epoch if row else 0)
+    skipped = (EPOCHS_AHEAD + 1) * _lives_since(row)
+    if not skipped and row is not None and highest >= _confirmed(row) + EPOCHS_AHEAD:
+        raise Conflict(
+            "Who has access to this folder was changed very often in a short time. The folder follows by "
+            "itself once the changes before are confirmed."
+        )
     generation, epoch = unpack_epoch(highest)
-    if epoch == 0xFFFF:
+    if epoch + skipped >= 0xFFFF:
         raise Conflict("This folder has been shared and taken back too often. Move its records to another.")
-    return pack_epoch(generation, epoch + 1)
+    return pack_epoch(generation, epoch + skipped + 1)
 
 
-def hand_out(patient: str, folder: int, packed_epoch: int) -> None:
-    """Note, before anything is sealed, that this epoch's secret leaves the patient's hands."""
+def hand_out(patient: str, folder: int, packed_epoch: int, *, moves: bool = False) -> None:
+    """Note, before anything is sealed, that this epoch's secret leaves the patient's hands.
+
+    `moves`: it is the one that `next_epoch` gave.
+    """
+    life = advance().number
     row, _ = PatientFolder.objects.get_or_create(patient=patient, folder=folder)
-    PatientFolder.objects.filter(pk=row.pk, handed_epoch__lt=packed_epoch).update(handed_epoch=packed_epoch)
+    here = PatientFolder.objects.filter(pk=row.pk)
+    if moves:
+        here.exclude(incarnation=life).update(incarnation=life, handed_first=packed_epoch)
+    here.filter(handed_epoch__lt=packed_epoch).update(handed_epoch=packed_epoch)
+
+
+def _lives_since(row: PatientFolder | None) -> int:
+    """How many lives of the database were since the folder was moved: of 32 that follow, each another number.
+
+    A backup may be restored again and again, and each time what was done since is forgotten.
+    """
+    lives = current().number - (max(row.incarnation, 1) if row is not None else 1)
+    return (lives - 1) % LIVES_APART + 1 if lives else 0
+
+
+def _confirmed(row: PatientFolder) -> int:
+    """The epoch from which those of this life are counted: the chain's, or the first that was handed out."""
+    states = FolderState.objects.filter(patient=row.patient, folder=row.folder)
+    least = max(row.handed_first, pack_epoch(generation_of(row.patient), 0))
+    return max([least, *states.values_list("epoch", flat=True)])
 
 
 def generation_of(account: str) -> int:

@@ -8,7 +8,7 @@ from accounts.models import Errand
 from accounts.services.errands import ErrandCard, runs_errand, settle_errand, shows_errand
 from chain.acts import prepare_act
 from chain.models import Act
-from chain.outbox import last_number, submit_act
+from chain.outbox import next_number, submit_act
 from records.readability import Readability
 from records.services import writing
 from records.services.keyring import Keyring
@@ -63,7 +63,7 @@ def run_revoke_again(actor: Actor, errand: Errand) -> bool:
     act = Act.objects.filter(digest=errand.subject, author=actor.address).first()
     if act is None:
         return True
-    fields = {**act.fields, "serial": last_number(act.slot) + 1}
+    fields = {**act.fields, "serial": next_number(act.slot)}
     with transaction.atomic():
         submit_act(actor.sign(prepare_act("RevokeAccess", **fields)))
     return True

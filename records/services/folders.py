@@ -1,5 +1,8 @@
 """Folders: the unit of sharing. Numbers mean nothing; a name is sealed under the folder key."""
 
+from collections.abc import Container
+from itertools import chain
+
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max
 
@@ -8,6 +11,7 @@ from accounts.crypto.errors import CryptoError
 from accounts.services.limits import check_total
 from chain.acts import prepare_act
 from chain.errors import ActConflict
+from chain.incarnation import recent
 from chain.models import Act
 from chain.outbox import next_number, submit_act
 from chain.pasted import can_be_seen, plain_name, visible
@@ -28,6 +32,7 @@ from records.shapes import ActState, FolderView, SharedWith
 INBOX, GENERAL, LAST = 0, 1, 2**16 - 1
 GENERAL_NAME = "General"
 NAME_MAX = 80  # characters
+FOLDERS_SKIPPED = 200
 
 
 def create_folder(*, actor: Actor, name: str) -> int:
@@ -36,9 +41,7 @@ def create_folder(*, actor: Actor, name: str) -> int:
     taken = folder_names(keyring, folder_numbers(actor.address))
     check_total("FOLDERS_PER_PATIENT", len(taken))
     name = _checked(name, taken)
-    folder = next((number for number in range(GENERAL + 1, LAST + 1) if number not in taken), None)
-    if folder is None:
-        raise InvalidInput("name", "There is no room for another folder.")
+    folder = _free_number(actor.address, taken)
     _save_name(keyring, folder, name, fresh=True)
     return folder
 
@@ -104,6 +107,24 @@ def folder_names(keyring: Keyring, numbers: list[int]) -> dict[int, str]:
     return {number: _name(keyring, number, sealed.get(number)) for number in numbers}
 
 
+def _free_number(patient: str, taken: Container[int]) -> int:
+    """The lowest number that no folder has. Raises InvalidInput.
+
+    After a restore, folders may be forgotten whose secrets are with somebody: the numbers after those that
+    are known are left out first.
+    """
+    least: int = GENERAL + 1
+    life = recent().number
+    if life > 1:
+        rows = PatientFolder.objects.filter(patient=patient)
+        made = rows.filter(incarnation=life, handed_first=0).aggregate(last=Max("folder"))["last"]
+        least = made + 1 if made else max(folder_numbers(patient)) + 1 + FOLDERS_SKIPPED
+    for number in chain(range(least, LAST + 1), range(GENERAL + 1, least)):
+        if number not in taken:
+            return number
+    raise InvalidInput("name", "There is no room for another folder.")
+
+
 def _name(keyring: Keyring, folder: int, sealed: bytes | None) -> str:
     if folder == INBOX:
         return "Inbox"
@@ -140,7 +161,9 @@ def _save_name(keyring: Keyring, folder: int, name: str, *, fresh: bool) -> None
     try:
         with transaction.atomic():
             if fresh:
-                PatientFolder.objects.create(patient=patient, folder=folder, sealed_name=sealed)
+                PatientFolder.objects.create(
+                    patient=patient, folder=folder, sealed_name=sealed, incarnation=recent().number
+                )
             else:
                 PatientFolder.objects.update_or_create(
                     patient=patient, folder=folder, defaults={"sealed_name": sealed}

@@ -72,7 +72,7 @@ def rekey_folder(actor: Actor, folder: int) -> Act | None:
         settle_errands(kind=REKEY, subject=str(folder), account=patient)
         return None
     current, fresh = current_epoch(patient, folder), next_epoch(patient, folder)
-    hand_out(patient, folder, fresh)
+    hand_out(patient, folder, fresh, moves=True)
     secrets = folder_secrets(actor, folder, fresh)
     payloads = [(actor.own_public_key, FolderPayload(secrets, UNKNOWN_TERMS).to_bytes())]
     for key, terms in _recipients(actor, scope):

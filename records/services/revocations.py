@@ -10,7 +10,7 @@ from accounts.services.errands import add_errand
 from chain.acts import prepare_act
 from chain.errors import ActConflict, ChainError
 from chain.models import Act, Event
-from chain.outbox import last_number, submit_act
+from chain.outbox import last_number, next_number, submit_act
 from chain.slots import slot_giveup, slot_grant
 from records.access import standing_grants
 from records.chain_words import address_field
@@ -110,8 +110,7 @@ def _revoked_already(slot: str) -> Act | None:
 
 
 def _sign_revoke(actor: Actor, slot: str, grantee: str, via: str, scope: str) -> Act:
-    last = last_number(slot)
-    if last == 0:
+    if last_number(slot) == 0:
         raise NotFound("There is no such grant.")
     signed = actor.sign(
         prepare_act(
@@ -120,7 +119,7 @@ def _sign_revoke(actor: Actor, slot: str, grantee: str, via: str, scope: str) ->
             grantee=grantee,
             via=address_field(via),
             scope=scope,
-            serial=last + 1,
+            serial=next_number(slot),
         )
     )
     try:

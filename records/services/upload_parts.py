@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from accounts.actor import Actor
+from chain.incarnation import advance
 from records.chain_words import raw
 from records.content import remove_staged, staging, staging_errors
 from records.crypto.errors import FileRefused
@@ -129,6 +130,7 @@ def _take_part(
 
 def begin_parts(actor: Actor, row: Upload, claim: uuid.UUID, keys: dict[str, str]) -> None:
     """Commit the name in staging and the key, before the first part is there."""
+    advance()
     sealed = seal_draft(actor, about_parts(row), keys)
     update_claimed(
         row, claim, parts_begun=1, staged=row.staged, part_bytes=row.part_bytes, sealed_parts=sealed
@@ -148,6 +150,7 @@ def write_part(row: Upload, claim: uuid.UUID, keys: dict[str, str], plain: bytea
 
 def complete_part(actor: Actor, row: Upload, claim: uuid.UUID, keys: dict[str, str]) -> None:
     """Commit that the part is on disk."""
+    advance()
     done = row.parts_done + 1
     sealed = seal_draft(actor, about_parts(row), keys)
     update_claimed(row, claim, parts_begun=done, parts_done=done, sealed_parts=sealed)

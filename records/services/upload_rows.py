@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CannotOpen
+from chain.incarnation import recent
 from records.crypto.parts import NO_DIGEST, PartPlan
 from records.errors import Conflict, InvalidInput, NotFound, TooLarge
 from records.models import Upload
@@ -40,11 +41,12 @@ def about(row: Upload) -> bytes:
 
 
 def about_parts(row: Upload) -> bytes:
-    """What the keys of an upload's parts are bound to: this attempt at this upload.
+    """What the keys of an upload's parts are bound to: this attempt, in this life of the database.
 
     Keys of earlier releases, which encrypted the parts otherwise, do not open in it.
     """
-    return b"upload parts 2" + row.pk.bytes + (row.staged.bytes if row.staged else b"")
+    staged = row.staged.bytes if row.staged else b""
+    return b"upload parts 2" + row.pk.bytes + staged + recent().key.encode()
 
 
 def parts_keys(actor: Actor, row: Upload) -> dict[str, str] | None:

@@ -209,5 +209,5 @@ def test_a_broker_that_is_down_undoes_nothing(
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         person.submit("NameFolder", folder=1, name=bytes(32), serial=1)
         person.submit("NameFolder", folder=2, name=bytes(32), serial=1)
-    assert callbacks == [nudge]
+    assert callbacks.count(nudge) == 1
     assert Act.objects.by(person.address).count() == 2
