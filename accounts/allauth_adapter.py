@@ -45,7 +45,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         data = form.cleaned_data
         user.email, user.name, user.date_of_birth = data["email"], data["name"], data["date_of_birth"]
         kinds = () if is_invited(request, user.email) else (Account.Kind.PATIENT,)
-        signup.save_new_user(user, password=data["password1"], kinds=kinds)
+        signup.save_new_user(user, password=data["password1"], kinds=kinds, phrase=data["phrase"])
         return user
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:

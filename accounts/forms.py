@@ -37,7 +37,13 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
     date_of_birth = DayField(
         validators=[validate_date_of_birth], widget=DayInput(attrs={"autocomplete": "bday"})
     )
-    field_order = ("name", "date_of_birth", "email", "password1", "password2")
+    phrase = forms.CharField(
+        label="Recovery phrase (24 words)",
+        required=False,
+        widget=PHRASE_WIDGET,
+        help_text="Your records come back with it. Whoever knows it can open them.",
+    )
+    field_order = ("name", "date_of_birth", "email", "password1", "password2", "phrase")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,6 +59,16 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         if not can_be_seen(name):
             raise forms.ValidationError("Enter your name.")
         return name
+
+    def clean_phrase(self) -> str:
+        """A phrase that belongs together, and that nobody is registered with."""
+        phrase = str(self.cleaned_data["phrase"]).strip()
+        if phrase:
+            try:
+                vaults.check_new_phrase(phrase)
+            except PhraseError as error:
+                raise forms.ValidationError(str(error)) from error
+        return phrase
 
     def clean(self) -> dict[str, Any]:
         """As allauth's, which does not know the name: a password is not made of that either."""

@@ -235,6 +235,11 @@ def check_key(account: str, key: bytes) -> None:
         raise KeyMismatch("The sharing key is not the one the chain has for this account.")
 
 
+def published_version(account: str) -> int:
+    """The version of an account's sharing key in the contract's state; 0 where there is none."""
+    return int(view("keyOf", account)[0])
+
+
 def can_read(patient: str, who: str, via: str, scope: str) -> bool:
     """Whether the contract lets `who` read the scope now."""
     return bool(view("canRead", patient, who, via, scope)[0])

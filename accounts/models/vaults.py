@@ -12,6 +12,12 @@ class Vault(models.Model):
     root = models.CharField(
         max_length=42, help_text="Address of the phrase's first key: tells a typed phrase from another."
     )
+    phrase_existed = models.BooleanField(
+        "phrase from before",
+        db_default=False,
+        default=False,
+        help_text="The person brought the phrase along: its keys may be published already.",
+    )
     stale = models.BooleanField(
         "closed after a reset",
         default=False,

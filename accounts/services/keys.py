@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from accounts.models import Errand, PublishedKey
+from accounts.models import Errand, PublishedKey, Vault
 from accounts.services.errands import runs_errand
 from chain.acts import prepare_act
+from chain.client import published_version
 from chain.models import Act
 from chain.outbox import submit_act
 
@@ -20,13 +21,23 @@ def publish_own_key(actor: "Actor", errand: Errand) -> bool:  # noqa: ARG001
     if not actor.user.email_verified:
         return False
     key = actor.own_public_key
-    if is_published_or_waiting(actor.address, key.version):
+    if is_published_or_waiting(actor.address, key.version) or _is_published_before(actor, key.version):
         return True
     act = prepare_act("PublishKey", author=actor.address, version=key.version, key=key.key)
     signed = actor.sign(act)
     with transaction.atomic():
         submit_act(signed)
     return True
+
+
+def _is_published_before(actor: "Actor", version: int) -> bool:
+    """Whether the contract has the key of a phrase that was brought along, and the tables not yet.
+
+    Raises ChainUnavailable: nothing is signed before that is known.
+    """
+    if not Vault.objects.filter(user=actor.user, phrase_existed=True).exists():
+        return False
+    return published_version(actor.address) >= version
 
 
 def is_published_or_waiting(address: str, version: int) -> bool:

@@ -15,11 +15,14 @@ from accounts.models import Account, User
 from accounts.services import errands, vaults
 
 
-def save_new_user(user: User, *, password: str, kinds: Iterable[str]) -> KeyBundle:
-    """Save a user with a fresh vault and these accounts, in one transaction; returns the opened keys."""
+def save_new_user(user: User, *, password: str, kinds: Iterable[str], phrase: str = "") -> KeyBundle:
+    """Save a user with a vault and these accounts, in one transaction; returns the opened keys.
+
+    The vault has a fresh phrase, or the one that the person has from before. Raises PhraseError.
+    """
     user.email = user.email.lower()
     user.password = make_password(password)
-    entropy, vault = vaults.new_vault(user, password)
+    entropy, vault = vaults.new_vault(user, password, phrase)
     bundle = vaults.bundle_of(user, entropy)
     with transaction.atomic():
         user.save()

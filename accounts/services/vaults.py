@@ -4,22 +4,44 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.crypto.bundle import KeyBundle, derive_bundle
-from accounts.crypto.errors import WrongPassword
+from accounts.crypto.errors import PhraseError, WrongPassword
 from accounts.crypto.keys import address_of, signing_key
 from accounts.crypto.phrase import entropy_of, new_entropy
 from accounts.crypto.vault import SealedVault, open_vault, seal_vault
 from accounts.errors import VaultClosed, VaultStale, WrongSecret
 from accounts.models import Account, User, Vault
+from chain.models import SignerState
 
 PURPOSE = "entropy"
 INDEXES = {Account.Kind.PATIENT: 0, Account.Kind.PRACTITIONER: 1}
 
 
-def new_vault(user: User, password: str) -> tuple[bytes, Vault]:
-    """Fresh entropy, and a vault (not yet saved) with it sealed under the password."""
-    entropy = new_entropy()
+def new_vault(user: User, password: str, phrase: str = "") -> tuple[bytes, Vault]:
+    """Return entropy, and a vault (not yet saved) with it sealed under the password.
+
+    The entropy is fresh, or that of a phrase which the person has already. Raises PhraseError.
+    """
+    entropy = entropy_of(phrase) if phrase else new_entropy()
     sealed = seal_vault(entropy, password, str(user.pk), PURPOSE).to_dict()
-    return entropy, Vault(user=user, sealed=sealed, root=root_of(entropy))
+    vault = Vault(user=user, sealed=sealed, root=root_of(entropy), phrase_existed=bool(phrase))
+    if phrase:  # nobody has to be shown it
+        vault.phrase_shown_at = vault.phrase_confirmed_at = timezone.now()
+    return entropy, vault
+
+
+def check_new_phrase(phrase: str) -> None:
+    """Raise PhraseError unless it is a phrase that can begin an account here; its text is for the person."""
+    entropy = entropy_of(phrase)
+    addresses = [address_of(signing_key(entropy, index)) for index in INDEXES.values()]
+    known = Vault.objects.filter(root=root_of(entropy)).exists()
+    if known or Account.objects.filter(address__in=addresses).exists():
+        raise PhraseError(
+            "Somebody is registered here with this recovery phrase already. If that is you, sign in with the "
+            "e-mail address that you used then. If you have forgotten the password, ask for a new one: this "
+            "phrase opens your records again."
+        )
+    if SignerState.objects.filter(account__in=addresses, generation__gt=0).exists():
+        raise PhraseError("The keys of this recovery phrase were replaced by others. It opens nothing new.")
 
 
 def open_entropy(user: User, password: str) -> bytes:
