@@ -23,7 +23,7 @@ from chain.answers import (
     receipt_of,
     sensible,
 )
-from chain.deployment import deployment
+from chain.deployment import Domain, deployment
 from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
 
 __all__ = ["Head", "RawLog", "Receipt"]
@@ -228,6 +228,12 @@ def origin_of(contract: str) -> tuple[int, str]:
     return chain, str(to_checksum_address(first))
 
 
+def domain_of(contract: str) -> Domain:
+    """Return the EIP-712 domain that a deployed contract checks signatures in (EIP-5267)."""
+    _, _, _, chain, verifying, _, _ = view("eip712Domain", contract=contract)
+    return Domain(chain, str(to_checksum_address(verifying)))
+
+
 def check_key(account: str, key: bytes) -> None:
     """KeyMismatch unless the key is the account's sharing key by the contract's state."""
     _, digest = view("keyOf", account)
@@ -259,6 +265,12 @@ def _provider() -> HTTPProvider:
                 url, request_kwargs={"timeout": TIMEOUT}, exception_retry_configuration=None
             )
         return _providers[url]
+
+
+def forget_connections() -> None:
+    """Open new connections from now on: before a fork, whose processes must not share them."""
+    with _provider_lock:
+        _providers.clear()
 
 
 def _tag(number: int | str) -> str:

@@ -10,8 +10,14 @@ from eth_utils.crypto import keccak
 
 from chain import client, keys
 from chain.abi import code_matches, constructor_data
-from chain.deployment import Deployment, deployment, write_deployment
-from chain.errors import ChainError, NotDeployed
+from chain.deployment import (
+    Deployment,
+    deployment,
+    note_deployment,
+    read_deployment,
+    write_deployment,
+)
+from chain.errors import ChainError, MissingKey, NotDeployed, WrongDeployment
 from chain.signer import address_of_key, sign_transaction
 from chain.slots import ZERO_ADDRESS
 
@@ -19,26 +25,38 @@ FACTORY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"  # Arachnid's determinist
 SALT = bytes(32)
 _GAS = 12_000_000
 _TIMEOUT = 60.0
+_WAY_OUT = (
+    "Put back the chain's folder (var/chain) that goes with the database, or name a node of that chain in "
+    "CHAIN_RPC_URL. To begin anew, use an empty data folder (VAR) and database."
+)
 
 
 def deploy() -> tuple[Deployment, bool]:
-    """The contract in use, deployed if the chain has none, and whether it was.
+    """Return the contract in use, and whether it was deployed just now.
 
-    Its place is kept in var/chain/contract.json. ChainError where the one in use is of another version: what
-    was registered there would be lost to sight.
+    The first time it goes onto the chain, and the database is bound to it. A database that knows its contract
+    never gets another one here. Its place is written to var/chain/contract.json, too. Raises ChainError.
     """
-    chain_id = client.chain_id()
     try:
         known = deployment()
-        if known.chain_id == chain_id and (found := client.code(known.address)):
-            if code_matches(found):
-                return known, False
-            raise ChainError(
-                f"The contract in use, {known.address}, is of another version of MedRec, and everything is"
-                " registered there. Go on with that version, or begin anew with an empty data folder (VAR)."
-            )
     except NotDeployed:
-        pass
+        return _deploy_first()
+    fresh = _bring_back(known)
+    if read_deployment() is None:
+        write_deployment(known)
+    return known, fresh
+
+
+def _deploy_first() -> tuple[Deployment, bool]:
+    made, fresh = put_contract(client.chain_id())
+    if (known := note_deployment(made)).address != made.address:
+        raise WrongDeployment(f"Another machine has deployed {known.address} meanwhile: run this again.")
+    write_deployment(known)
+    return known, fresh
+
+
+def put_contract(chain_id: int) -> tuple[Deployment, bool]:
+    """Put the contract of this portal's keys onto the chain, unless it is there. Raises ChainError."""
     code = _creation_code()
     address = contract_address(code)
     block, fresh = 0, not client.code(address)
@@ -49,9 +67,43 @@ def deploy() -> tuple[Deployment, bool]:
     if not code_matches(client.code(address)):
         raise ChainError(f"The code at {address} is not the contract's.")
     first_chain, first = client.origin_of(address)
-    made = Deployment(chain_id, address, first_chain, first, block)
-    write_deployment(made)
-    return made, fresh
+    return Deployment(chain_id, address, first_chain, first, block), fresh
+
+
+def check_node(known: Deployment) -> None:
+    """Raise WrongDeployment unless the node is of a contract's chain; the text says the way out."""
+    if (found := client.chain_id()) != known.chain_id:
+        raise WrongDeployment(
+            f"The node is of chain {found}, but this database belongs to contract {known.address} on chain "
+            f"{known.chain_id}. {_WAY_OUT}"
+        )
+
+
+def check_code(known: Deployment) -> bool:
+    """Return whether a contract's code is on the chain. Raises WrongDeployment for another version's."""
+    code = client.code(known.address)
+    if code and not code_matches(code):
+        raise WrongDeployment(
+            f"The contract in use, {known.address}, is of another version of MedRec, and everything is"
+            " registered there. Go on with that version, or begin anew with an empty data folder (VAR)."
+        )
+    return bool(code)
+
+
+def _bring_back(known: Deployment) -> bool:
+    """Deploy the very same contract again where its chain has lost it. Returns whether it had."""
+    check_node(known)
+    if check_code(known):
+        return False
+    try:
+        ours = contract_address(_creation_code())
+    except MissingKey:
+        ours = ""
+    if ours != known.address:
+        raise WrongDeployment(
+            f"The chain has no contract at {known.address}, which this database belongs to. {_WAY_OUT}"
+        )
+    return put_contract(known.chain_id)[1]
 
 
 def _creation_code() -> bytes:

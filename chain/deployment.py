@@ -1,16 +1,18 @@
-"""Which contract on which chain: what deploy_contract wrote, else what the settings and the node say."""
+"""The contract in use. The database says which one it is; settings and files only name it the first time."""
 
 import json
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
+from django.db import connection, transaction
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from chain.errors import NotDeployed
+from chain.errors import ChainUnavailable, NotDeployed, WrongDeployment
 from chain.pasted import plain_address
 
 _DOMAIN_MEMBERS = [
@@ -80,33 +82,125 @@ def write_deployment(deployed: Deployment) -> None:
     fresh.replace(path)
 
 
-_kept: dict[tuple[str, int, str], Deployment] = {}
+def read_deployment() -> Deployment | None:
+    """Return what deploy_contract wrote on this machine, None without its file. Raises WrongDeployment."""
+    path = deployment_path()
+    try:
+        return Deployment(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        raise WrongDeployment(
+            f"{path} is damaged. Remove it: it is not needed where the database knows its contract."
+        ) from None
+
+
+_kept: dict[tuple[str, ...], Deployment] = {}
 
 
 def deployment() -> Deployment:
-    """The contract in use; NotDeployed if there is none yet. Read again when its file changes."""
-    path, named = deployment_path(), settings.CHAIN_CONTRACT_ADDRESS
-    wanted = plain_address(named) if named else ""
+    """Return the contract in use: the one that the database belongs to.
+
+    The first use writes it there, as contract.json or CHAIN_CONTRACT_ADDRESS name it. Later both must agree.
+    Raises NotDeployed without a contract, WrongDeployment where something names another.
+    """
+    place = _place()
+    if (known := _kept.get(place)) is None:
+        known = known_deployment() or note_deployment(first_deployment())
+        _check_names(known)
+        # After a rollback the row may be gone. So it is remembered only once it is there for good.
+        transaction.on_commit(partial(_kept.__setitem__, place, known))
+    return known
+
+
+def forget_deployment() -> None:
+    """Ask the database again the next time."""
+    _kept.clear()
+
+
+def known_deployment() -> Deployment | None:
+    """Return the contract that the database belongs to; None before the first use."""
+    row = _identities().filter(last_block=None).first()
+    return None if row is None else _deployment_of(row)
+
+
+def note_deployment(deployed: Deployment) -> Deployment:
+    """Bind the database to a contract, unless it is bound already. Returns the one that it is bound to."""
+    row, _ = _identities().get_or_create(
+        last_block=None,
+        defaults={
+            "chain_id": deployed.chain_id,
+            "contract": deployed.address,
+            "origin_chain": deployed.origin_chain,
+            "origin_contract": deployed.origin_contract,
+            "first_block": deployed.block,
+        },
+    )
+    return _deployment_of(row)
+
+
+def first_deployment() -> Deployment:
+    """Return the contract that settings or file name, while the database knows none. Raises NotDeployed."""
+    named, written = _named_contract(), read_deployment()
+    if written is not None and named in ("", written.address):
+        return written
+    if not named:
+        raise NotDeployed("No contract is deployed yet: run `manage.py deploy_contract`.")
+    return _ask_node(named)
+
+
+def _identities() -> Any:
+    return apps.get_model("chain", "ChainIdentity").objects
+
+
+def _deployment_of(row: Any) -> Deployment:
+    return Deployment(row.chain_id, row.contract, row.origin_chain, row.origin_contract, row.first_block)
+
+
+def _named_contract() -> str:
+    """CHAIN_CONTRACT_ADDRESS, checksummed; empty where it is not set."""
+    named = settings.CHAIN_CONTRACT_ADDRESS
+    return plain_address(named) if named else ""
+
+
+def _place() -> tuple[str, ...]:
+    """The database, and what else names a contract: after a change of one the database is asked again."""
+    database, path = connection.settings_dict, deployment_path()
     try:
-        stamp = path.stat().st_mtime_ns
+        written = str(path.stat().st_mtime_ns)
     except FileNotFoundError:
-        stamp = 0
-    key = (str(path), stamp, wanted)
-    if key not in _kept:
-        found = Deployment(**json.loads(path.read_text())) if stamp else None
-        if found is None or (wanted and wanted != found.address):
-            found = _ask_node(wanted)
-        _kept.clear()
-        _kept[key] = found
-    return _kept[key]
+        written = ""
+    where = (str(database["NAME"]), str(database["HOST"]), str(database["PORT"]))
+    return (*where, str(path), written, settings.CHAIN_CONTRACT_ADDRESS)
+
+
+def _check_names(known: Deployment) -> None:
+    """Raise WrongDeployment where settings or file name another contract than the database's."""
+    named = _named_contract()
+    ours = f"this database belongs to contract {known.address} on chain {known.chain_id}"
+    if named:
+        if named != known.address:
+            raise WrongDeployment(
+                f"CHAIN_CONTRACT_ADDRESS is {named}, but {ours}. Set it to that one, or leave it out."
+            )
+        return
+    written = read_deployment()
+    if written is not None and (written.chain_id, written.address) != (known.chain_id, known.address):
+        raise WrongDeployment(
+            f"{deployment_path()} names contract {written.address} on chain {written.chain_id}, but {ours}. "
+            "Put back the chain folder and the database of one backup, or remove this file if it is a stray."
+        )
 
 
 def _ask_node(address: str) -> Deployment:
-    if not address:
-        raise NotDeployed("No contract is deployed yet: run `manage.py deploy_contract`.")
+    """Return what node and contract say of an address. Raises ChainUnavailable where they disagree."""
     from chain import client  # the client asks for the deployment in its turn
 
     chain_id = client.chain_id()
+    if (said := client.domain_of(address)) != Domain(chain_id, address):
+        raise ChainUnavailable(
+            f"The node says that it is of chain {chain_id}, its contract that it is of chain {said.chain_id}."
+        )
     origin_chain, origin_contract = client.origin_of(address)
     return Deployment(chain_id, address, origin_chain, origin_contract)
 

@@ -49,6 +49,22 @@ class NotDeployed(ChainError):
     """No contract is known yet (`manage.py deploy_contract`)."""
 
 
+class WrongDeployment(ChainError):
+    """The settings, a file or the node name another chain or contract than the database belongs to.
+
+    Pages show the plain text. `explanation` is one line for the operator, with the way out.
+    """
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__("This portal can save nothing now: its operator has to mend its settings.")
+        self.explanation = explanation
+
+
+def explain(problem: ChainError) -> str:
+    """Return what an operator reads of a problem, in one line."""
+    return problem.explanation if isinstance(problem, WrongDeployment) else str(problem)
+
+
 class KeyMismatch(ChainError):
     """A sharing key is not the one whose digest the contract's state holds."""
 

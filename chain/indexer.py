@@ -16,7 +16,15 @@ from django.utils import timezone
 from chain import client
 from chain.archive import events_of, link_acts, store_range
 from chain.deployment import deployment
-from chain.errors import ChainError, ChainUnavailable, LogsMissing, NodeBehind, NotDeployed, Reorganised
+from chain.errors import (
+    ChainError,
+    ChainUnavailable,
+    LogsMissing,
+    NodeBehind,
+    NotDeployed,
+    Reorganised,
+    explain,
+)
 from chain.handlers import announce_events, runs_of
 from chain.models import Block, Cursor, Event
 from chain.models.bulk import batches
@@ -44,7 +52,7 @@ def run_indexer() -> None:
     except NotDeployed:
         return
     except ChainError as problem:
-        log.warning("Not reading the chain: %s", problem)
+        log.warning("Not reading the chain: %s", explain(problem))
         return
     try:
         head = checked_head()

@@ -2,6 +2,7 @@
 
 from chain.models.acts import Act, ActState
 from chain.models.events import Block, Cursor, Event, EventDigest
+from chain.models.identity import ChainIdentity
 from chain.models.incarnations import Incarnation
 from chain.models.reconcile import AcknowledgedFinding
 from chain.models.sending import Attempt, Sender, Transaction
@@ -13,6 +14,7 @@ __all__ = [
     "ActState",
     "Attempt",
     "Block",
+    "ChainIdentity",
     "Cursor",
     "Event",
     "EventDigest",

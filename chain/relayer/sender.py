@@ -17,7 +17,16 @@ from django.utils import timezone
 from chain import client
 from chain.abi import code_matches
 from chain.deployment import deployment
-from chain.errors import ChainError, ChainUnavailable, MissingKey, NotDeployed, Paused, RpcRefused
+from chain.errors import (
+    ChainError,
+    ChainUnavailable,
+    MissingKey,
+    NotDeployed,
+    Paused,
+    RpcRefused,
+    WrongDeployment,
+    explain,
+)
 from chain.keys import find_relayer_key, relayer_keys
 from chain.models import Act, Attempt, Cursor, Sender, Transaction
 from chain.models.sending import TransactionState
@@ -100,8 +109,8 @@ def _run(lease: Lease) -> None:
             _resume(sender)
         elif balance_is_old(sender):
             read_balance(sender)
-    except (Paused, ChainUnavailable, NotDeployed, MissingKey) as problem:
-        _pause(sender, str(problem))
+    except (Paused, ChainUnavailable, NotDeployed, WrongDeployment, MissingKey) as problem:
+        _pause(sender, explain(problem))
     except RpcRefused as problem:
         _pause(sender, f"The chain's node refuses: {problem}")
     except LeaseLost:

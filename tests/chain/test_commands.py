@@ -1,6 +1,7 @@
 """make_keys, deploy_contract, sync_chain, relay_acts; settings that are not right."""
 
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import StringIO
@@ -14,13 +15,13 @@ from chain import client, keys
 from chain.abi import code_matches
 from chain.checks import check_settings
 from chain.deploying import FACTORY
-from chain.deployment import deployment, deployment_path, origin, write_deployment
+from chain.deployment import Deployment, deployment, deployment_path, origin, write_deployment
 from chain.errors import MissingKey, NotDeployed
 from chain.localchain.identity import make_funder_key, published_keys
 from chain.models import Act, ActState
 from chain.secret_files import write_once
 from chain.signer import address_of_key
-from tests.chain_node import ChainNode, fresh_person, own_chain
+from tests.chain_node import ChainNode, fresh_person, own_chain, remember
 
 
 def run(name: str, *args: str) -> str:
@@ -70,18 +71,29 @@ def test_a_key_of_the_settings_goes_before_the_file_and_a_bad_one_is_not_repeate
     assert "ffff" not in str(refused.value)
 
 
-def test_deploying_again_changes_nothing(chain_node: ChainNode) -> None:
-    before = deployment()
-    height = client.head().number
-    assert f"In use: contract {before.address}" in run("deploy_contract")
+@pytest.fixture
+def first_use(chain_node: ChainNode, db: None) -> Iterator[Deployment]:
+    """A database that knows no contract yet, and no contract.json; the contract that the node has."""
+    del chain_node, db
+    known = deployment()
     deployment_path().unlink()
+    yield known
+    remember(known)
+
+
+def test_deploying_again_changes_nothing(chain_node: ChainNode, first_use: Deployment) -> None:
+    height = client.head().number
     with pytest.raises(NotDeployed):
         deployment()
-    run("deploy_contract")
-    assert (deployment().address, origin()) == (before.address, (chain_node_id(chain_node), before.address))
+    for _ in range(2):
+        assert f"In use: contract {first_use.address}" in run("deploy_contract")
+    assert (deployment().address, origin()) == (
+        first_use.address,
+        (chain_node_id(chain_node), first_use.address),
+    )
     assert client.head().number == height
-    assert code_matches(client.code(before.address))
-    assert not code_matches(client.code(before.address)[:-1])
+    assert code_matches(client.code(first_use.address))
+    assert not code_matches(client.code(first_use.address)[:-1])
 
 
 def chain_node_id(node: ChainNode) -> int:
@@ -89,6 +101,13 @@ def chain_node_id(node: ChainNode) -> int:
     return int(node.rpc("eth_chainId"), 16)
 
 
+def test_a_new_database_beside_a_used_contract_is_said(first_use: Deployment) -> None:
+    write_deployment(first_use)
+    assert "This database is new" in run("deploy_contract")
+    assert "This database is new" not in run("deploy_contract")
+
+
+@pytest.mark.django_db
 def test_a_new_relayer_is_funded_when_asked(tmp_path: Path, settings: Settings) -> None:
     person = fresh_person()
     with own_chain(tmp_path):
@@ -99,6 +118,7 @@ def test_a_new_relayer_is_funded_when_asked(tmp_path: Path, settings: Settings) 
         assert "Funded" not in run("deploy_contract", "--fund")
 
 
+@pytest.mark.django_db
 def test_no_account_with_a_published_key_keeps_money(tmp_path: Path) -> None:
     with own_chain(tmp_path):
         published = [address_of_key(key) for key in published_keys()]
@@ -108,33 +128,24 @@ def test_no_account_with_a_published_key_keeps_money(tmp_path: Path) -> None:
         assert client.balance(address_of_key(make_funder_key(tmp_path / "chain"))) > 10**22
 
 
-def test_a_contract_of_another_version_is_not_left_for_a_new_one(chain_node: ChainNode) -> None:
-    del chain_node
-    before = deployment()
-    write_deployment(replace(before, address=FACTORY))
-    try:
-        with pytest.raises(CommandError, match="another version of MedRec"):
-            run("deploy_contract")
-        assert deployment().address == FACTORY
-    finally:
-        write_deployment(before)
+def test_a_contract_of_another_version_is_not_left_for_a_new_one(first_use: Deployment) -> None:
+    write_deployment(replace(first_use, address=FACTORY))
+    with pytest.raises(CommandError, match="another version of MedRec"):
+        run("deploy_contract")
+    assert deployment().address == FACTORY
 
 
+@pytest.mark.django_db
 def test_deploying_without_a_node_says_so(settings: Settings) -> None:
     settings.CHAIN_RPC_URL = "http://127.0.0.1:9"
     with pytest.raises(CommandError, match="does not answer"):
         run("deploy_contract")
 
 
-def test_the_contract_can_come_from_the_settings_alone(
-    chain_node: ChainNode, settings: Settings, tmp_path: Path
-) -> None:
-    del chain_node
-    known = deployment()
-    settings.VAR = tmp_path
-    settings.CHAIN_CONTRACT_ADDRESS = known.address
-    assert (deployment().chain_id, deployment().address) == (known.chain_id, known.address)
-    assert origin() == (known.origin_chain, known.origin_contract)
+def test_the_contract_can_come_from_the_settings_alone(first_use: Deployment, settings: Settings) -> None:
+    settings.CHAIN_CONTRACT_ADDRESS = first_use.address
+    assert (deployment().chain_id, deployment().address) == (first_use.chain_id, first_use.address)
+    assert origin() == (first_use.origin_chain, first_use.origin_contract)
 
 
 def test_roles_are_held_by_the_keys_and_the_relayer_has_none(chain_node: ChainNode) -> None:

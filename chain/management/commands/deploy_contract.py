@@ -1,16 +1,19 @@
 """manage.py deploy_contract: puts the contract on the chain, unless it is there."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chain import client
-from chain.deploying import deploy, send_and_wait
-from chain.errors import ChainError
+from chain.deploying import check_node, deploy, send_and_wait
+from chain.deployment import deployment, known_deployment, read_deployment
+from chain.errors import ChainError, NotDeployed, explain
 from chain.keys import relayer_keys
 from chain.localchain.errors import LocalChainError
 from chain.localchain.identity import make_funder_key, published_keys
+from chain.models import Cursor
 from chain.signer import address_of_key
 
 _ENOUGH = 100 * 10**18
@@ -18,7 +21,7 @@ _TOP_UP = 1_000 * 10**18
 
 
 class Command(BaseCommand):
-    """Idempotent; writes var/chain/contract.json."""
+    """Idempotent; binds the database to the contract, and writes var/chain/contract.json."""
 
     help = "Deploy the contract through the CREATE2 factory, unless the chain has it."
 
@@ -34,13 +37,31 @@ class Command(BaseCommand):
         """Fund if asked, deploy if needed, say what is there."""
         del args
         try:
+            is_new = self._is_new()
+            self._check_chain()
             if options["fund"]:
                 self._fund()
             deployed, fresh = deploy()
-        except (ChainError, LocalChainError) as problem:
+        except ChainError as problem:
+            raise CommandError(explain(problem)) from problem
+        except LocalChainError as problem:
             raise CommandError(str(problem)) from problem
         word = "Deployed" if fresh else "In use"
         self.stdout.write(f"{word}: contract {deployed.address} on chain {deployed.chain_id}")
+        if is_new:
+            self.stdout.write(
+                "This database is new, and that contract was in use before. What the chain says is read anew."
+                " Accounts are in the former database alone: put back its backup, if there is one."
+            )
+
+    def _is_new(self) -> bool:
+        """Whether this machine has used a contract before, with another database."""
+        return known_deployment() is None and read_deployment() is not None and not Cursor.objects.exists()
+
+    def _check_chain(self) -> None:
+        """No money is sent on a chain that is not the database's."""
+        with suppress(NotDeployed):
+            check_node(deployment())
 
     def _fund(self) -> None:
         funder = make_funder_key(settings.VAR / "chain")
