@@ -12,5 +12,5 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Register signal receivers and the handlers of chain events."""
         from accounts import checks, handlers, projection, signals  # noqa: F401  (importing registers them)
-        from accounts.services import affiliations, invitations, keys, limits  # noqa: F401
+        from accounts.services import affiliations, invitations, keys, limits, secret_key  # noqa: F401
         from accounts.sign_in import receivers  # noqa: F401

@@ -16,7 +16,7 @@ class ChainConfig(AppConfig):
 
     def ready(self) -> None:
         """Register checks, of settings and of health, and every app's handlers of events."""
-        from chain import checks, health_checks, signers  # noqa: F401  (importing registers them)
+        from chain import checks, health_checks, signers, starting  # noqa: F401  (importing registers them)
 
         autodiscover_modules("handlers")
         sys.setrecursionlimit(RECURSION_LIMIT)  # another library may have lifted it, as in chain/signer.py

@@ -7,11 +7,12 @@ from django.db import connection
 
 from chain import client, incarnation
 from chain.abi import code_matches
-from chain.deployment import deployment
-from chain.errors import NotDeployed
+from chain.deployment import Deployment, deployment
+from chain.errors import NotDeployed, WrongDeployment
 from chain.health import LIMIT, Unhealthy, register_check
 from chain.lag import measure_lag
 from chain.models import Cursor
+from chain.roles import missing_roles
 
 LAG_SECONDS = 60.0  # reading looks every second; this long is an outage
 
@@ -34,24 +35,32 @@ def check_broker() -> None:
 
 def check_chain_id() -> None:
     """The node is of the contract's chain."""
-    try:
-        wanted = deployment().chain_id
-    except NotDeployed:
-        raise Unhealthy("no contract is deployed yet") from None
-    if client.chain_id() != wanted:
+    if client.chain_id() != _deployment().chain_id:
         raise Unhealthy("the node is of another chain")
 
 
 def check_contract() -> None:
     """This portal's contract is at its address."""
-    try:
-        code = client.code(deployment().address)
-    except NotDeployed:
-        raise Unhealthy("no contract is deployed yet") from None
-    if not code:
+    if not (code := client.code(_deployment().address)):
         raise Unhealthy("there is no contract at its address")
     if not code_matches(code):
         raise Unhealthy("another contract is at its address")
+
+
+def check_roles() -> None:
+    """Raise Unhealthy where a key that is held here lacks its role in the contract."""
+    _deployment()
+    if missing := missing_roles():
+        raise Unhealthy(f"the {missing[0].key} key has no role in the contract")
+
+
+def _deployment() -> Deployment:
+    try:
+        return deployment()
+    except NotDeployed:
+        raise Unhealthy("no contract is deployed yet") from None
+    except WrongDeployment:
+        raise Unhealthy("the settings or contract.json name another contract than the database") from None
 
 
 def check_lag() -> None:
@@ -67,4 +76,5 @@ register_check("database", check_database)
 register_check("broker", check_broker)
 register_check("chain id", check_chain_id)
 register_check("contract", check_contract)
+register_check("roles", check_roles)
 register_check("lag", check_lag)

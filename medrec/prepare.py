@@ -8,10 +8,23 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connections
 
+from chain.errors import ChainError, explain
+from chain.starting import check_before_migrating, read_notices
 from records.demo.closing import demo_is_allowed
+
+
+def check_contract() -> None:
+    """Look at the contract before anything is changed: a refused release leaves the tables as they are.
+
+    Raises CommandError.
+    """
+    try:
+        check_before_migrating()
+    except ChainError as problem:
+        raise CommandError(explain(problem)) from problem
 
 
 def prepare_files_and_tables() -> None:
@@ -28,11 +41,11 @@ def prepare_files_and_tables() -> None:
 def prepare_contract(*, fund: bool) -> list[str]:
     """Deploy the contract if the chain has none; `fund`: the relayer gets the local chain's play money.
 
-    Returns lines that say what is there.
+    Returns lines that say what is there, and what was lost.
     """
     said = io.StringIO()
     call_command("deploy_contract", fund=fund, stdout=said)
-    return said.getvalue().splitlines()
+    return [*said.getvalue().splitlines(), *read_notices()]
 
 
 def seed_demo() -> list[str]:

@@ -66,15 +66,21 @@ def _run(processes: Processes) -> None:
     django.setup()
     from django.conf import settings  # readable only after the lines above
 
-    from medrec.prepare import close_demo, prepare_contract, prepare_files_and_tables, seed_demo
+    from medrec.prepare import (
+        check_contract,
+        close_demo,
+        prepare_contract,
+        prepare_files_and_tables,
+        seed_demo,
+    )
 
     if own_chain:
         _start_chain(processes, chain_port, settings.VAR / "chain", settings.CHAIN_CONFIRMATIONS)
+        _wait_for_chain(processes, chain_port)
+    check_contract()
     prepare_files_and_tables()
     for line in close_demo():  # before anybody can sign in
         say("medrec", line)
-    if own_chain:
-        _wait_for_chain(processes, chain_port)
     for line in prepare_contract(fund=own_chain):
         say("medrec", line)
     _start_web(processes, port)

@@ -8,6 +8,8 @@ from django.core.wsgi import get_wsgi_application
 
 from medrec.postgresql import limit_statements
 
+WORKER_BOOT_ERROR = 3  # gunicorn's: it stops then, instead of starting the worker again and again
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
 
 # A crash leaves no image of the memory on a disk: records and open vaults are in it.
@@ -15,6 +17,10 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 limit_statements()
 application = get_wsgi_application()
+
+from chain.starting import end_if_refused  # noqa: E402  (models are there only now)
+
+end_if_refused(code=WORKER_BOOT_ERROR)
 
 # What is there now stays: no collection of a request looks through it, and forks keep sharing its memory.
 gc.freeze()

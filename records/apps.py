@@ -12,5 +12,5 @@ class RecordsConfig(AppConfig):
     def ready(self) -> None:
         """Register the handlers of chain events, the runners of errands, the health and system checks."""
         # Importing registers them.
-        from records import checks, handlers, health, projection, upload_checks  # noqa: F401
+        from records import checks, handlers, health, lost_store, projection, upload_checks  # noqa: F401
         from records.services import errands, limits  # noqa: F401

@@ -3,6 +3,7 @@
 from accounts.models.directory import Admission, Affiliation, PublishedKey
 from accounts.models.errands import Errand
 from accounts.models.institutions import Institution, Invitation, Membership, SealedKey
+from accounts.models.marks import Mark
 from accounts.models.notifications import Notification
 from accounts.models.tokens import ApiToken
 from accounts.models.users import Account, User
@@ -16,6 +17,7 @@ __all__ = [
     "Errand",
     "Institution",
     "Invitation",
+    "Mark",
     "Membership",
     "Notification",
     "OpenVault",

@@ -17,7 +17,7 @@ from chain.localchain.node import free_port
 from chain.models import Cursor
 from tests.chain_node import ChainNode
 
-READY = ["database", "broker", "chain id", "contract", "lag", "store", "scanner"]
+READY = ["database", "broker", "chain id", "contract", "roles", "lag", "store", "scanner"]
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_a_node_that_is_away_is_named_and_nothing_else(client: Client, settings:
     settings.CHAIN_RPC_URL = f"http://user:secret@127.0.0.1:{port}"
     status, checks = ask(client)
     assert status == 503
-    assert {name for name, found in checks.items() if not found["ok"]} == {"chain id", "contract"}
+    assert {name for name, found in checks.items() if not found["ok"]} == {"chain id", "contract", "roles"}
     assert checks["contract"] == {"ok": False, "reason": "does not answer"}
     assert not {"secret", str(port)} & set(str(checks).replace(":", " ").split())
 

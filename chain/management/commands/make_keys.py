@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from chain.keys import NAMES, key_path, make_key
@@ -10,11 +11,14 @@ from chain.keys import NAMES, key_path, make_key
 class Command(BaseCommand):
     """Makes what is missing, and never touches what is there."""
 
-    help = "Make the relayer's, admission, anchor and admin keys in var/keys, unless they are there."
+    help = (
+        "Make the relayer's, admission, anchor and admin keys in var/keys, unless they are there. Where "
+        "CHAIN_CONTRACT_ADDRESS names a contract, only the relayer's: others would have no role in it."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line per key made; the keys themselves are not shown."""
         del args, options
-        for name in NAMES:
+        for name in ("relayer",) if settings.CHAIN_CONTRACT_ADDRESS else NAMES:
             if make_key(name):
                 self.stdout.write(f"Made: {key_path(name)}")
