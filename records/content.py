@@ -14,7 +14,7 @@ from django.core.cache import cache as shared_cache
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
-from chain.models.bulk import rows_in
+from chain.models.bulk import insert_rows, rows_in
 from chain.nudging import Nudge
 from records.chain_words import word
 from records.erasing import erase_envelope, give_up_envelopes
@@ -241,7 +241,8 @@ def settle_blobs() -> int:
 def _put_blob(row: Blob, data: bytes) -> int:
     put_held(store(), [data])
     put = Blob.objects.filter(pk=row.pk, state=Blob.State.NEW).update(state=Blob.State.STORED)
-    if not put:  # deleted meanwhile, perhaps before the bytes were there
+    if not put:  # deleted meanwhile, perhaps before the bytes were there, and the row with them
+        insert_rows([Blob(digest=row.pk, state=Blob.State.DELETING)], unique=("digest",))
         Blob.objects.filter(pk=row.pk, state=Blob.State.DELETED).update(state=Blob.State.DELETING)
     return put
 

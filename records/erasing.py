@@ -2,7 +2,8 @@
 
 Everybody may name every digest: in an act, and in a list of envelopes. So a digest that stands in a list says
 nothing about whose file it is. Own are the contents that this portal has put for a record, and the envelopes
-that it sealed for a list or saw opened in that list's context.
+that it sealed for a list or saw opened in that list's context. From a node, which others may use too, only what
+this portal has put (a Holding) is erased, whatever else is true of it.
 """
 
 import logging
@@ -16,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Errand
 from chain.archive import named_digests
 from chain.models import Act, ActState, EventDigest
-from chain.models.bulk import batches, rows_in
+from chain.models.bulk import batches, insert_rows, rows_in
 from records.holdings import ERASED, ERASING, KEPT, bring_back, cid_of, send_away
 from records.models import Blob, Envelope, EnvelopeList, Holding, Version
 from records.storage import Store
@@ -63,9 +64,12 @@ def give_up_contents(
 def give_up_envelopes(digests: Iterable[str]) -> set[str]:
     """Give up envelopes whose grants have ended; return their digests. In the caller's transaction.
 
-    Their bytes in SQL are erased at once, those in the store as soon as it answers.
+    Their bytes in SQL are erased at once, those in the store as soon as it answers. Those that only the store
+    has (the database is older) get a row, which asks for that.
     """
     own = _own_envelopes(digests)
+    lacking = own - {row.pk for row in rows_in(Blob.objects.only("pk"), "pk", own)}
+    insert_rows([Blob(digest=digest, state=Blob.State.DELETING) for digest in lacking], unique=("digest",))
     blobs = Blob.objects.exclude(state=Blob.State.DELETED)
     for some in batches(own):  # who keeps the same bytes meanwhile waits for these rows
         blobs.filter(pk__in=some).update(state=Blob.State.DELETING)
@@ -80,13 +84,19 @@ def give_up_envelopes(digests: Iterable[str]) -> set[str]:
 def erase_envelope(files: Store, digest: str) -> bool | None:
     """Erase a given up envelope from the store: False while another process does it, None where it stays.
 
-    Raises StoreUnavailable.
+    It stays where something names it, and in a shared store where this portal has not put it. Raises
+    StoreUnavailable.
     """
     with transaction.atomic():
-        if digest not in give_up_envelopes([digest]):
+        if not is_own(files, digest) or digest not in give_up_envelopes([digest]):
             return None
         _give_up(digest)
     return erase_given_up(files, digest)
+
+
+def is_own(files: Store, digest: str) -> bool:
+    """Tell whether what a store has under this digest is this portal's: it has put it, or nobody else could."""
+    return not files.shared or Holding.objects.filter(pk=digest).exists()
 
 
 def erase_given_up(files: Store, digest: str) -> bool:

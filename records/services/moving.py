@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from accounts.services.directory import known_accounts
 from chain.models.bulk import batches, rows_in
-from records.erasing import named
+from records.erasing import is_own, named
 from records.models import Blob, Holding, Version
-from records.storage import Cid, IpfsStore, Store
+from records.storage import Cid, Store
 from records.storage.errors import ContentCorrupt, ContentNotFound
 
 GONE = (Blob.State.DELETING, Blob.State.DELETED)
@@ -15,7 +16,7 @@ GIVEN_UP = (Holding.State.ERASING, Holding.State.ERASED)
 
 @dataclass
 class Move:
-    """How far a move is; `bytes` of ciphertext were copied now."""
+    """How far a move is; `bytes` of ciphertext were copied now, `left` are not this portal's to delete."""
 
     all: int = 0
     copied: int = 0
@@ -23,6 +24,7 @@ class Move:
     present: int = 0
     erased: int = 0
     deleted: int = 0
+    left: int = 0
     failed: list[str] = field(default_factory=list)
 
     @property
@@ -37,8 +39,9 @@ Progress = Callable[[str, Move], None]
 def copy_contents(source: Store, target: Store, progress: Progress) -> Move:
     """Copy everything that `source` keeps, checked against its CID, and leave out what was given up.
 
-    What is there already is passed over. Where the source is a node, only what this portal knows is taken.
-    What was erased in the portal is erased from `target`, too. Raises StorageError when a store is away.
+    What is there already is passed over. Where others use the source too, only what this portal has put, and
+    files of its own patients, are taken. What was erased in the portal is erased from `target`, too. Raises
+    StorageError when a store is away.
     """
     move = Move()
     cids = list(_ours(source))
@@ -54,14 +57,21 @@ def copy_contents(source: Store, target: Store, progress: Progress) -> Move:
     for some in batches(_all_given_up()):
         gone = _given_up({cid.hex for cid in some})
         for cid in some:
-            if cid.hex in gone and target.keeps(cid):  # copied by a move before it was erased
+            # copied by a move before it was erased
+            if cid.hex in gone and is_own(target, cid.hex) and target.keeps(cid):
                 target.unpin(cid)
     return move
 
 
 def delete_contents(source: Store, target: Store, move: Move, progress: Progress) -> None:
-    """Read everything in `target` to its end, which checks every byte; then erase it from `source`."""
+    """Read everything in `target` to its end, which checks every byte; then erase it from `source`.
+
+    From a source that others use too, nothing goes but what this portal has put there.
+    """
     for cid in list(_ours(source)):
+        if not is_own(source, cid.hex):
+            move.left += 1
+            continue
         if cid.hex not in _given_up({cid.hex}) and not _reads_whole(target, cid):
             move.failed.append(f"{cid} is not whole in its new place: kept in the old one")
             continue
@@ -94,16 +104,24 @@ def _copy_one(source: Store, target: Store, cid: Cid, move: Move) -> None:
 
 
 def _ours(source: Store) -> Iterator[Cid]:
-    """What a folder keeps; of what a node keeps, which others may use too, what this portal names."""
-    if not isinstance(source, IpfsStore):
+    """What a store of this portal alone keeps; of others, what it has put, and files of its patients."""
+    if not source.shared:
         yield from source.kept()
         return
     for some in batches(source.kept()):
         digests = {cid.hex for cid in some}
         known = {row.pk for row in rows_in(Holding.objects.only("pk"), "pk", digests)}
         known |= {row.pk for row in rows_in(Blob.objects.only("pk"), "pk", digests)}
-        known |= {row.content for row in rows_in(Version.objects.only("content"), "content", digests)}
+        known |= _of_patients(digests)
         yield from (cid for cid in some if cid.hex in known)
+
+
+def _of_patients(digests: set[str]) -> set[str]:
+    """Those that are contents of this portal's patients, whichever portal put them."""
+    versions = Version.objects.only("content", "record__patient").select_related("record")
+    placed = {(row.content, row.record.patient) for row in rows_in(versions, "content", digests)}
+    here = known_accounts(patient for _, patient in placed)
+    return {content for content, patient in placed if patient in here}
 
 
 def _given_up(digests: set[str]) -> set[str]:

@@ -97,8 +97,11 @@ class Blob(ABC):
 class Store(Protocol):
     """Where encrypted files are kept. All stores give the same CID for the same bytes.
 
-    Any method may raise StoreUnavailable.
+    Any method may raise StoreUnavailable. `shared` says whether other portals may keep files in it, too: then
+    what this portal did not put is not its own.
     """
+
+    shared: bool
 
     def put(self, stream: Iterable[bytes], *, before: Before | None = None) -> Stored:
         """Keep a content and pin it; when this returns it is on disk, and before, nobody knows its CID.

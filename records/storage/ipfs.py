@@ -30,6 +30,8 @@ class IpfsStore:
     Blocks of a put that broke off are not pinned, and go when the node collects its garbage (`--enable-gc`).
     """
 
+    shared = True
+
     def __init__(self, url: str) -> None:
         self._node = IpfsNode(url)
 

@@ -31,6 +31,8 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class LocalStore:
     """A `Store` in a folder of its own, which is made if it is missing. Several processes may share it."""
 
+    shared = False
+
     def __init__(self, root: Path) -> None:
         """Open the folder, and remove what puts that died long ago left behind. Raises StoreUnavailable."""
         self._objects = root / "objects"

@@ -13,12 +13,16 @@ from pytest_django import DjangoDbBlocker
 
 from records.content import delete_envelopes, settle_blobs, store
 from records.holdings import put_held
-from records.models import Holding
-from records.storage import Blob, Cid, IpfsStore, LocalStore, Store
+from records.models import Blob, Holding, Version
+from records.storage import Blob as StoredBlob
+from records.storage import Cid, IpfsStore, LocalStore, Store
 from records.storage.base import Before, Stored
+from tests.chain_node import ChainNode, fresh_person
 from tests.faults.databases import Database, drop_databases, make_databases
 from tests.faults.processes import Child
 from tests.kubo.node import KuboNode, require_kubo
+from tests.people import make_patient
+from tests.records.conftest import upload
 from tests.records.ended import keep_ended_envelope
 
 pytestmark = pytest.mark.kubo
@@ -60,6 +64,51 @@ def test_there_and_back(kubo: KuboNode, tmp_path: Path) -> None:
     assert all(whole(back, cid) for cid in cids)
     assert not back.has(foreign)
     assert all(whole(store(), cid) for cid in cids)  # nothing was deleted
+
+
+@pytest.mark.django_db
+def test_deleting_leaves_what_another_portal_has_put_on_the_same_node(
+    kubo: KuboNode, chain: ChainNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its records are on the chain, so their versions are in this portal's tables, too."""
+    monkeypatch.setattr(settings, "IPFS_API_URL", kubo.url)
+    node, others = IpfsStore(kubo.url), fresh_person()
+    theirs = [node.put([os.urandom(size)]).cid for size in (700, 2 * MIB, 900, 1200)]
+    for content, description in ((theirs[0], theirs[2]), (theirs[1], theirs[3])):
+        fields = {"content": content.digest, "description": description.digest, "flags": int(content.dag_pb)}
+        chain.new_record(others, **fields)
+    ours = upload(make_patient()).record
+    chain.settle()
+    settle_blobs()
+    mine = {cid for cid in node.kept() if Holding.objects.filter(pk=cid.hex).exists()}
+    assert Version.objects.filter(record=ours).exists()
+    assert Version.objects.filter(record__patient=others.address).count() == 2
+
+    back = tmp_path / "back"
+    run(kubo.url, str(back))
+    monkeypatch.setattr(settings, "IPFS_API_URL", "")
+    monkeypatch.setattr(settings, "STORE_PATH", back)
+    assert "deleted from the old store" in run(kubo.url, str(back), "--delete")
+    assert all(whole(node, cid) for cid in theirs)
+    assert not any(node.keeps(cid) for cid in mine)
+    assert all(whole(LocalStore(back), cid) for cid in mine)
+    assert not any(LocalStore(back).has(cid) for cid in theirs)
+
+
+@pytest.mark.django_db
+def test_an_envelope_that_another_portal_has_put_on_the_same_node_stays_there(
+    kubo: KuboNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened here, so its copy in SQL goes; the other portal erases its own."""
+    monkeypatch.setattr(settings, "IPFS_API_URL", kubo.url)
+    node, data = IpfsStore(kubo.url), os.urandom(300)
+    theirs = node.put([data]).cid
+    assert keep_ended_envelope(data) == theirs.hex
+    Blob.objects.filter(pk=theirs.hex).update(state=Blob.State.STORED)
+    delete_envelopes([theirs.hex])
+    settle_blobs()
+    assert whole(node, theirs)
+    assert not Blob.objects.filter(pk=theirs.hex).exists()
 
 
 @pytest.mark.django_db
@@ -197,14 +246,14 @@ def move_and_die(database: Database, source: str, target: str) -> None:
     """Killed while the third content is on its way."""
     begun: list[object] = []
 
-    def reading(blob: Blob) -> Iterator[bytes]:
+    def reading(blob: StoredBlob) -> Iterator[bytes]:
         begun.append(blob)
         for index in range(8):
             if index == 4 and len(begun) == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield blob._leaf(index)
 
-    Blob.__iter__ = reading  # type: ignore[method-assign]
+    StoredBlob.__iter__ = reading  # type: ignore[method-assign]
     move(database, source, target)
 
 

@@ -56,6 +56,8 @@ class Command(BaseCommand):
 
     def _report(self, move: Move) -> None:
         deleted = f", {move.deleted:,} deleted from the old store" if move.deleted else ""
+        if move.left:
+            deleted += f", {move.left:,} left there: another portal put them"
         self.stdout.write(
             f"{move.copied:,} copied ({move.bytes / 2**20:,.1f} MiB), {move.present:,} were there, "
             f"{move.erased:,} left out as erased{deleted}."
