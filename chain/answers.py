@@ -51,6 +51,7 @@ class Receipt:
     gas_used: int
     fee_paid: int  # wei
     contract_address: str | None
+    sender: str
 
 
 def sensible(read: Callable[P, T]) -> Callable[P, T]:
@@ -113,6 +114,7 @@ def receipt_of(given: Any) -> Receipt | None:
         gas_used=gas,
         fee_paid=gas * int(given.get("effectiveGasPrice") or "0x0", 16),
         contract_address=str(to_checksum_address(created)) if created else None,
+        sender=str(to_checksum_address(given["from"])),
     )
 
 

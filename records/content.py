@@ -14,7 +14,7 @@ from django.core.cache import cache as shared_cache
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
-from chain.models.bulk import insert_rows, rows_in
+from chain.models.bulk import batches, insert_rows, rows_in
 from chain.nudging import Nudge
 from records.chain_words import word
 from records.erasing import erase_envelope, give_up_envelopes
@@ -38,7 +38,7 @@ FILE_LOST = "The store does not have this file. Its author has to send it again.
 UNREACHABLE = "The file store cannot be reached. Try again."
 _DESCRIPTION_MAX = 66 * 1024  # bytes: a description of 64 KiB, encrypted
 _ERASED = (Blob.State.DELETING, Blob.State.DELETED)
-_STATE_IF_KEPT = Case(When(state__in=_ERASED, then=Value(Blob.State.NEW)), default=F("state"))
+_LEFT = (*_ERASED, Blob.State.HELD)  # the states in which keeping the bytes again decides anew
 _SETTLING = Nudge("records.tasks.store_blobs")
 
 
@@ -143,18 +143,38 @@ def digest_of(data: bytes) -> str:
     return word(hashlib.sha256(data).digest())
 
 
-def keep_blob(data: bytes) -> str:
+def keep_blob(data: bytes, *, held: bool = False) -> str:
     """Keep a small ciphertext (at most 1 MiB) in SQL; a task puts it into the store. Returns its digest.
 
     Inside the caller's transaction, so that whatever names the digest and the bytes are kept together. Also
-    where the same bytes are given up at this moment: one of the two waits for the other.
+    where the same bytes are given up at this moment: one of the two waits for the other. With `held` the
+    store gets it only once it is released.
     """
-    digest = digest_of(data)
+    digest, state = digest_of(data), Blob.State.HELD if held else Blob.State.NEW
     here = Blob.objects.filter(digest=digest)
-    if not here.update(data=data, state=_STATE_IF_KEPT):
-        Blob.objects.bulk_create([Blob(digest=digest, data=data)], ignore_conflicts=True)
-    transaction.on_commit(nudge_blobs)
+    if not here.update(data=data, state=Case(When(state__in=_LEFT, then=Value(state)), default=F("state"))):
+        Blob.objects.bulk_create([Blob(digest=digest, data=data, state=state)], ignore_conflicts=True)
+    if not held:
+        transaction.on_commit(nudge_blobs)
     return digest
+
+
+def release_blobs(digests: Iterable[str]) -> int:
+    """Let the store have what was held back; how many. In the caller's transaction."""
+    released = 0
+    for some in batches(digests):
+        held = Blob.objects.filter(pk__in=some, state=Blob.State.HELD)
+        released += held.update(state=Blob.State.NEW)
+    if released:
+        transaction.on_commit(nudge_blobs)
+    return released
+
+
+def erase_held(digests: Iterable[str]) -> None:
+    """Erase what was held back: the store never had it. In the caller's transaction."""
+    for some in batches(digests):
+        held = Blob.objects.filter(pk__in=some, state=Blob.State.HELD)
+        held.update(state=Blob.State.DELETED, data=None)
 
 
 def read_blob(digest: str) -> bytes | None:

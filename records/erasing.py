@@ -2,8 +2,8 @@
 
 Everybody may name every digest: in an act, and in a list of envelopes. So a digest that stands in a list says
 nothing about whose file it is. Own are the contents that this portal has put for a record, and the envelopes
-that it sealed for a list or saw opened in that list's context. From a node, which others may use too, only what
-this portal has put (a Holding) is erased, whatever else is true of it.
+that it sealed for a list or saw opened in that list's context. From a node, which others may use too, only
+what this portal has put (a Holding) is erased, whatever else is true of it.
 """
 
 import logging
@@ -95,7 +95,7 @@ def erase_envelope(files: Store, digest: str) -> bool | None:
 
 
 def is_own(files: Store, digest: str) -> bool:
-    """Tell whether what a store has under this digest is this portal's: it has put it, or nobody else could."""
+    """Tell whether what a store has under a digest is this portal's: it put it, or nobody else could."""
     return not files.shared or Holding.objects.filter(pk=digest).exists()
 
 

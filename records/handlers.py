@@ -13,12 +13,12 @@ from chain.handlers import on_act_settled, on_news
 from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in
 from chain.nudging import Nudge
-from chain.slots import folder_of_scope
+from chain.slots import folder_of_scope, slot_epoch
 from records.chain_words import raw
 from records.models import EnvelopeList, Grant, QueuedKey, Version
-from records.services.envelopes import use_again
+from records.services.envelopes import drop_list, release_lists, use_again
 from records.services.errands import REVOKE_AGAIN, WRAP
-from records.services.rekeying import REKEY
+from records.services.holders import REKEY
 from records.services.renewing import RENEW, erase_superseded
 from records.services.revocations import end_grant
 from records.services.sending import leave_errand
@@ -65,6 +65,12 @@ def leave_errands_for_mended_keys(events: Sequence[Event]) -> None:
     _ask_to_seal(rows_in(standing, "grantee", mended_keys(events)))
 
 
+@on_news("AccessGranted", "FolderRekeyed")
+def release_envelopes(events: Sequence[Event]) -> None:
+    """What the act hands over may be found by its recipients now, through whichever portal they read."""
+    release_lists({event["envelopes"] for event in events})
+
+
 @on_news("AccessGranted")
 def erase_superseded_envelopes(events: Sequence[Event]) -> None:
     """A record or selection granted again, to the same person: the envelopes before have had their day.
@@ -80,6 +86,18 @@ def erase_superseded_envelopes(events: Sequence[Event]) -> None:
             use_again(patient=event.author, scope=scope, recipient=event["grantee"], digest=digest)
         if not is_folder:
             erase_superseded(event)
+
+
+@on_news("AccessGranted")
+def ask_to_seal_late_grants(events: Sequence[Event]) -> None:
+    """Another portal's grant, while a move from here was on its way: no list has an envelope for it."""
+    granted = [event for event in events if folder_of_scope(event["scope"]) is not None]
+    slots = {slot_epoch(event.author, int(event["scope"], 16)): event for event in granted}
+    moves = list(rows_in(Act.objects.waiting().of_kind("RekeyFolder"), "slot", slots))
+    late = [move for move in moves if move.number > slots[move.slot]["epoch"]]
+    for move in late:
+        if not Act.objects.filter(digest=slots[move.slot].act_digest).exists():
+            add_errand(account=move.author, kind=REKEY, subject=str(move.fields["folder"]))
 
 
 @on_news("AccessRevoked", "AccessGivenUp")
@@ -103,6 +121,7 @@ def return_record(act: Act) -> None:
 def return_grant(act: Act) -> None:
     """A grant that was refused opens nothing: its envelopes go."""
     if act.state != "confirmed":
+        drop_list(act.fields["envelopes"])
         end_grant(patient=act.author, grantee=act.fields["grantee"], scope=act.fields["scope"])
 
 
@@ -116,8 +135,9 @@ def return_revoke(act: Act) -> None:
 
 @on_act_settled("RekeyFolder")
 def return_rekey(act: Act) -> None:
-    """A folder that could not be moved is moved at the patient's next opening."""
+    """A folder that could not be moved is moved at the patient's next opening, to an epoch of its own."""
     if act.state != "confirmed":
+        drop_list(act.fields["envelopes"])
         add_errand(account=act.author, kind=REKEY, subject=str(act.fields["folder"]))
 
 

@@ -7,6 +7,7 @@ from chain.nudging import Nudge
 from chain.turns import OneAtATime
 from records.content import settle_blobs
 from records.services import folder_names as names
+from records.services import list_index
 from records.services.anchoring import anchor_views
 from records.services.garbage import collect_garbage
 from records.services.replicating import replicate as copy_to_nodes
@@ -14,6 +15,7 @@ from records.services.sweeping import sweep_records
 from records.storage.errors import StorageError
 
 _settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
+_read_lists = OneAtATime(list_index.read_lists)
 _fetch_names = OneAtATime(names.fetch_folder_names)
 _COPYING = Nudge("records.tasks.replicate")
 
@@ -52,14 +54,21 @@ def fetch_folder_names() -> int:
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def read_lists() -> int:
+    """Read the lists of envelopes that the chain names and this database lacks."""
+    return _read_lists()
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """Settle blobs, collect garbage, end what has run out, forget old drafts, anchor the view log.
 
-    Last, what may take long where the store is slow: names of folders that were given elsewhere.
+    Last, what may take long where the store is slow: lists and names of folders from elsewhere.
     """
     store_blobs()
     collect()
     ended = sweep_records()
     anchor_views()
+    read_lists()
     fetch_folder_names()
     return ended

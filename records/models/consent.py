@@ -133,6 +133,9 @@ class EnvelopeList(models.Model):
     scope = models.CharField(max_length=66)
     epoch = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
+    sealed_here = models.BooleanField(
+        null=True, help_text="Whether this portal has sealed it; empty: known by its envelopes, or not asked."
+    )
 
     class Meta:
         constraints = (

@@ -184,10 +184,13 @@ class Upload(models.Model):
 class Blob(models.Model):
     """A small ciphertext (description, envelope, list, name) by its digest: first here, then in the store.
 
-    So a list fetches nothing from the store, and consent does not wait for a store that is down.
+    So a list fetches nothing from the store, and consent does not wait for a store that is down. What a grant
+    or a folder's move hands over is `held` back until its act is on the chain: until then no other portal
+    can find it, and if the act comes to nothing it is erased.
     """
 
     class State(models.TextChoices):
+        HELD = "held"
         NEW = "new"
         STORED = "stored"
         DELETING = "deleting"
@@ -200,7 +203,8 @@ class Blob(models.Model):
     class Meta:
         constraints = (
             models.CheckConstraint(
-                condition=Q(state__in=["new", "stored", "deleting", "deleted"]), name="blob_state_known"
+                condition=Q(state__in=["held", "new", "stored", "deleting", "deleted"]),
+                name="blob_state_known",
             ),
         )
         indexes = (models.Index(fields=("state",), name="blob_state"),)

@@ -15,8 +15,9 @@ from accounts.crypto.origin import Origin
 from accounts.errors import NoPublishedKey, UnusableKey
 from accounts.services.directory import PublicKey, public_key
 from chain.errors import ChainUnavailable, KeyMismatch
+from chain.models.bulk import batches
 from records.chain_words import raw, word
-from records.content import copy_blob, delete_envelopes, keep_blob, read_blob
+from records.content import copy_blob, delete_envelopes, erase_held, keep_blob, read_blob, release_blobs
 from records.crypto.envelopes import (
     EnvelopeContext,
     EnvelopeEntry,
@@ -161,13 +162,39 @@ def seal_each(origin: Origin, about: ListAbout, payloads: Iterable[tuple[PublicK
 
 
 def keep_list(sealed: SealedList) -> str:
-    """Keep a list and its envelopes, in the caller's transaction; returns the list's digest."""
-    keep_blob(sealed.listed.to_bytes())
+    """Keep a list and its envelopes, in the caller's transaction; returns the list's digest.
+
+    What shares a folder, a record or a selection is held back until its act is on the chain
+    (`release_lists`). Else two portals of one patient could hand out the same epoch to different people.
+    """
+    held = sealed.about.purpose in SHARING
+    keep_blob(sealed.listed.to_bytes(), held=held)
     for envelope in sealed.envelopes:
-        keep_blob(envelope)
-    row = _index(sealed.digest, sealed.about, sealed.listed)
-    row.envelopes.update(verified=True)  # sealed here, for this list
+        keep_blob(envelope, held=held)
+    own_list(_index(sealed.digest, sealed.about, sealed.listed))
     return sealed.digest
+
+
+def own_list(row: ListRow) -> None:
+    """Note that a list and its envelopes were sealed here: they are this portal's to erase."""
+    ListRow.objects.filter(pk=row.pk).update(sealed_here=True)
+    row.envelopes.update(verified=True)
+
+
+def release_lists(digests: Iterable[str]) -> None:
+    """The acts that name these lists are on the chain: the store gets them, and their envelopes."""
+    for some in batches(digests):
+        envelopes = Envelope.objects.filter(list__digest__in=some).values_list("digest", flat=True)
+        release_blobs({*some, *envelopes})
+
+
+def drop_list(digest: str) -> None:
+    """The act that names this list came to nothing: unless the chain has named it, nobody ever gets it."""
+    if not Blob.objects.filter(pk=digest, state=Blob.State.HELD).exists():
+        return
+    envelopes = Envelope.objects.filter(list__digest=digest)
+    erase_held({digest, *envelopes.values_list("digest", flat=True)})
+    envelopes.filter(deleted_at=None).update(deleted_at=timezone.now())
 
 
 def listed_envelopes(digest: str, about: ListAbout) -> QuerySet[Envelope]:
@@ -209,7 +236,7 @@ def end_envelopes(ended: QuerySet[Envelope]) -> None:
 
 def open_listed(actor: Actor, list_digest: str, about: ListAbout, payload_type: PayloadType[T]) -> Opened[T]:
     """Open and decode what a list holds for this actor; nothing that it holds makes this raise."""
-    _ensure_indexed(list_digest, about)
+    index_list(list_digest, about)
     rows = listed_envelopes(list_digest, about).filter(recipient__in=actor.recipients, deleted_at=None)
     opened = [_open_row(actor, row, payload_type) for row in rows.select_related("list")]
     readable = (one for one in opened if one.payload is not None)
@@ -341,20 +368,24 @@ def _index(digest: str, about: ListAbout, listed: EnvelopeList) -> ListRow:
     return row
 
 
-def _ensure_indexed(digest: str, about: ListAbout) -> None:
-    """A list that another portal (or a lost database) made is found by its digest in the store."""
+def index_list(digest: str, about: ListAbout) -> bool:
+    """Find a list that another portal (or a lost database) made by its digest in the store.
+
+    Returns whether it is new here. Raises StoreDown.
+    """
     if not digest or ListRow.objects.filter(digest=digest, **vars(about)).exists():
-        return
+        return False
     data = read_blob(digest)
     if data is None:
-        return
+        return False
     try:
         listed = EnvelopeList.from_bytes(data)
     except BadList:
-        return
+        return False
     with transaction.atomic():
         copy_blob(digest, data)
         _index(digest, about, listed)
+    return True
 
 
 def _ensure_scope(patient: str, scope: str) -> None:
@@ -370,4 +401,4 @@ def _ensure_scope(patient: str, scope: str) -> None:
     lists = ListRow.objects.filter(sender=patient, patient=patient, scope=scope, purpose=about.purpose)
     known = set(lists.values_list("digest", "epoch"))
     for digest, epoch in named - known:
-        _ensure_indexed(digest, replace(about, epoch=epoch))
+        index_list(digest, replace(about, epoch=epoch))

@@ -11,8 +11,9 @@ from chain.models import Act
 from chain.outbox import next_number, submit_act
 from records.readability import Readability
 from records.services import writing
+from records.services.holders import REKEY
 from records.services.keyring import Keyring
-from records.services.rekeying import REKEY, rekey_folder
+from records.services.rekeying import rekey_folder
 from records.services.renewing import RENEW, renew_scope
 from records.services.sending import SEND_AGAIN
 from records.services.states import state_of

@@ -32,9 +32,9 @@ from records.models import (
 )
 from records.services.envelopes import SHARING
 from records.services.errands import WRAP
+from records.services.holders import REKEY, has_leaver
 from records.services.reconciling_files import is_foreign
 from records.services.reconciling_keys import HERE
-from records.services.rekeying import REKEY, has_leaver
 from records.services.renewing import RENEW
 
 _FOLDERS = "0x" + 60 * "0"  # how the scope of a folder begins, and that of nothing else

@@ -20,7 +20,7 @@ from records.services.envelopes import SHARING
 from records.services.revocations import end_grant
 from records.storage import Cid
 
-HERE = (Blob.State.NEW, Blob.State.STORED)
+HERE = (Blob.State.HELD, Blob.State.NEW, Blob.State.STORED)
 SWEPT_WITHIN = timedelta(minutes=5)
 """A grant that ran out less than this ago may still wait for the sweep."""
 

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey, newest_digests, newest_keys
+from accounts.services.directory import PublicKey, newest_digests
 from accounts.services.errands import settle_errands
 from chain.acts import prepare_act
 from chain.errors import ActConflict
@@ -17,39 +17,24 @@ from records.errors import Conflict
 from records.models import Envelope, PatientFolder
 from records.services.envelopes import ListAbout, grant_terms, keep_list, reachable_keys, seal_each
 from records.services.epochs import current_epoch, hand_out, next_epoch
+from records.services.holders import REKEY, has_leaver, holders_of, staying, waiting_grants
 from records.services.scopes import folder_secrets
 
-REKEY = "rekey-folder"
 UNKNOWN_TERMS = Terms(purpose="PATRQT", kinds=(), permissions=1)
 
 
 def needs_rekey(patient: str, folder: int) -> bool:
-    """Whether the folder's current secret is with somebody who left, or not with somebody who stays."""
-    return has_leaver(patient, folder) or _has_unserved(patient, folder)
+    """Tell whether the folder's current secret is with somebody who left, or not with somebody who stays.
 
-
-def has_leaver(patient: str, folder: int) -> bool:
-    """Whether somebody who has no grant of the folder (any more) was ever sealed its current secret.
-
-    Also when it was sealed to an institution's former key, whose seed a doctor who left may have kept.
+    Also whether it may be with somebody whom nobody here knows: a list that hands it out is not known here.
     """
-    scope = folder_scope(folder)
-    sealed = Envelope.objects.filter(
-        list__patient=patient,
-        list__scope=scope,
-        list__purpose=Purpose.FOLDER,
-        list__epoch=current_epoch(patient, folder),
-    ).exclude(recipient=patient)
-    holders = set(sealed.values_list("recipient", "key_digest"))
-    newest = newest_keys(who for who, _ in holders)
-    stays = staying(patient, scope)
-    return any(
-        who not in stays or (who in newest and newest[who].digest != digest) for who, digest in holders
-    )
+    if holders_of(patient, folder).unread or has_leaver(patient, folder):
+        return True
+    return has_unserved(patient, folder)
 
 
-def _has_unserved(patient: str, folder: int) -> bool:
-    """Whether who stays has a key, and no envelope (any more) to find the current secret in."""
+def has_unserved(patient: str, folder: int) -> bool:
+    """Tell whether who stays has a key, and no envelope (any more) to find the current secret in."""
     scope = folder_scope(folder)
     found = Envelope.objects.filter(
         list__patient=patient,
@@ -102,19 +87,6 @@ def rekey_folder(actor: Actor, folder: int) -> Act | None:
     return act
 
 
-def staying(patient: str, scope: str) -> set[str]:
-    """Who holds a grant of this scope that stands, or one that waits for the chain."""
-    found = {grant.grantee for grant in standing_grants(patient, scope)}
-    return found | {act.fields["grantee"] for act in _waiting(patient, scope)}
-
-
-def _waiting(patient: str, scope: str) -> list[Act]:
-    """Waiting grants with no revoke after them."""
-    acts = Act.objects.by(patient).of_kind("GrantAccess", "RevokeAccess").filter(fields__scope=scope)
-    newest = {act.slot: act for act in acts.order_by("number", "created_at")}
-    return [act for act in newest.values() if act.kind == "GrantAccess" and act.state == "waiting"]
-
-
 def _recipients(actor: Actor, scope: str) -> list[tuple[PublicKey, Terms]]:
     """The keys of those who stay, each with its grant's terms. Who has no key to seal to is left behind."""
     patient = actor.address
@@ -122,7 +94,7 @@ def _recipients(actor: Actor, scope: str) -> list[tuple[PublicKey, Terms]]:
         grant.grantee: (grant.envelopes, grant.epoch, grant.permissions)
         for grant in standing_grants(patient, scope)
     }
-    for act in _waiting(patient, scope):
+    for act in waiting_grants(patient, scope):
         fields = act.fields
         named[fields["grantee"]] = (fields["envelopes"], fields["epoch"], fields["permissions"])
     found = []

@@ -17,7 +17,8 @@ from records.chain_words import address_field
 from records.errors import Conflict, InvalidInput, NotFound, RecordsError
 from records.models import Grant
 from records.services.envelopes import end_envelopes, shared_envelopes
-from records.services.rekeying import REKEY, rekey_folder
+from records.services.holders import REKEY
+from records.services.rekeying import rekey_folder
 from records.services.writing import require_keys
 
 logger = logging.getLogger(__name__)

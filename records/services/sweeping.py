@@ -12,6 +12,7 @@ from records.access import narrow
 from records.content import remove_staged, staging
 from records.models import Envelope, Grant, GrantDraft, Upload
 from records.services.envelopes import SHARING
+from records.services.holders import grants_to_end
 from records.services.revocations import end_grant
 from records.services.upload_rows import KEPT, STALE_AFTER
 from records.storage.errors import StorageError
@@ -30,6 +31,7 @@ def sweep_records() -> int:
     standing = _standing()
     ended = _sealed_to(verified=True) - standing
     ended |= set(sorted(_sealed_to(verified=False) - standing - ended)[:UNVERIFIED_AT_ONCE])
+    ended |= set(sorted(grants_to_end() - standing - ended)[:UNVERIFIED_AT_ONCE])
     for patient, scope, grantee in ended:
         with transaction.atomic():
             end_grant(patient=patient, grantee=grantee, scope=scope)

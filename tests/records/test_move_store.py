@@ -75,8 +75,8 @@ def test_deleting_leaves_what_another_portal_has_put_on_the_same_node(
     node, others = IpfsStore(kubo.url), fresh_person()
     theirs = [node.put([os.urandom(size)]).cid for size in (700, 2 * MIB, 900, 1200)]
     for content, description in ((theirs[0], theirs[2]), (theirs[1], theirs[3])):
-        fields = {"content": content.digest, "description": description.digest, "flags": int(content.dag_pb)}
-        chain.new_record(others, **fields)
+        flags = int(content.dag_pb)
+        chain.new_record(others, content=content.digest, description=description.digest, flags=flags)
     ours = upload(make_patient()).record
     chain.settle()
     settle_blobs()

@@ -18,7 +18,7 @@ from chain.signer import address_of_key
 from records.content import keep_blob
 from records.crypto.envelopes import Purpose
 from records.models import Blob, Envelope, EnvelopeList
-from records.services.rekeying import REKEY
+from records.services.holders import REKEY
 from tests.faults.world import World
 
 _ACTS = 10

@@ -1,0 +1,112 @@
+"""Reading the lists that the chain names and this database lacks: it is older, or another portal made them.
+
+Whom a list names decides whether a folder is moved on, and which envelopes are to go.
+"""
+
+import logging
+from collections.abc import Iterator
+from itertools import islice
+
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts.models import Account
+from accounts.services.errands import add_errand
+from chain import client
+from chain.errors import ChainUnavailable
+from chain.models import Event, Sender
+from chain.models.bulk import insert_rows
+from chain.slots import folder_of_scope, folder_scope
+from records.chain_words import ZERO_WORD
+from records.content import delete_envelopes
+from records.errors import StoreDown
+from records.models import Envelope, EnvelopeList, Grant, Holding, Rekey
+from records.services.envelopes import SHARING, ListAbout, about_scope, index_list, own_list
+from records.services.holders import REKEY, has_leaver
+from records.services.rekeying import has_unserved
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 20
+TRIED_AGAIN_AFTER = 600  # seconds
+
+
+def read_lists() -> int:
+    """Index the lists of this portal's patients that the store has; note which of them were sealed here.
+
+    Returns how many were read. One that is not there is tried again in some minutes.
+    """
+    due = (named for named in _unread() if cache.add(_cache_key(*named), 1, TRIED_AGAIN_AFTER))
+    try:
+        read = sum(_read_list(digest, about) for digest, about in islice(due, AT_ONCE))
+    except StoreDown as error:
+        logger.info("lists of envelopes cannot be read now: %s", type(error).__name__)
+        return 0
+    _ask_who_sealed()
+    return read
+
+
+def _read_list(digest: str, about: ListAbout) -> bool:
+    """Index a list; its patient is asked to move the folder, if it names too many or too few."""
+    if not index_list(digest, about):
+        return False
+    folder = folder_of_scope(about.scope)
+    if folder is not None and (has_leaver(about.patient, folder) or has_unserved(about.patient, folder)):
+        add_errand(account=about.patient, kind=REKEY, subject=str(folder))
+    return True
+
+
+def _unread() -> Iterator[tuple[str, ListAbout]]:
+    """The lists of grants and moves that have no row here, each with what it is about."""
+    patients = Account.objects.filter(kind=Account.Kind.PATIENT).values("address")
+    known = EnvelopeList.objects.filter(
+        digest=OuterRef("envelopes"), patient=OuterRef("patient"), epoch=OuterRef("epoch")
+    )
+    grants = Grant.objects.filter(~Exists(known.filter(scope=OuterRef("scope"))), patient__in=patients)
+    for row in grants.exclude(envelopes__in=("", ZERO_WORD)).order_by("-pk").iterator():
+        yield row.envelopes, about_scope(row.patient, row.scope, row.epoch)
+    for move in Rekey.objects.filter(~Exists(known), patient__in=patients).order_by("-pk").iterator():
+        yield move.envelopes, about_scope(move.patient, folder_scope(move.folder), move.epoch)
+
+
+def _ask_who_sealed() -> None:
+    """Ask the chain who sent the acts that name lists of unproven envelopes.
+
+    A relayer sends only what its portal has accepted, and so has sealed. Nobody else can send with its key.
+    """
+    unproven = Envelope.objects.filter(list=OuterRef("pk"), verified=False)
+    patients = Account.objects.filter(kind=Account.Kind.PATIENT).values("address")
+    lists = EnvelopeList.objects.filter(Exists(unproven), sealed_here=None, purpose__in=SHARING)
+    for row in lists.filter(sender__in=patients).order_by("pk")[:AT_ONCE]:
+        try:
+            is_own = _was_sent_from_here(row)
+        except ChainUnavailable as error:
+            logger.info("who sealed a list cannot be asked now: %s", error)
+            return
+        if is_own:
+            _take_as_own(row)
+        else:
+            EnvelopeList.objects.filter(pk=row.pk).update(sealed_here=False)
+
+
+def _was_sent_from_here(row: EnvelopeList) -> bool:
+    events = Event.objects.named("AccessGranted", "FolderRekeyed").about(row.sender)
+    hashes = events.filter(args__envelopes=row.digest).values_list("tx_hash", flat=True).distinct()
+    receipts = client.receipts(list(hashes)) if hashes else []
+    senders = {receipt.sender for receipt in receipts if receipt is not None}
+    return Sender.objects.filter(address__in=senders).exists()
+
+
+def _take_as_own(row: EnvelopeList) -> None:
+    """What this portal has sealed and put is its own again; what has ended of it is erased."""
+    with transaction.atomic():
+        own_list(row)
+        envelopes: QuerySet[Envelope] = row.envelopes.all()
+        digests = {row.digest, *envelopes.values_list("digest", flat=True)}
+        insert_rows([Holding(digest=digest) for digest in sorted(digests)], unique=("digest",))
+        delete_envelopes(set(envelopes.exclude(deleted_at=None).values_list("digest", flat=True)))
+
+
+def _cache_key(digest: str, about: ListAbout) -> str:
+    return f"list:{digest}:{about.patient}:{about.scope}:{about.epoch}"

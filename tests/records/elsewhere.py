@@ -1,0 +1,66 @@
+"""What another portal of the same patient does: acts that this one's outbox never sees."""
+
+import time
+
+from accounts.actor import Actor
+from chain.acts import PreparedAct, prepare_act
+from chain.outbox import next_number
+from chain.slots import folder_scope, slot_grant
+from records.chain_words import ZERO_WORD
+from records.services.epochs import current_epoch
+from tests.chain.raw_acts import send_from_elsewhere
+from tests.chain_node import ChainNode
+
+
+def grant_elsewhere(
+    chain: ChainNode,
+    patient: Actor,
+    grantee: str,
+    via: str,
+    *,
+    envelopes: str,
+    folder: int = 1,
+    epoch: int | None = None,
+) -> None:
+    """Grant a folder, at its present epoch, through another portal, which names this list."""
+    now, scope = int(time.time()), folder_scope(folder)
+    fields = {"grantee": grantee, "via": via, "scope": scope, "permissions": 1}
+    times = {"notBefore": now - 60, "expiry": now + 86_400}
+    act = prepare_act(
+        "GrantAccess",
+        author=patient.address,
+        **fields,
+        **times,
+        epoch=current_epoch(patient.address, folder) if epoch is None else epoch,
+        envelopes=envelopes,
+        request=ZERO_WORD,
+        serial=next_number(slot_grant(patient.address, grantee, via, scope)),
+    )
+    _send(chain, patient, act)
+
+
+def move_elsewhere(
+    chain: ChainNode,
+    patient: Actor,
+    *,
+    envelopes: str,
+    to: int,
+    epoch: int | None = None,
+    folder: int = 1,
+) -> None:
+    """Move a folder on, from its present epoch, through another portal, which names this list."""
+    act = prepare_act(
+        "RekeyFolder",
+        author=patient.address,
+        folder=folder,
+        fromEpoch=current_epoch(patient.address, folder) if epoch is None else epoch,
+        toEpoch=to,
+        envelopes=envelopes,
+    )
+    _send(chain, patient, act)
+
+
+def _send(chain: ChainNode, patient: Actor, act: PreparedAct) -> None:
+    key = patient.keys.signing_key
+    assert key is not None
+    send_from_elsewhere(chain, act, key)
