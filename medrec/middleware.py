@@ -82,6 +82,26 @@ class PlainTextMiddleware:
         raise BadRequest("a zero character")
 
 
+class IncompleteBodyMiddleware:
+    """Answers a request whose body did not come to its end: the client went away, or was too slow."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Go on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 408 where a view could not read the body; it has taken nothing."""
+        if not isinstance(exception, UnreadablePostError):
+            return None
+        words = "The request did not come to its end in time. Nothing of it was taken. Please send it again."
+        if request.path_info.startswith("/api/"):
+            return JsonResponse({"error": words}, status=408)
+        return HttpResponse(words, status=408, content_type="text/plain; charset=utf-8")
+
+
 def _has_zero(request: HttpRequest) -> bool:
     try:
         forms = (request.GET, request.POST)

@@ -135,10 +135,8 @@ def _wait_for_chain(processes: Processes, port: int) -> None:
 
 
 def _start_web(processes: Processes, port: int) -> None:
-    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--preload"]
-    patience = ["--timeout", "120", "--graceful-timeout", "8"]
-    bind = ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "warning"]
-    processes.start("web", sys.executable, "-m", "gunicorn", "medrec.wsgi", *bind, *threads, *patience)
+    command = [sys.executable, "-m", "gunicorn", "medrec.wsgi", "--config", "python:medrec.server.config"]
+    processes.start("web", *command, "--bind", f"127.0.0.1:{port}")
 
 
 def _start_celery(processes: Processes) -> None:

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "medrec.metrics.RequestMetricsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "medrec.middleware.PlainTextMiddleware",
+    "medrec.middleware.IncompleteBodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

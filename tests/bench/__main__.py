@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("gas", "run", "memory", "download", "ipfs", "listing", "acts", "sync", "localchain")
+MODULES = ("gas", "run", "memory", "download", "ipfs", "listing", "acts", "sync", "localchain", "silent")
 
 
 def main() -> int:

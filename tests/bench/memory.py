@@ -54,9 +54,9 @@ def measure() -> dict[str, float]:
     }
 
 
-def token(portal: Portal) -> str:
+def token(portal: Portal, *email: str) -> str:
     """An API token of a new patient."""
-    command = [sys.executable, "-m", "tests.bench.patient"]
+    command = [sys.executable, "-m", "tests.bench.patient", *email]
     made = subprocess.run(
         command, cwd=ROOT, env=portal.environment, check=True, stdout=subprocess.PIPE, text=True
     )

@@ -7,14 +7,14 @@ from datetime import date
 import django
 
 
-def main() -> None:
+def main(email: str = "bench@patients.example") -> None:
     """Through the services; the keys stay in this process."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
     django.setup()
     from accounts.services import signup, tokens
 
     user, bundle = signup.create_person(
-        email="bench@patients.example",
+        email=email,
         name="Bench",
         date_of_birth=date(1990, 1, 1),
         password="figures for the bench",
@@ -26,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,0 +1,12 @@
+"""How gunicorn serves the portal, everywhere alike. A flag on its command line changes a single setting."""
+
+worker_class = "medrec.server.worker.ReadAheadWorker"
+workers = 2
+threads = 8  # requests that run at one time in a process; those that wait for their clients do not count
+worker_connections = 1000  # of a process; beyond, the oldest that waits for a request gives way
+preload_app = True  # processes share the memory of the code
+keepalive = 75  # seconds: longer than a proxy keeps its connections (nginx: 60), so that it closes them first
+timeout = 120
+graceful_timeout = 8
+control_socket_disable = True
+loglevel = "warning"
