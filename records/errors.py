@@ -42,6 +42,13 @@ class Conflict(RecordsError):
     status = 409
 
 
+class FolderMoved(Conflict):
+    """What was prepared names a state that the folder has left since: it is to be prepared again."""
+
+    def __init__(self) -> None:
+        super().__init__("Sharing of this folder was changed just now. Nothing was saved. Try again.")
+
+
 class OtherPatient(Conflict):
     """A patient's account was asked to act for another patient. Nothing goes into its own records instead."""
 

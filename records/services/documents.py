@@ -173,11 +173,7 @@ def modify_description(
         opened.description, title=title, kind=kind, service_date=service_date, previous_data_key=None
     )
     if mended != replace(opened.description, previous_data_key=None):
-        latest = state.latest
-        prepared = writing.prepare_version(
-            keyring, state, description=mended, content=latest.content, flags=latest.flags, via=via
-        )
-        writing.keep_version(actor, prepared)
+        writing.add_version(keyring, state, description=mended, content=state.latest.content, via=via)
     return get_record(actor=actor, record=record)
 
 

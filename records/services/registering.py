@@ -15,6 +15,7 @@ from records.crypto.description import Description
 from records.errors import AccessRefused, InvalidInput, NotFound
 from records.models import Upload
 from records.services import documents, writing
+from records.services.acceptance import prepare_until_kept
 from records.services.folders import GENERAL, INBOX, require_folder
 from records.services.garbage import discard_content
 from records.services.keyring import Keyring
@@ -43,7 +44,8 @@ def register_upload(
     Where it fails, what is in the store is erased. Raises Conflict, AccessRefused, InvalidInput, NotFound,
     VaultClosed.
     """
-    try:
+
+    def register() -> Act:
         prepared = _prepare(keyring, row, _describe(draft, received), received)
         with transaction.atomic():
             wait_in_line([row.author, row.patient, row.via])
@@ -53,10 +55,13 @@ def register_upload(
             Upload.objects.filter(pk=row.pk).update(
                 act=act.digest, sealed=b"", sealed_parts=b"", part_mac=b"", staged=None
             )
+            return act
+
+    try:
+        return prepare_until_kept(register)
     except Exception:
         _discard(row, received)
         raise
-    return act
 
 
 def choose_folder(actor: Actor, patient: str, folder: int | None, via: str) -> int:

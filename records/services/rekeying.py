@@ -5,6 +5,7 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.services.directory import PublicKey, newest_digests
 from accounts.services.errands import settle_errands
+from accounts.services.limits import wait_in_line
 from chain.acts import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
@@ -13,8 +14,9 @@ from chain.slots import folder_scope
 from records.access import standing_grants
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import FolderPayload, Terms
-from records.errors import Conflict
-from records.models import Envelope, PatientFolder
+from records.errors import Conflict, FolderMoved
+from records.models import Envelope
+from records.services.acceptance import prepare_until_kept
 from records.services.envelopes import ListAbout, grant_terms, keep_list, reachable_keys, seal_each
 from records.services.epochs import current_epoch, hand_out, next_epoch
 from records.services.holders import REKEY, has_leaver, holders_of, staying, waiting_grants
@@ -52,10 +54,15 @@ def rekey_folder(actor: Actor, folder: int) -> Act | None:
 
     Raises Conflict, ChainDown, VaultClosed.
     """
+    return prepare_until_kept(lambda: _move_on(actor, folder))
+
+
+def _move_on(actor: Actor, folder: int) -> Act | None:
     patient, scope = actor.address, folder_scope(folder)
     if not needs_rekey(patient, folder):
         settle_errands(kind=REKEY, subject=str(folder), account=patient)
         return None
+    stays = staying(patient, scope)
     current, fresh = current_epoch(patient, folder), next_epoch(patient, folder)
     hand_out(patient, folder, fresh, moves=True)
     secrets = folder_secrets(actor, folder, fresh)
@@ -75,13 +82,14 @@ def rekey_folder(actor: Actor, folder: int) -> Act | None:
     )
     try:
         with transaction.atomic():
-            # Two revokes at once: the second would name the epoch that the first one leaves.
-            PatientFolder.objects.select_for_update(no_key=True).get(patient=patient, folder=folder)
-            if current_epoch(patient, folder) != current:
-                raise Conflict("This folder was moved just now. Look again.")
+            # Two at once: the second would name the epoch that the first one leaves, or seal to who has left.
+            wait_in_line([patient])
+            if current_epoch(patient, folder) != current or staying(patient, scope) != stays:
+                raise FolderMoved
             keep_list(listed)
             act = submit_act(signed)
-            settle_errands(kind=REKEY, subject=str(folder), account=patient)
+            if not needs_rekey(patient, folder):
+                settle_errands(kind=REKEY, subject=str(folder), account=patient)
     except ActConflict as error:
         raise Conflict("This folder was moved just now. Look again.") from error
     return act

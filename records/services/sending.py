@@ -6,22 +6,19 @@ from accounts.actor import Actor
 from accounts.models import Errand
 from accounts.services.errands import add_errand, settle_errands
 from chain.acts import prepare_act
-from chain.errors import ActConflict
 from chain.models import Act
-from chain.outbox import submit_act
 from chain.slots import slot_record
 from records import access
 from records.chain_words import address_row, raw, word
 from records.crypto.ids import record_id
-from records.errors import Conflict, NotFound
-from records.holdings import hold
+from records.errors import NotFound
 from records.models import QueuedKey
 from records.services import documents, writing
-from records.services.envelopes import keep_list
+from records.services.acceptance import prepare_until_kept
 from records.services.epochs import current_epoch
 from records.services.keyring import Keyring
 from records.services.states import SEND_AGAIN, RecordState, act_record, state_of, version_of
-from records.services.writing import Place
+from records.services.writing import Place, Prepared
 from records.shapes import RecordView
 
 __all__ = ["SEND_AGAIN", "drop_failed", "leave_errand", "send_again"]
@@ -71,25 +68,21 @@ def _new_again(actor: Actor, state: RecordState, failed: Act) -> None:
     keyring = Keyring(actor, state.patient)
     opened = writing.open_or_refuse(keyring, state)
     fields, via = failed.fields, address_row(failed.fields["via"])
-    folder = fields["folder"]
-    if not access.can_write_folder(actor, patient=state.patient, folder=folder, via=via):
-        folder = 0
-        writing.require_sender(actor, state.patient, via)
-    place = Place(folder, current_epoch(state.patient, folder))
-    secret = writing.secret_for(keyring, record=state.record, place=place, data_key=opened.data_key)
-    act = prepare_act("NewRecord", **{**fields, "folder": folder, "epoch": place.epoch, "secret": secret.hex})
     if word(record_id(actor.address, raw(fields["nonce"]))) != state.record:
         raise NotFound("There is no such record.")
-    signed = actor.sign(act)
-    with transaction.atomic():
-        hold(fields["content"])
-        if secret.listed is not None:
-            keep_list(secret.listed)
-        try:
-            submit_act(signed)
-        except ActConflict as error:
-            raise Conflict("It was sent again already.") from error
-        settle_errands(kind=SEND_AGAIN, subject=failed.digest, account=actor.address)
+
+    def send() -> None:
+        folder = fields["folder"]
+        if not access.can_write_folder(actor, patient=state.patient, folder=folder, via=via):
+            folder = 0
+            writing.require_sender(actor, state.patient, via)
+        place = Place(folder, current_epoch(state.patient, folder))
+        secret = writing.secret_for(keyring, record=state.record, place=place, data_key=opened.data_key)
+        changed = {"folder": folder, "epoch": place.epoch, "secret": secret.hex}
+        act = prepare_act("NewRecord", **{**fields, **changed})
+        _keep(actor, Prepared(act, None, secret, []), failed)
+
+    prepare_until_kept(send)
 
 
 def _version_again(actor: Actor, state: RecordState, failed: Act) -> None:
@@ -98,14 +91,22 @@ def _version_again(actor: Actor, state: RecordState, failed: Act) -> None:
     keyring = Keyring(actor, state.patient)
     version = version_of(failed)
     opened = keyring.require(keyring.try_version(state, version))
-    prepared = writing.prepare_version(
-        keyring,
-        state,
-        description=opened.description,
-        content=version.content,
-        flags=version.flags,
-        via=via,
-    )
+
+    def send() -> None:
+        prepared = writing.prepare_version(
+            keyring,
+            state,
+            description=opened.description,
+            content=version.content,
+            flags=version.flags,
+            via=via,
+        )
+        _keep(actor, prepared, failed)
+
+    prepare_until_kept(send)
+
+
+def _keep(actor: Actor, prepared: Prepared, failed: Act) -> None:
     with transaction.atomic():
         writing.keep_version(actor, prepared)
         settle_errands(kind=SEND_AGAIN, subject=failed.digest, account=actor.address)

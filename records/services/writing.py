@@ -21,9 +21,10 @@ from records.crypto.description import Description
 from records.crypto.envelopes import Purpose, seal_envelope
 from records.crypto.payloads import DataKeyPayload
 from records.crypto.wrap import wrap
-from records.errors import AccessRefused, Conflict, InvalidInput, OtherPatient
+from records.errors import AccessRefused, Conflict, FolderMoved, InvalidInput, OtherPatient
 from records.holdings import hold
 from records.models import Grant, QueuedKey, SelectionRecord
+from records.services.acceptance import check_writing, prepare_until_kept
 from records.services.envelopes import (
     ListAbout,
     SealedList,
@@ -53,12 +54,16 @@ class Secret:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An act on a record, and what has to be kept with it."""
+    """An act on a record, and what has to be kept with it.
+
+    `same_key` is the record before it, where the act keeps its data key.
+    """
 
     act: PreparedAct
     description: bytes | None
     secret: Secret
     queued: list[QueuedKey]
+    same_key: RecordState | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,8 @@ def prepare_version(
     if latest.folder == 0:
         raise Conflict("File this record into a folder first.")
     place = Place(latest.folder, current_epoch(state.patient, latest.folder))
-    if keeps_data_key(state, place):
+    same_key = state if keeps_data_key(state, place) else None
+    if same_key is not None:
         data_key, secret = opened.data_key, Secret(latest.secret)
         description = replace(description, previous_data_key=None)
     else:
@@ -191,25 +197,51 @@ def prepare_version(
     digest, sealed = keyring.seal(state.record, data_key, description)
     act = _modify(keyring.actor, state, place, via, secret, digest, content, flags)
     queued = queue_keys(keyring.actor, state.record, latest.version + 1, state.patient, data_key)
-    return Prepared(act, sealed, secret, queued)
+    return Prepared(act, sealed, secret, queued, same_key)
+
+
+def add_version(
+    keyring: Keyring, state: RecordState, *, description: Description, content: str, via: str
+) -> Act:
+    """Sign and queue the next version. Raises as `prepare_version` and `keep_version` do."""
+
+    def add() -> Act:
+        flags = state.latest.flags
+        prepared = prepare_version(
+            keyring, state, description=description, content=content, flags=flags, via=via
+        )
+        return keep_version(keyring.actor, prepared)
+
+    return prepare_until_kept(add)
 
 
 def wrap_anew(keyring: Keyring, state: RecordState, folder: int) -> Act:
     """The same files, the data key wrapped under another folder (or epoch). It must open first."""
-    state = _standing(state)
-    opened = open_or_refuse(keyring, state)
-    place = Place(folder, current_epoch(state.patient, folder))
-    secret = secret_for(keyring, record=state.record, place=place, data_key=opened.data_key)
-    latest = state.latest
-    act = _modify(keyring.actor, state, place, "", secret, latest.description, latest.content, latest.flags)
-    return keep_version(keyring.actor, Prepared(act, None, secret, []))
+    standing = _standing(state)
+    opened, latest = open_or_refuse(keyring, standing), standing.latest
+
+    def wrap() -> Act:
+        place = Place(folder, current_epoch(state.patient, folder))
+        secret = secret_for(keyring, record=state.record, place=place, data_key=opened.data_key)
+        digest, content, flags = latest.description, latest.content, latest.flags
+        act = _modify(keyring.actor, standing, place, "", secret, digest, content, flags)
+        return keep_version(keyring.actor, Prepared(act, None, secret, []))
+
+    return prepare_until_kept(wrap)
 
 
 def keep_version(actor: Actor, prepared: Prepared) -> Act:
-    """Sign and queue it with description, envelopes and keys, all or nothing. Raises Conflict."""
+    """Sign and queue it with description, envelopes and keys, all or nothing.
+
+    Raises FolderMoved (prepare it again), Conflict, AccessRefused.
+    """
     signed = actor.sign(prepared.act)
     try:
         with transaction.atomic():
+            check_writing(actor, prepared.act)
+            before, place = prepared.same_key, place_of(prepared.act)
+            if before is not None and not keeps_data_key(before, place):
+                raise FolderMoved  # somebody has lost access to the record since
             hold(prepared.act.fields["content"])
             if prepared.description is not None:
                 keep_blob(prepared.description)
@@ -220,6 +252,11 @@ def keep_version(actor: Actor, prepared: Prepared) -> Act:
     except ActConflict as error:
         raise Conflict("Another version was sent first. Look at it, then try again.") from error
     return act
+
+
+def place_of(act: PreparedAct) -> Place:
+    """Return where an act on a record puts it."""
+    return Place(act.fields["folder"], act.fields["epoch"])
 
 
 def queue_keys(actor: Actor, record: str, version: int, patient: str, data_key: bytes) -> list[QueuedKey]:
