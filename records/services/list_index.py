@@ -57,6 +57,13 @@ def _read_list(digest: str, about: ListAbout) -> bool:
     return True
 
 
+def list_of_event(event: Event) -> ListAbout:
+    """Return what the list of a grant or of a folder's move is about."""
+    if event.name == "FolderRekeyed":
+        return about_scope(event.author, folder_scope(event["folder"]), event["toEpoch"])
+    return about_scope(event.author, event["scope"], event["epoch"])
+
+
 def _unread() -> Iterator[tuple[str, ListAbout]]:
     """The lists of grants and moves that have no row here, each with what it is about."""
     patients = Account.objects.filter(kind=Account.Kind.PATIENT).values("address")

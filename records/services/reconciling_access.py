@@ -23,10 +23,12 @@ from records.crypto.ids import selection_id
 from records.models import (
     Blob,
     Envelope,
+    EnvelopeList,
     FolderState,
     Grant,
     QueuedKey,
     Record,
+    Rekey,
     Selection,
     Version,
 )
@@ -73,13 +75,10 @@ def find_grants_without_envelope(look: Look) -> Iterator[Finding]:
 
 
 def find_folders_to_rekey(look: Look) -> Iterator[Finding]:
-    """Folders whose current secret somebody has who has no grant of them (any more)."""
-    sealed = Envelope.objects.filter(list__purpose=Purpose.FOLDER, list__patient__in=_patients())
-    shared = sealed.exclude(recipient=F("list__patient")).values_list("list__patient", "list__scope")
-    for patient, scope in shared.distinct().order_by("list__patient", "list__scope").iterator():
+    """Folders whose current secret somebody has, or may have, who has no grant of them (any more)."""
+    for patient, folder in _shared_folders():
         look.tick(1)
-        folder = folder_of_scope(scope)
-        if folder is None or not has_leaver(patient, folder):
+        if not has_leaver(patient, folder):
             continue
         if not _is_asked(patient, REKEY, str(folder), slot_epoch(patient, folder)):
             row = FolderState.objects.filter(patient=patient, folder=folder).first()
@@ -180,6 +179,16 @@ def _account(address: str) -> str:
 
 def _here(digests: Iterable[str]) -> set[str]:
     return set(Blob.objects.filter(pk__in=digests, state__in=HERE).values_list("pk", flat=True))
+
+
+def _shared_folders() -> list[tuple[str, int]]:
+    """The folders that the chain, or a list kept here, says were shared."""
+    grants = Grant.objects.filter(patient__in=_patients(), scope__startswith=_FOLDERS)
+    lists = EnvelopeList.objects.filter(purpose=Purpose.FOLDER, patient__in=_patients())
+    scopes = {*grants.values_list("patient", "scope"), *lists.values_list("patient", "scope")}
+    folders = {(patient, folder_of_scope(scope)) for patient, scope in scopes}
+    folders |= set(Rekey.objects.filter(patient__in=_patients()).values_list("patient", "folder"))
+    return sorted((patient, folder) for patient, folder in folders if folder is not None)
 
 
 def _held(grants: list[LiveGrant], kept: set[str]) -> dict[_Place, list[_Held]]:

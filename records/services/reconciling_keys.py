@@ -7,20 +7,26 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
-from chain.models import Act
+from accounts.models import Account
+from chain.models import Act, Event
+from chain.models.bulk import rows_in
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
+from chain.slots import folder_of_scope
 from records.access import narrow
+from records.chain_words import ZERO_WORD
 from records.content import delete_envelopes, digest_of, keep_blob, store
 from records.crypto.envelopes import EnvelopeEntry, EnvelopeList
 from records.crypto.errors import BadList
 from records.erasing import named
-from records.models import Blob, Envelope, Grant, QueuedKey
+from records.models import Blob, Envelope, FolderState, Grant, QueuedKey
 from records.models import EnvelopeList as ListRow
-from records.services.envelopes import SHARING
+from records.services.envelopes import SHARING, ListAbout, drop_list, index_list, release_lists
+from records.services.list_index import list_of_event
 from records.services.revocations import end_grant
 from records.storage import Cid
 
 HERE = (Blob.State.HELD, Blob.State.NEW, Blob.State.STORED)
+_HELD_FOR_NOTHING = "is held back for an act that is not there, or came to nothing"
 SWEPT_WITHIN = timedelta(minutes=5)
 """A grant that ran out less than this ago may still wait for the sweep."""
 
@@ -32,6 +38,8 @@ def find_list_differences(look: Look) -> Iterator[Finding]:
         blobs = Blob.objects.filter(pk__in=[row.digest for row in part]).in_bulk()
         for row in part:
             subject, blob = f"list {Cid.from_digest(row.digest)}", blobs.get(row.digest)
+            if blob is not None and blob.state == Blob.State.DELETED:
+                continue  # its act came to nothing, and nobody ever got it
             if blob is None or blob.data is None:
                 if Cid.from_digest(row.digest) not in kept:
                     yield Finding(subject, "its bytes are nowhere", _rebuilding(row))
@@ -42,6 +50,43 @@ def find_list_differences(look: Look) -> Iterator[Finding]:
             elif missing:
                 what = f"{len(missing)} of its envelopes have no row"
                 yield Finding(subject, what, _indexing(row, missing))
+
+
+def find_unread_lists(look: Look) -> Iterator[Finding]:
+    """Lists that grants and moves on the chain name, and of whose envelopes nothing is known here."""
+    kept = {cid.hex for cid in store().kept()}
+    patients = Account.objects.filter(kind=Account.Kind.PATIENT).values("address")
+    events = Event.objects.applied().named("AccessGranted", "FolderRekeyed").filter(subject__in=patients)
+    for part in row_chunks(events, look):
+        known = rows_in(ListRow.objects.all(), "digest", {event["envelopes"] for event in part})
+        rows = {(row.digest, row.patient, row.scope, row.epoch) for row in known}
+        acts = rows_in(Act.objects.only("digest"), "digest", {event.act_digest for event in part})
+        own = {act.digest for act in acts}
+        for event in part:
+            digest, about = event["envelopes"], list_of_event(event)
+            if digest == ZERO_WORD or (digest, about.patient, about.scope, about.epoch) in rows:
+                continue
+            subject = f"list {Cid.from_digest(digest)} of event {event.pk}"
+            if digest in kept:
+                yield Finding(subject, "is in the store, and has no rows", _reading(digest, about))
+            elif event.act_digest in own:
+                yield Finding(subject, "was sealed here, and is nowhere")
+            elif _still_counts(event, about):
+                what = "was sealed elsewhere, and is not here: the next end of its grants moves the folder on"
+                yield Finding(subject, what, note=True)
+
+
+def find_held_blobs(look: Look) -> Iterator[Finding]:
+    """What is held back for an act that has been settled: it is to be let go, or to be erased."""
+    lists = ListRow.objects.filter(digest__in=Blob.objects.filter(state=Blob.State.HELD).values("pk"))
+    for part in row_chunks(lists, look):
+        for row in part:
+            acts = Act.objects.by(row.sender).of_kind("GrantAccess", "RekeyFolder")
+            states = set(acts.filter(fields__envelopes=row.digest).values_list("state", flat=True))
+            if "waiting" in states:
+                continue
+            what = "is held back, and its act is on the chain" if "confirmed" in states else _HELD_FOR_NOTHING
+            yield Finding(f"list {Cid.from_digest(row.digest)}", what, _settling(row, "confirmed" in states))
 
 
 def find_leftover_envelopes(look: Look) -> Iterator[Finding]:
@@ -81,6 +126,8 @@ def find_keys_without_act(look: Look) -> Iterator[Finding]:
 
 CHECKS = (
     Check("R201", "lists of envelopes are incomplete", find_list_differences),
+    Check("R210", "lists that the chain names are not read", find_unread_lists),
+    Check("R211", "what is held back has no act that waits", find_held_blobs),
     Check("R202", "envelopes are left for who has no grant", find_leftover_envelopes),
     Check("R203", "erased envelopes have left their bytes", find_bytes_of_erased_envelopes),
     Check("R204", "data keys are queued without an act", find_keys_without_act),
@@ -164,6 +211,31 @@ def _erasing(row: Envelope) -> Repair:
         return "erased"
 
     return erase
+
+
+def _still_counts(event: Event, about: ListAbout) -> bool:
+    """Whether the folder is still at the list's epoch, or the grant still stands."""
+    folder = folder_of_scope(about.scope)
+    if folder is None:
+        return Grant.objects.filter(patient=about.patient, envelopes=event["envelopes"], ended="").exists()
+    later = FolderState.objects.filter(patient=about.patient, folder=folder, epoch__gt=about.epoch)
+    return not later.exists()
+
+
+def _reading(digest: str, about: ListAbout) -> Repair:
+    return lambda: "read from the store" if index_list(digest, about) else ""
+
+
+def _settling(row: ListRow, is_confirmed: bool) -> Repair:
+    def settle() -> str:
+        with transaction.atomic():
+            if is_confirmed:
+                release_lists([row.digest])
+            else:
+                drop_list(row.digest)
+        return "let go" if is_confirmed else "erased"
+
+    return settle
 
 
 def _deleting(row: Envelope) -> Repair:

@@ -6,7 +6,20 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Errand
-from records.models import Blob, Envelope, Grant, QueuedKey, Version
+from chain.models import Event
+from chain.slots import folder_scope
+from records.crypto.envelopes import Purpose
+from records.models import (
+    Blob,
+    Envelope,
+    EnvelopeList,
+    FolderState,
+    Grant,
+    QueuedKey,
+    Rekey,
+    Version,
+)
+from records.services.envelopes import ListAbout, keep_list, seal_list
 from records.storage import Cid
 from tests.records.reconcile.story import ELSEWHERE, OTHER, Story, file_of
 
@@ -131,3 +144,46 @@ def test_a_key_sealed_to_its_patient_that_is_lost(story: Story) -> None:
     Blob.objects.filter(pk=envelope.digest).delete()
     file_of(Cid.from_digest(envelope.digest)).unlink()
     assert story.the_one("R208").subject == f"version {sealed.pk}"
+
+
+def test_a_list_that_only_the_chain_and_the_store_know_is_read(story: Story) -> None:
+    """As after a restore of the database: who holds the folder's secret is found by the chain's events."""
+    grant = granted(story, story.clinic.doctor.address)
+    EnvelopeList.objects.filter(patient=story.patient.address).delete()
+    found = story.found()
+    assert found["R210"].left == len(found["R210"].findings) >= 3
+    story.found(repair=True)
+    assert story.found() == {}
+    assert envelope_of(grant).recipient == story.clinic.doctor.address
+
+
+def test_a_folder_whose_secret_a_former_grantee_has_is_found_by_the_chain_alone(story: Story) -> None:
+    """The move after the revoke is lost, and so are all rows that told who was sealed the secret."""
+    scope = folder_scope(1)
+    Event.objects.named("FolderRekeyed").authored_by(story.patient.address).delete()
+    Rekey.objects.filter(patient=story.patient.address).delete()
+    FolderState.objects.filter(patient=story.patient.address, folder=1).update(epoch=0)
+    EnvelopeList.objects.filter(patient=story.patient.address, scope=scope).delete()
+    found = story.found()["R206"]
+    assert [finding.what for finding in found.findings] == ["is to be moved on, and nobody is asked"]
+    story.found(repair=True)
+    assert Errand.objects.filter(account=story.patient.address, kind="rekey-folder", state="open").exists()
+
+
+def test_what_is_held_back_for_an_act_on_the_chain_is_let_go(story: Story) -> None:
+    grant = granted(story, story.clinic.via)
+    files = (grant.envelopes, envelope_of(grant).digest)
+    Blob.objects.filter(pk__in=files).update(state=Blob.State.HELD)
+    assert story.the_one("R211").what == "is held back, and its act is on the chain"
+    story.mended("R211")
+    assert Blob.objects.filter(pk__in=files, state=Blob.State.NEW).count() == 2
+
+
+def test_what_is_held_back_for_no_act_is_erased(story: Story) -> None:
+    patient = story.patient
+    about = ListAbout(Purpose.RECORD, patient.address, patient.address, story.record)
+    digest = keep_list(seal_list(patient.origin, about, b"payload", [patient.own_public_key]))
+    assert story.the_one("R211").what.startswith("is held back for an act that is not there")
+    story.mended("R211")
+    assert Blob.objects.get(pk=digest).data is None
+    assert not Envelope.objects.filter(list__digest=digest, deleted_at=None).exists()
