@@ -65,6 +65,15 @@ def explain(problem: ChainError) -> str:
     return problem.explanation if isinstance(problem, WrongDeployment) else str(problem)
 
 
+class ChainNotRead(ChainUnavailable):
+    """What the chain says now is not known here: so nothing that others shared is shown."""
+
+    retry_after = 3  # seconds
+
+    def __init__(self) -> None:
+        super().__init__("Sharing is being checked. Try again in a moment.")
+
+
 class KeyMismatch(ChainError):
     """A sharing key is not the one whose digest the contract's state holds."""
 

@@ -9,6 +9,7 @@ from chain import client, incarnation
 from chain.abi import code_matches
 from chain.deployment import Deployment, deployment
 from chain.errors import NotDeployed, WrongDeployment
+from chain.freshness import is_fresh
 from chain.health import LIMIT, Unhealthy, register_check
 from chain.lag import measure_lag
 from chain.models import Cursor
@@ -72,9 +73,16 @@ def check_lag() -> None:
         raise Unhealthy(f"reading the chain is {lag.seconds:.0f} seconds behind")
 
 
+def check_reading() -> None:
+    """What others shared can be read: the chain is known, since this process started and a moment ago."""
+    if not is_fresh():
+        raise Unhealthy("the chain was not read to its end in the last seconds")
+
+
 register_check("database", check_database)
 register_check("broker", check_broker)
 register_check("chain id", check_chain_id)
 register_check("contract", check_contract)
 register_check("roles", check_roles)
 register_check("lag", check_lag)
+register_check("reading", check_reading)

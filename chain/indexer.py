@@ -7,7 +7,8 @@ that a second process at the same work rolls back.
 
 import logging
 from collections.abc import Container, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -31,11 +32,14 @@ from chain.models.bulk import batches
 from chain.ranges import BlockRange, RangeReader
 from chain.reorg import RUN, find_ancestor, rewind
 from chain.settling import confirm_acts
+from chain.shared_clock import SharedNow, is_within, shared_now
 
 log = logging.getLogger(__name__)
 
 _TRIES = 5
-_STATUS_EVERY = timedelta(seconds=5)
+_STATUS_EVERY = timedelta(seconds=3)  # freshness allows for 10, of which a reading may take some
+_ONE_AFTER_ANOTHER = timedelta(seconds=60)  # readings: between them the chain's clock is gone on with
+_NEWS_WITHIN = timedelta(seconds=5)  # between two readings: then a head that was not there before is new
 _PASSING = timedelta(seconds=9)
 BEHIND_FOR = timedelta(seconds=12)  # a node behind for longer has gone back in time
 _KEEP_EMPTY = 512  # empty blocks kept below the applied one, to find an ancestor by
@@ -55,25 +59,35 @@ def run_indexer() -> None:
         log.warning("Not reading the chain: %s", explain(problem))
         return
     try:
-        head = checked_head()
-        _sync(cursor, head)
-        _note(cursor, head.number, "")
+        if not _read_to_head(cursor):
+            cursor.refresh_from_db()
+            _read_to_head(cursor)
     except _Lost:
         return
     except ChainError as problem:
         if isinstance(problem, NodeBehind):
-            Cursor.objects.filter(pk=cursor.pk, behind_since=None).update(behind_since=timezone.now())
+            fresh = Cursor.objects.filter(pk=cursor.pk, behind_since=None)
+            fresh.update(behind_since=timezone.now(), behind_tick=SharedNow())
         if not _passes(cursor, problem):
-            _note(cursor, None, str(problem))
+            _say(cursor, str(problem))
     except Exception as problem:
-        _note(cursor, None, f"An event could not be applied ({type(problem).__name__}); the log says more.")
+        _say(cursor, f"An event could not be applied ({type(problem).__name__}); the log says more.")
         raise
+
+
+def _read_to_head(cursor: Cursor) -> bool:
+    """One reading; False where it took so long that what was read may be old by now."""
+    began = shared_now()
+    head = checked_head()
+    _sync(cursor, head)
+    _note_reading(cursor, head, began)
+    return is_within(began, _STATUS_EVERY, shared_now())
 
 
 def _passes(cursor: Cursor, problem: ChainError) -> bool:
     """Whether a problem comes and goes where several nodes answer in turn: said only when it stays."""
     passing = isinstance(problem, LogsMissing | NodeBehind | Reorganised)
-    return passing and cursor.checked_at is not None and timezone.now() - cursor.checked_at < _PASSING
+    return passing and is_within(cursor.heard_tick, _PASSING, shared_now())
 
 
 def reindex_from(block: int) -> None:
@@ -131,8 +145,9 @@ def depth_of(head: client.Head) -> int:
 
 def _is_patient(cursor: Cursor) -> bool:
     """Whether a node behind is still waited for: not for long, unless it says itself that it is syncing."""
-    since = cursor.behind_since
-    return since is None or timezone.now() - since < BEHIND_FOR or client.is_syncing()
+    if cursor.behind_since is None:
+        return True
+    return is_within(cursor.behind_tick, BEHIND_FOR, shared_now()) or client.is_syncing()
 
 
 def _rewind_to(cursor: Cursor, ancestor: int) -> None:
@@ -156,7 +171,8 @@ def _read_range(cursor: Cursor, first: int, head: client.Head) -> int:
     seen = max(found.last, cursor.seen)
     with transaction.atomic():
         # The head too: on a long way the status tells how far it is, and that the node answers.
-        _guard(cursor, seen=seen, range=reader.size, head=head.number, checked_at=timezone.now())
+        heard = {"checked_at": timezone.now(), "heard_tick": SharedNow()}
+        _guard(cursor, seen=seen, range=reader.size, head=head.number, **heard)
         _store(found, events)
     cursor.seen, cursor.range = seen, reader.size
     return found.last
@@ -202,7 +218,7 @@ def apply_events(events: Iterable[Event], *, known: Container[str] = ()) -> None
         confirm_acts(run)
 
 
-def _guard(cursor: Cursor, **moved: int | datetime) -> None:
+def _guard(cursor: Cursor, **moved: Any) -> None:
     """Move the cursor if it still is where we know it; the transaction is rolled back if not."""
     here = Cursor.objects.filter(pk=cursor.pk, seen=cursor.seen, applied=cursor.applied)
     if here.update(**moved) != 1:
@@ -217,15 +233,28 @@ def _prune(applied: int) -> None:
         old.delete()
 
 
-def _note(cursor: Cursor, head: int | None, error: str) -> None:
-    """Keep what the status page says; while nothing changes, every few seconds."""
-    now = timezone.now()
-    if head is None:
-        if cursor.error != error:
-            log.warning("Not reading the chain: %s", error)
-            Cursor.objects.filter(pk=cursor.pk).update(error=error)
+def _say(cursor: Cursor, error: str) -> None:
+    """Keep why the chain is not read."""
+    if cursor.error != error:
+        log.warning("Not reading the chain: %s", error)
+        Cursor.objects.filter(pk=cursor.pk).update(error=error)
+
+
+def _note_reading(cursor: Cursor, head: client.Head, began: int) -> None:
+    """Keep that all was read up to the head, by a reading that began at a tick. Every few seconds at least.
+
+    Only where the cursor still is where this reading left it: whoever reads rows that were put back from a
+    backup must not be told that they are fresh.
+    """
+    is_new = cursor.head != head.number or cursor.head_time != head.time
+    recent = is_within(cursor.read_tick, _STATUS_EVERY, began)
+    if recent and not (is_new or cursor.error or cursor.behind_since):
         return
-    fresh = cursor.checked_at is not None and now - cursor.checked_at < _STATUS_EVERY
-    fresh = fresh and cursor.behind_since is None
-    if not (fresh and cursor.head == head and cursor.error == error):
-        Cursor.objects.filter(pk=cursor.pk).update(head=head, checked_at=now, error=error, behind_since=None)
+    follows = is_within(cursor.read_tick, _ONE_AFTER_ANOTHER, began)
+    noted: dict[str, Any] = {"head": head.number, "head_time": head.time, "read_tick": began}
+    if not follows:
+        noted["head_tick"] = None
+    elif is_new:
+        noted["head_tick"] = began if is_within(cursor.read_tick, _NEWS_WITHIN, began) else None
+    noted |= {"checked_at": timezone.now(), "heard_tick": SharedNow()}
+    _guard(cursor, **noted, error="", behind_since=None, behind_tick=None)

@@ -6,42 +6,41 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from chain.models import Block, Cursor
+from chain.models import Cursor
+from chain.shared_clock import is_within, shared_now
 
-_SILENT_AFTER = timedelta(seconds=20)  # the indexer says every five that it lives
+_SILENT_AFTER = timedelta(seconds=20)  # the indexer says every few seconds that it lives
 
 
 @dataclass(frozen=True)
 class Lag:
-    """`blocks` deep enough and not yet read; `seconds` since the first of them, or since the node was last
-    heard. `error` is why the chain is not read now."""
+    """`blocks` deep enough and not yet read; `seconds` since a reading came to the head, 0 while that is not
+    long ago. `silent`: nothing was heard from the chain for longer than reading needs. `error` is why the
+    chain is not read now."""
 
     head: int
     indexed: int
     blocks: int
     seconds: float
     checked_at: datetime | None
+    silent: bool
     error: str
-
-    @property
-    def silent(self) -> bool:
-        """Nothing was heard from the chain for longer than reading needs."""
-        return self.checked_at is None or timezone.now() - self.checked_at > _SILENT_AFTER
 
 
 def measure_lag() -> Lag:
     """The lag now; of an indexer that never ran, nothing is known."""
     cursor = Cursor.objects.first()
     if cursor is None:
-        return Lag(0, 0, 0, 0.0, None, "")
-    deep = cursor.head - settings.CHAIN_CONFIRMATIONS + 1
+        return Lag(0, 0, 0, 0.0, None, True, "")
+    now, deep = shared_now(), cursor.head - settings.CHAIN_CONFIRMATIONS + 1
     blocks = max(deep - cursor.applied, 0)
     return Lag(
         head=cursor.head,
         indexed=cursor.applied,
         blocks=blocks,
-        seconds=_seconds_behind(cursor, deep if blocks else None),
+        seconds=_seconds_behind(cursor, blocks, now),
         checked_at=cursor.checked_at,
+        silent=not is_within(cursor.heard_tick, _SILENT_AFTER, now),
         error=cursor.error,
     )
 
@@ -54,13 +53,11 @@ def knows_chain() -> bool:
     return not (lag.error or lag.silent or lag.blocks)
 
 
-def _seconds_behind(cursor: Cursor, deep: int | None) -> float:
-    """Since the first block that we know of and should have read, else since the node was last heard."""
-    now, since = timezone.now(), None
-    if deep is not None:
-        unread = Block.objects.filter(number__gt=cursor.applied, number__lte=deep)
-        since = unread.order_by("number").values_list("time", flat=True).first()
-    heard = cursor.checked_at
-    if since is None and heard is not None and (deep is not None or now - heard > _SILENT_AFTER):
-        since = heard
-    return max((now - since).total_seconds(), 0.0) if since else 0.0
+def _seconds_behind(cursor: Cursor, blocks: int, now: int) -> float:
+    """Since the chain was read to its head; 0 while that is as it should be."""
+    if cursor.read_tick is None or (not blocks and is_within(cursor.read_tick, _SILENT_AFTER, now)):
+        return 0.0
+    if cursor.read_tick <= now:
+        return (now - cursor.read_tick) / 1000
+    since = timezone.now() - cursor.checked_at if cursor.checked_at else timedelta()  # a clock that is gone
+    return max(since, _SILENT_AFTER).total_seconds()

@@ -66,6 +66,11 @@ def ended(field: str, most: timedelta) -> Q:
     return Q(**{field: None}) | Q(**{f"{field}__lte": SharedNow()}) | Q(**{f"{field}__gt": SharedNow(most)})
 
 
+def is_within(tick: int | None, span: timedelta, now: int) -> bool:
+    """Whether a tick is at most `span` before `now`. None and the future are not."""
+    return tick is not None and 0 <= now - tick <= ticks(span)
+
+
 def machine_tick() -> int:
     """Return this machine's own tick now."""
     return _boot() * _BOOT_TICKS + time.clock_gettime_ns(_SINCE_BOOT) // 1_000_000

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Q
-from django.utils import timezone
 
 from chain.models import Act, Cursor, Sender
-from chain.shared_clock import SharedNow
+from chain.shared_clock import SharedNow, is_within, shared_now
 
 _SILENT_AFTER = timedelta(seconds=20)
 SILENT_KEY_AFTER = timedelta(seconds=60)  # the relayer looks every second
@@ -26,17 +25,19 @@ class ChainStatus:
 
 def chain_status() -> ChainStatus:
     """The state of sending and reading now."""
-    now = timezone.now()
     cursor = Cursor.objects.first()
     paused = _pause_reason()
-    heard = cursor is not None and cursor.checked_at is not None and now - cursor.checked_at < _SILENT_AFTER
     return ChainStatus(
-        reachable=heard and cursor is not None and not cursor.error,
+        reachable=cursor is not None and not cursor.error and _is_heard(cursor),
         head=cursor.head if cursor else 0,
         indexed=cursor.applied if cursor else 0,
         waiting_acts=Act.objects.waiting().count(),
         paused_reason=paused or (cursor.error if cursor else ""),
     )
+
+
+def _is_heard(cursor: Cursor) -> bool:
+    return is_within(cursor.heard_tick, _SILENT_AFTER, shared_now())
 
 
 def _pause_reason() -> str:

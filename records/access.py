@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import Affiliation
 from accounts.services.directory import is_admitted, places_of
+from chain.freshness import require_fresh
 from chain.models import Act, Event
 from chain.slots import folder_scope
 from records.models import Grant, Record, SelectionRecord
@@ -114,7 +115,12 @@ def _holds(actor: Actor | None, record: str, permission: int) -> bool:
 
 
 def _grants_of(actor: Actor, permission: int, *, patient: str | None, via: str | None) -> QuerySet[Grant]:
-    """The grants to the actor or to an institution that it belongs to now, which allow this now."""
+    """The grants to the actor or to an institution that it belongs to now, which allow this now.
+
+    The one place through which anybody but the patient reads. Raises ChainNotRead while what the chain says
+    is not known here: an empty list would say that nothing is shared.
+    """
+    require_fresh()
     ways = [actor.address, *places_of(actor.address)]
     grants = Grant.objects.filter(grantee__in=ways, via__in=["", *ways])
     grants = grants.filter(Q(grantee=actor.address) | Q(via=F("grantee")))

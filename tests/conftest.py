@@ -5,6 +5,7 @@ And which tests run again on servers: `python -m tests.servers -- pytest -m serv
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -71,6 +72,12 @@ def _no_witness() -> None:
     """Each test has a database of its own: what this machine has seen of the last one's is gone."""
     incarnation._memory.clear()
     shutil.rmtree(witness_folder(), ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _patient_freshness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker runs here: what `chain.settle()` has read may be as old as a slow test takes."""
+    monkeypatch.setattr("chain.freshness.MOST_AGE", timedelta(minutes=30))
 
 
 @pytest.fixture(autouse=True)

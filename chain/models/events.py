@@ -116,9 +116,18 @@ class Cursor(models.Model):
     head = models.PositiveBigIntegerField(default=0)
     range = models.PositiveIntegerField(default=100, help_text="Blocks asked for at once; adapts.")
     checked_at = models.DateTimeField(null=True, help_text="When the node last answered.")
+    heard_tick = models.BigIntegerField(null=True, help_text="Shared clock: when the node last answered.")
+    read_tick = models.BigIntegerField(
+        null=True, help_text="Shared clock: when the last reading that came to its end began."
+    )
+    head_time = models.DateTimeField(null=True, help_text="What the newest block says of the time.")
+    head_tick = models.BigIntegerField(
+        null=True, help_text="Shared clock: when that block was new; empty where that is not known."
+    )
     behind_since = models.DateTimeField(
         null=True, help_text="Since when the node knows less than it has shown."
     )
+    behind_tick = models.BigIntegerField(null=True, help_text="Shared clock: the same as behind_since.")
     error = models.TextField(blank=True)
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_handler
 
 from accounts.errors import AccountsError, LimitReached, ReadOnlyToken, VaultClosed
-from chain.errors import ActConflict, ActError, ChainError
+from chain.errors import ActConflict, ActError, ChainError, ChainNotRead
 from records.errors import InvalidInput, RecordsError
 
 
@@ -25,6 +25,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, AccountsError):
         closed = isinstance(error, (ReadOnlyToken, VaultClosed))
         return Response({"error": str(error)}, status=403 if closed else 400)
+    if isinstance(error, ChainNotRead):
+        return Response({"error": str(error)}, status=503, headers={"Retry-After": str(error.retry_after)})
     if isinstance(error, ChainError):
         return Response({"error": _chain_words(error)}, status=_chain_status(error))
     answer = rest_handler(error, context)

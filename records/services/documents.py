@@ -146,10 +146,10 @@ def visible_state(actor: Actor, record: str) -> RecordState:
     state = state_of(record)
     if state is None:
         raise NotFound("There is no such record.")
-    if actor.address == state.patient or access.can_read(actor, record):
-        return state
     untaken = state.confirmed is None or state.confirmed.folder == 0
-    if actor.address == state.author and untaken:
+    if actor.address == state.patient or (actor.address == state.author and untaken):
+        return state
+    if access.can_read(actor, record):
         return state
     if _once_granted(actor, state):
         raise _refusal(actor, state.patient, _last_via(actor, state.patient))

@@ -8,6 +8,7 @@ from accounts.services.errands import settle_errands
 from accounts.services.limits import wait_in_line
 from chain.acts import prepare_act
 from chain.errors import ActConflict
+from chain.freshness import require_fresh
 from chain.models import Act
 from chain.outbox import submit_act
 from chain.slots import folder_scope
@@ -52,8 +53,9 @@ def has_unserved(patient: str, folder: int) -> bool:
 def rekey_folder(actor: Actor, folder: int) -> Act | None:
     """Move the folder, if somebody who left has its secret or who stays has not; None otherwise.
 
-    Raises Conflict, ChainDown, VaultClosed.
+    Raises Conflict, ChainDown, ChainNotRead, VaultClosed.
     """
+    require_fresh()  # who stays is sealed a secret: nobody whose grant has ended
     return prepare_until_kept(lambda: _move_on(actor, folder))
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.services.directory import newest_digests
 from chain.acts import prepare_act
+from chain.freshness import require_fresh
 from chain.models import Act, Event
 from chain.outbox import submit_act
 from records.access import LiveGrant, slot_of, standing_grants
@@ -43,8 +44,10 @@ def renew_scope(actor: Actor, scope: str) -> bool:
     """Seal the patient's grants of a record or selection anew where their envelopes are out of date.
 
     True when there is nothing left to do; False while a data key or an act is waited for. A grantee without a
-    key that can be used is left out, until there is one. Raises ChainDown, Conflict, VaultClosed.
+    key that can be used is left out, until there is one.
+    Raises ChainDown, ChainNotRead, Conflict, VaultClosed.
     """
+    require_fresh()  # nobody is sealed a key whose grant has ended
     done = True
     grants = standing_grants(actor.address, scope)
     reachable = newest_digests(grant.grantee for grant in grants)

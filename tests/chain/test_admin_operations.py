@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from chain import indexer
-from chain.models import Act, ActState, Attempt, Block, Cursor, Sender, Transaction
+from chain.models import Act, ActState, Attempt, Cursor, Sender, Transaction
 from chain.overview import days_left, overview
 from chain.shared_clock import shared_now, ticks
 from chain.templatetags import operations as words
@@ -151,13 +151,12 @@ def test_the_seconds_behind_begin_with_the_first_block_not_read(chain: ChainNode
     assert overview().lag.blocks == 0
     assert overview().lag.seconds == 0
     cursor = Cursor.objects.get()
-    now = timezone.now()
-    Block.objects.filter(number__gt=cursor.applied).update(time=now - timedelta(seconds=500))
-    Cursor.objects.update(head=cursor.applied + 100)
+    now = shared_now()
+    Cursor.objects.update(head=cursor.applied + 100, read_tick=now - 500_000)
     lag = overview().lag
     assert lag.blocks == 99
     assert 499 < lag.seconds < 600
-    Cursor.objects.update(head=cursor.head, checked_at=now - timedelta(seconds=900))
+    Cursor.objects.update(head=cursor.head, read_tick=now - 900_000)
     lag = overview().lag
     assert lag.blocks == 0
     assert 899 < lag.seconds < 1000
@@ -167,8 +166,7 @@ def test_on_a_long_way_the_lag_is_told_as_it_shrinks(
     chain: ChainNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain.mine(20)
-    long_ago = timezone.now() - timedelta(hours=1)
-    Cursor.objects.update(range=4, checked_at=long_ago)
+    Cursor.objects.update(range=4, heard_tick=shared_now() - ticks(timedelta(hours=1)))
     apply, told = indexer._apply, []
 
     def apply_and_look(*given: Any) -> None:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 
 from chain import client, indexer
@@ -12,6 +11,7 @@ from chain.errors import ChainUnavailable, RpcRefused
 from chain.handlers import _resets, _run_handlers, on_event, on_reset
 from chain.models import Act, ActState, Block, Cursor, Event, SignerState, Transaction
 from chain.models.sending import TransactionState
+from chain.shared_clock import SharedNow
 from chain.status import chain_status
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, Person, fresh_person
@@ -181,11 +181,11 @@ def test_a_node_behind_is_waited_for_and_then_believed(
     monkeypatch.setattr(client, "block", lambda n: real(n) if n <= before.number else None)
     chain.sync()
     assert chain_status().paused_reason == ""
-    Cursor.objects.update(checked_at=timezone.now() - indexer._PASSING)
+    Cursor.objects.update(heard_tick=SharedNow(-indexer._PASSING - timedelta(seconds=1)))
     chain.sync()
     assert "behind" in chain_status().paused_reason
     assert Event.objects.applied().count() == 1
-    Cursor.objects.update(behind_since=timezone.now() - indexer.BEHIND_FOR - timedelta(seconds=1))
+    Cursor.objects.update(behind_tick=SharedNow(-indexer.BEHIND_FOR - timedelta(seconds=1)))
     chain.sync()
     assert not Event.objects.exists()
     assert Act.objects.waiting().count() == 1

@@ -51,7 +51,7 @@ def test_a_block_whose_logs_are_kept_back_is_not_passed(
         lagging.setattr(client, "request", without)
         lagging.setattr(client, "logs", lambda *_: [])
         for _ in range(3):
-            Cursor.objects.update(checked_at=None)
+            Cursor.objects.update(heard_tick=None)
             chain.sync()
         assert cursor().seen == cursor().applied == held - 1
         assert f"block {held}" in chain_status().paused_reason

@@ -21,6 +21,7 @@ from chain.models import Act, ActState, Block, Cursor
 from chain.outbox import submit_act
 from chain.reconcile import Finding, Look, reconcile
 from chain.secret_files import write_once
+from chain.shared_clock import shared_now
 from records.chain_words import raw, word
 from records.checks import check_settings
 from records.crypto.merkle import EMPTY_ROOT, Frontier
@@ -201,7 +202,7 @@ def test_without_the_key_nothing_is_numbered_and_nothing_fails(patient: Actor) -
 
 def test_nothing_is_signed_before_all_that_the_chain_says_is_known(chain: ChainNode, patient: Actor) -> None:
     look_at(patient)
-    Cursor.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
+    Cursor.objects.update(heard_tick=shared_now() - 60_000, read_tick=shared_now() - 60_000)
     assert not knows_chain()
     assert anchor_views() is None
     chain.sync()

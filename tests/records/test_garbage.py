@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from chain import lag
 from chain.models import Act, Cursor
+from chain.shared_clock import shared_now
 from records.content import store
 from records.erasing import erase_given_up
 from records.errors import Conflict, StoreDown
@@ -128,7 +129,8 @@ def test_nothing_is_collected_while_the_chain_is_not_fully_known(abandoned: str)
     for change in (
         {"behind_since": now},
         {"error": "The node does not answer."},
-        {"checked_at": now - timedelta(minutes=1)},
+        {"heard_tick": shared_now() - 60_000},
+        {"heard_tick": shared_now() + 60_000},
         {"head": Cursor.objects.get().head + 100},
     ):
         before = Cursor.objects.values().get()

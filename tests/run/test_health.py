@@ -17,7 +17,7 @@ from chain.localchain.node import free_port
 from chain.models import Cursor
 from tests.chain_node import ChainNode
 
-READY = ["database", "broker", "chain id", "contract", "roles", "lag", "store", "scanner"]
+READY = ["database", "broker", "chain id", "contract", "roles", "lag", "reading", "store", "scanner"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """The first page: for a stranger, a patient, a doctor."""
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -7,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from accounts.actor import Actor
 from accounts.services import directory
+from chain.errors import ChainNotRead
 from records.services import consent, documents, log, open_requests, uploads
 from records.web.doors import PATIENT, actor_view
 
@@ -51,16 +54,26 @@ def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def _doctor_home(request: HttpRequest, actor: Actor) -> HttpResponse:
     requests = consent.requests_by(actor=actor)
+    context = {
+        "requests": [asked for asked in requests if asked.state in ("open", "waiting")],
+        "institutions": directory.affiliations_of(actor.address),
+    }
+    try:
+        context |= _patients(request, actor)
+    except ChainNotRead as problem:  # the rest of the page is the doctor's own
+        context["unchecked"] = str(problem)
+    return render(request, "records/home_doctor.html", context)
+
+
+def _patients(request: HttpRequest, actor: Actor) -> dict[str, Any]:
+    """A page of those whose records the doctor may open. Raises ChainNotRead."""
     others = request.GET.get("show") == "others"
     count = consent.count_patients(actor=actor, opened=not others)
     page = Paginator(range(count), PATIENTS).get_page(request.GET.get("page"))
     start = PATIENTS * (page.number - 1)
-    context = {
+    return {
         "page": page,
         "others": others,
         "other_count": 0 if others else consent.count_patients(actor=actor, opened=False),
         "patients": consent.patients_of(actor=actor, opened=not others, start=start, end=start + PATIENTS),
-        "requests": [asked for asked in requests if asked.state in ("open", "waiting")],
-        "institutions": directory.affiliations_of(actor.address),
     }
-    return render(request, "records/home_doctor.html", context)

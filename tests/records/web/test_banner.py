@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from chain.models import Cursor, Sender
 from chain.shared_clock import shared_now, ticks
@@ -18,7 +17,7 @@ AWAY = "The ledger cannot be reached just now."
 @pytest.fixture
 def home(patient: Visitor) -> Visitor:
     """A patient's browser, with a chain that was heard a moment ago."""
-    Cursor.objects.update(checked_at=timezone.now() + timedelta(hours=1), error="")
+    Cursor.objects.update(heard_tick=shared_now(), error="")
     return patient
 
 
