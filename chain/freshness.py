@@ -99,11 +99,11 @@ def last_reading() -> Reading:
     if row is None:
         return _keep(Reading(None, None, None))
     began, head_time, head_tick, now = row
-    behind: int = machine_tick() - now  # this machine's clock, less the shared one
+    behind = machine_tick() - now  # this machine's clock, less the shared one
     if began is None or began > now:
         return _keep(Reading(None, head_time, None))  # of a clock that is gone
-    known = head_tick is not None and head_tick <= now
-    return _keep(Reading(began + behind, head_time, head_tick + behind if known else None))
+    seen = None if head_tick is None or head_tick > now else head_tick + behind
+    return _keep(Reading(began + behind, head_time, seen))
 
 
 def _keep(reading: Reading) -> Reading:

@@ -13,6 +13,7 @@ from chain.freshness import is_fresh
 from chain.health import LIMIT, Unhealthy, register_check
 from chain.lag import measure_lag
 from chain.models import Cursor
+from chain.pulses import act_is_late, quiet_tasks
 from chain.roles import missing_roles
 
 LAG_SECONDS = 60.0  # reading looks every second; this long is an outage
@@ -79,6 +80,18 @@ def check_reading() -> None:
         raise Unhealthy("the chain was not read to its end in the last seconds")
 
 
+def check_tasks() -> None:
+    """A worker runs, and is asked to."""
+    if quiet_tasks():
+        raise Unhealthy("no task has run for a while")
+
+
+def check_acts() -> None:
+    """What was accepted is sent."""
+    if act_is_late():
+        raise Unhealthy("something accepted has waited for more than a minute")
+
+
 register_check("database", check_database)
 register_check("broker", check_broker)
 register_check("chain id", check_chain_id)
@@ -86,3 +99,5 @@ register_check("contract", check_contract)
 register_check("roles", check_roles)
 register_check("lag", check_lag)
 register_check("reading", check_reading)
+register_check("tasks", check_tasks)
+register_check("acts", check_acts)

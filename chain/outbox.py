@@ -13,6 +13,7 @@ from chain.models.acts import RESERVING
 from chain.nudging import Nudge
 from chain.precedence import acts_before
 from chain.relayer.lanes import lane_of
+from chain.shared_clock import SharedNow
 from chain.signers import check_signature
 from chain.slots import EXACT_SLOTS, GROWING_SLOTS, SERIAL_SLOTS, SERIAL_STEP
 
@@ -54,6 +55,7 @@ def submit_act(signed: SignedAct) -> Act:
                 slot=slot,
                 number=number,
                 lane=needs[0].lane if needs else lane_of(act.subject),
+                waiting_tick=SharedNow(),
                 incarnation=recent().number,
             )
     except IntegrityError:
@@ -80,6 +82,7 @@ def resubmit_act(act: Act) -> Act:
         retry_at=None,
         error="",
         error_code="",
+        waiting_tick=SharedNow(),
     )
     act.refresh_from_db()
     _nudge_on_commit()

@@ -16,6 +16,7 @@ from django.db.models import Min, Q, QuerySet
 from chain.acts import PreparedAct
 from chain.models import Act, ActState
 from chain.models.bulk import BATCH, batches
+from chain.shared_clock import SharedNow
 from chain.slots import folder_of_scope, folder_scope
 
 Limits = list[tuple[str, int | None]]
@@ -65,7 +66,9 @@ def take_back(acts: QuerySet[Act], order: tuple[str, ...]) -> int:
     rows = [Act(pk=pk, replay_place=first + place) for place, pk in enumerate(lost)]
     Act.objects.bulk_update(rows, ["replay_place"], batch_size=BATCH // 3)
     for some in batches(lost):
-        Act.objects.filter(pk__in=some).update(state=ActState.WAITING, settled_at=None)
+        Act.objects.filter(pk__in=some).update(
+            state=ActState.WAITING, settled_at=None, waiting_tick=SharedNow()
+        )
         _links().filter(from_act__in=some).delete()
     _link_waiting()
     return len(lost)

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from chain.incarnation import beat
 from chain.indexer import run_indexer
+from chain.pulses import note_run
 from chain.relayer.sender import run_relayer, working_addresses
 
 
@@ -15,6 +16,7 @@ def relay(address: str = "") -> None:
         for other in others:
             relay.delay(other)
     run_relayer(address)
+    note_run("chain.tasks.relay")
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
@@ -22,3 +24,4 @@ def sync() -> None:
     """Read the chain's new events; first, look whether the database was restored."""
     beat()
     run_indexer()
+    note_run("chain.tasks.sync")

@@ -4,6 +4,7 @@ from chain.models.acts import Act, ActState
 from chain.models.events import Block, Cursor, Event, EventDigest
 from chain.models.identity import ChainIdentity
 from chain.models.incarnations import Incarnation
+from chain.models.pulses import Pulse
 from chain.models.reconcile import AcknowledgedFinding
 from chain.models.sending import Attempt, Sender, Transaction
 from chain.models.signers import SignerState
@@ -19,6 +20,7 @@ __all__ = [
     "Event",
     "EventDigest",
     "Incarnation",
+    "Pulse",
     "Sender",
     "SignerState",
     "Transaction",

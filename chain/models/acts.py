@@ -97,6 +97,7 @@ class Act(models.Model):
         null=True, help_text="The block at which all it builds on was settled and it was refused."
     )
     retry_at = models.DateTimeField(null=True)
+    waiting_tick = models.BigIntegerField(null=True, help_text="Shared clock: since when it waits.")
     incarnation = models.PositiveIntegerField(
         default=0, db_default=0, help_text="The database's life in which it was accepted."
     )

@@ -21,7 +21,8 @@ from chain.models import Cursor
 from chain.shared_clock import SharedNow, machine_tick, shared_now
 from records import access
 from records.services import revocations
-from records.services.rekeying import REKEY, rekey_folder
+from records.services.holders import REKEY
+from records.services.rekeying import rekey_folder
 from records.services.renewing import renew_scope
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode

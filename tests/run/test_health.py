@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,13 +12,26 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from chain import health
+from chain import health, pulses, tasks
 from chain.health import Check, check_health, forget_answers, register_check
 from chain.localchain.node import free_port
-from chain.models import Cursor
-from tests.chain_node import ChainNode
+from chain.models import Act, Cursor, Pulse, Sender
+from chain.shared_clock import SharedNow
+from tests.chain_node import ChainNode, fresh_person, state_of
 
-READY = ["database", "broker", "chain id", "contract", "roles", "lag", "reading", "store", "scanner"]
+READY = [
+    "database",
+    "broker",
+    "chain id",
+    "contract",
+    "roles",
+    "lag",
+    "reading",
+    "tasks",
+    "acts",
+    "store",
+    "scanner",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +47,8 @@ def well(transactional_db: None, chain_node: ChainNode) -> ChainNode:
     """A portal that has read its chain; committed, since checks have connections of their own."""
     del transactional_db
     Cursor.objects.all().delete()
-    chain_node.sync()
+    tasks.relay()
+    tasks.sync()
     return chain_node
 
 
@@ -97,12 +112,79 @@ def test_another_chain_and_another_contract_are_told_apart(
 def test_reading_that_stopped_is_a_lag(
     client: Client,
 ) -> None:
-    long_ago = Cursor.objects.get().checked_at
-    assert long_ago is not None
-    Cursor.objects.update(checked_at=long_ago.replace(year=2020))
+    Cursor.objects.update(read_tick=SharedNow(-timedelta(seconds=90)))
     status, checks = ask(client)
     assert status == 503
     assert checks["lag"]["reason"].endswith("seconds behind")
+
+
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize("tick", [None, SharedNow(-timedelta(hours=1)), SharedNow(timedelta(hours=1))])
+def test_a_chain_that_is_not_known_is_not_ready(client: Client, tick: Any) -> None:
+    Cursor.objects.update(read_tick=tick)
+    status, checks = ask(client)
+    assert status == 503
+    assert checks["reading"]["reason"] == "the chain was not read to its end in the last seconds"
+
+
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize("task", pulses.TASKS)
+@pytest.mark.parametrize("tick", [SharedNow(-timedelta(seconds=31)), SharedNow(timedelta(hours=1))])
+def test_a_worker_that_runs_no_task_is_not_ready(client: Client, task: str, tick: Any) -> None:
+    assert ask(client)[0] == 200
+    Pulse.objects.filter(pk=task).update(tick=tick)
+    forget_answers()
+    status, checks = ask(client)
+    assert status == 503
+    assert checks["tasks"]["reason"] == "no task has run for a while"
+    tasks.relay()
+    tasks.sync()
+    forget_answers()
+    assert ask(client)[0] == 200
+
+
+def test_an_act_that_waits_is_not_ready_whoever_holds_it_up(client: Client, well: ChainNode) -> None:
+    act = fresh_person().submit("NameFolder", folder=1, name=bytes(32), serial=1)
+    for waits, status in (
+        ({}, 200),
+        (long_waits(61), 503),
+        (long_waits(-61), 503),
+        ({"waiting_tick": None}, 503),
+    ):
+        Act.objects.update(**waits)
+        forget_answers()
+        assert ask(client)[0] == status, waits
+    assert ask(client)[1]["acts"]["reason"] == "something accepted has waited for more than a minute"
+    Sender.objects.update(held=True)
+    forget_answers()
+    assert ask(client)[0] == 503
+    for refusal in ({"tries": 1}, {"refused_block": 7}):  # the act's own fault: the portal is well
+        before = Act.objects.values(*refusal).get()
+        Act.objects.update(**refusal)
+        forget_answers()
+        assert ask(client)[0] == 200, refusal
+        Act.objects.update(**before)
+    Sender.objects.update(held=False)
+    well.settle()
+    assert state_of(act) == "confirmed"
+    forget_answers()
+    assert ask(client)[0] == 200
+
+
+def test_an_act_behind_a_refused_one_is_not_late(client: Client, well: ChainNode) -> None:
+    person = fresh_person()
+    first = person.submit("PublishKey", version=1, key=bytes(1217))
+    second = person.submit("NameFolder", folder=1, name=bytes(32), serial=1)
+    second.needs.add(first)
+    Act.objects.update(**long_waits(120))
+    Act.objects.filter(pk=first.pk).update(tries=3)
+    forget_answers()
+    assert ask(client)[0] == 200
+    well.settle()
+
+
+def long_waits(seconds: int) -> dict[str, Any]:
+    return {"waiting_tick": SharedNow(-timedelta(seconds=seconds))}
 
 
 @pytest.mark.usefixtures("well")
