@@ -25,6 +25,7 @@ from chain.answers import (
 )
 from chain.deployment import Domain, deployment
 from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
+from chain.retry_after import Pauses
 
 __all__ = ["Head", "RawLog", "Receipt"]
 
@@ -33,14 +34,16 @@ _BLOCKS_AT_ONCE = 100
 _NO_SUCH_METHOD = (-32601, -32004)  # JSON-RPC; EIP-1474
 _provider_lock = threading.Lock()
 _providers: dict[str, HTTPProvider] = {}
+_pauses = Pauses()
 
 
 def request(method: str, *params: Any) -> Any:
     """One JSON-RPC call. ChainUnavailable without an answer, RpcRefused for an answer that is an error."""
+    _require_no_pause()
     try:
         answer: Any = _provider().make_request(method, list(params))
     except Exception as problem:  # requests, urllib3, JSON and web3 each have their own
-        raise ChainUnavailable(f"The chain's node does not answer ({type(problem).__name__}).") from problem
+        raise _no_answer(problem) from problem
     return _result(answer)
 
 
@@ -59,15 +62,28 @@ def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     if not calls:
         return []
     asked: list[Any] = [(method, list(params)) for method, params in calls]
+    _require_no_pause()
     try:
         answers: Any = _provider().make_batch_request(asked)
     except Exception as problem:  # as in `request`
-        raise ChainUnavailable(f"The chain's node does not answer ({type(problem).__name__}).") from problem
+        raise _no_answer(problem) from problem
     if not isinstance(answers, list):
         _result(answers)  # an error, of all of them
     if len(answers) != len(calls):
         raise ChainUnavailable(NONSENSE)
     return [_result(answer) for answer in answers]
+
+
+def _require_no_pause() -> None:
+    """Raise ChainUnavailable while the node wants to be left alone."""
+    seconds = _pauses.seconds_left(settings.CHAIN_RPC_URL)
+    if seconds:
+        raise ChainUnavailable(f"The chain's node asks to be left alone for {seconds:.0f} more seconds.")
+
+
+def _no_answer(problem: Exception) -> ChainUnavailable:
+    _pauses.note(settings.CHAIN_RPC_URL, problem)
+    return ChainUnavailable(f"The chain's node does not answer ({type(problem).__name__}).")
 
 
 def _result(answer: Any) -> Any:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from chain.retry_after import Pauses
 from records.storage.cid import Cid
 from records.storage.errors import ContentNotFound, StorageError, StoreFull, StoreUnavailable
 from records.storage.tree import LEAF_SIZE, MAX_LINKS
@@ -42,7 +43,9 @@ ADD_OPTIONS = {
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 10.0  # seconds until the answer to the cheapest question: who needs longer hangs
 READ_TIMEOUT = 60.0  # seconds without a byte; a node with peers looks for a block that long
-WRITE_TIMEOUT = 600.0  # seconds until the answer to an add, a pin, an erasing: the node does all of it first
+WRITE_TIMEOUT = 600.0  # seconds until the answer to a pin, an erasing: the node does all of it first
+ADD_TIMEOUT = 10.0  # seconds from the last byte of a file to the answer; the node has the rest done by then
+ADD_RATE = 8 * 1024 * 1024  # bytes for which it has a second more: it walks the tree that it pins
 RETRY_PAUSES = (0.1, 0.5)  # seconds before the second and the third attempt
 
 
@@ -54,16 +57,27 @@ class IpfsNode:
 
     def __init__(self, url: str) -> None:
         self._address, self._auth = _parse_address(url)
+        self._url, self._pauses = address_of(url), Pauses()
         self._own = threading.local()
         self._client()  # refuses an address that cannot be used; nothing is sent yet
 
     def add(self, pieces: Iterable[bytes]) -> str:
-        """Add and pin a file; gives the CID that the node made. Raises StoreFull. One attempt."""
-        with _node_errors():
+        """Add and pin a file; gives the CID that the node made. Raises StoreFull. One attempt.
+
+        A node that hangs is noticed before a byte is sent, and within seconds after that. The answer to the
+        first question also sets how long each write to the connection may take.
+        """
+        self._check_alive()
+        patience = _Patience()
+        with self._errors():
             made: str = self._client().add_bytes(
-                pieces, opts=dict(ADD_OPTIONS), timeout=_seconds(WRITE_TIMEOUT)
+                patience.count(pieces), opts=dict(ADD_OPTIONS), timeout=(CONNECT_TIMEOUT, patience)
             )
             return made
+
+    def _check_alive(self) -> None:
+        with self._errors():
+            self._client().version(timeout=_seconds(CONNECT_TIMEOUT))
 
     def block(self, cid: Cid, *, offline: bool = False) -> bytes:
         """A block, unchecked; offline, only if the node itself has it. Raises ContentNotFound."""
@@ -80,7 +94,7 @@ class IpfsNode:
     def stream(self, cid: Cid, offset: int) -> Generator[bytes]:
         """A file from an offset on, unchecked, in pieces of any size. Raises ContentNotFound. One attempt."""
         with (
-            _node_errors(),
+            self._errors(),
             self._client().cat(
                 str(cid), opts={"offset": str(offset)}, stream=True, timeout=_seconds(READ_TIMEOUT)
             ) as pieces,
@@ -149,8 +163,21 @@ class IpfsNode:
         return self._ask_once(question)
 
     def _ask_once(self, question: Callable[[Any, tuple[float, float]], Any]) -> Any:
-        with _node_errors():
+        with self._errors():
             return question(self._client(), _seconds(READ_TIMEOUT))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn failures into the store's errors; leave a node alone that asked for it (`Retry-After`)."""
+        if seconds := self._pauses.seconds_left(self._url):
+            raise StoreUnavailable(f"the node asks to be left alone for {seconds:.0f} more seconds")
+        with _node_errors():
+            try:
+                yield
+            except exceptions.StatusError as error:
+                if error.original is not None:
+                    self._pauses.note(self._url, error.original)
+                raise
 
     def _client(self) -> Any:
         """This thread's client. A process forked off makes its own, since a socket has one user."""
@@ -163,6 +190,34 @@ class IpfsNode:
                 raise ValueError(f"not the address of an IPFS node: {self._address}") from error
             self._own.pid = os.getpid()
         return self._own.client
+
+
+class _Patience:
+    """Seconds until the answer to an add, as many as the bytes that were sent until then allow.
+
+    requests passes it on as it is, and the socket reads its value when it begins to wait for the answer.
+    """
+
+    def __init__(self) -> None:
+        self._sent = 0
+
+    def count(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The pieces as they are."""
+        for piece in pieces:
+            self._sent += len(piece)
+            yield piece
+
+    def __index__(self) -> int:
+        return max(1, round(ADD_TIMEOUT + self._sent / ADD_RATE))
+
+    def __float__(self) -> float:
+        return float(int(self))
+
+    def __lt__(self, other: float) -> bool:
+        return float(self) < other
+
+    def __le__(self, other: float) -> bool:
+        return float(self) <= other
 
 
 def _seconds(limit: float) -> tuple[float, float]:

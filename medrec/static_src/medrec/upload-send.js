@@ -170,15 +170,16 @@ class FileRow {
     if (request.status === 403 || new URL(request.responseURL, window.location).pathname !== address) {
       throw new Closed(request.status === 403 ? (answer?.error ?? request.responseText) : "");
     }
+    const wait = 1000 * (Number(request.getResponseHeader("Retry-After")) || 0);
     if (!answer) {
-      throw request.status >= 500 ? new Broken() : new Refused("The portal did not take the file. Try again.");
+      throw request.status >= 500 ? Object.assign(new Broken(), { wait }) : new Refused("The portal did not take the file. Try again.");
     }
     if (request.status < 300) return answer;
     if (request.status === 409 && answer.switch !== undefined) {
       throw Object.assign(new Switched(answer.error), { account: answer.switch });
     }
     if (request.status === 409) throw new Busy(answer.error);
-    if (request.status >= 500 || request.status === 429) throw new Broken(answer.error);
+    if (request.status >= 500 || request.status === 429) throw Object.assign(new Broken(answer.error), { wait });
     throw new Refused(answer.error ?? "The portal did not take the file. Try again.");
   }
 
@@ -256,9 +257,10 @@ class FileRow {
   }
 
   async tryAgainAfter(failures, error) {
-    const wait = Math.min(RETRY_FIRST * 2 ** failures, RETRY_LAST);
+    const wait = Math.max(Math.min(RETRY_FIRST * 2 ** failures, RETRY_LAST), error.wait ?? 0);
     const why = error.message || (navigator.onLine ? "The portal cannot be reached." : "You are offline.");
-    this.say(`${why} What was sent is kept; trying again in ${Math.round(wait / 1000)} s …`);
+    const time = wait < 120000 ? `${Math.round(wait / 1000)} s` : `${Math.round(wait / 60000)} minutes`;
+    this.say(`${why} What was sent is kept; trying again in ${time} …`);
     await this.rest(wait);
   }
 

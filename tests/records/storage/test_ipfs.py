@@ -17,6 +17,7 @@ from records.storage.errors import ContentCorrupt, ContentNotFound, StoreUnavail
 from records.storage.ipfs import IpfsBlob
 from records.storage.local import LocalStore
 from tests.kubo.node import KuboNode
+from tests.retry_after import serve_busy
 
 MIB = 1 << 20
 
@@ -253,3 +254,54 @@ def test_the_node_is_named_by_a_url_or_a_multiaddr(kubo: KuboNode, host: str) ->
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="address"):
         IpfsStore(url)
+
+
+def test_a_node_that_hangs_before_or_while_a_file_is_sent_is_given_up(
+    kubo: KuboNode, ipfs: IpfsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until now a put waited ten minutes for its answer, and kept a thread of the web server."""
+    monkeypatch.setattr(node_module, "CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(node_module, "ADD_TIMEOUT", 1.0)
+    pieces: list[bytes] = []
+
+    def stream(stop_at: int) -> Iterator[bytes]:
+        for number in range(4):
+            if number == stop_at:
+                os.kill(kubo.pid, signal.SIGSTOP)
+                os.waitpid(kubo.pid, os.WUNTRACED)
+            pieces.append(b"")
+            yield os.urandom(1000)
+        if stop_at == 4:
+            os.kill(kubo.pid, signal.SIGSTOP)
+            os.waitpid(kubo.pid, os.WUNTRACED)
+
+    for stop_at in (0, 2, 4):
+        try:
+            with pytest.raises(StoreUnavailable):
+                ipfs.put(stream(stop_at))
+            pieces.clear()
+            with pytest.raises(StoreUnavailable):
+                ipfs.put(stream(9))
+            assert not pieces, "not a byte is taken for a node that hangs already"
+        finally:
+            os.kill(kubo.pid, signal.SIGCONT)
+    assert ipfs.put([b"again"]).size == 5
+
+
+def test_the_patience_grows_with_what_was_sent() -> None:
+    patience = node_module._Patience()
+    assert int(patience) == node_module.ADD_TIMEOUT
+    for _ in patience.count([bytes(node_module.ADD_RATE)] * 20):
+        pass
+    assert int(patience) == node_module.ADD_TIMEOUT + 20
+
+
+def test_a_node_that_says_when_to_come_again_is_left_alone() -> None:
+    with serve_busy({"Version": "0.42.0"}) as server:
+        store = IpfsStore(server.url)
+        store.check()
+        server.refuse(429, "30")
+        for work in (store.check, lambda: store.put([b"x"]), store.check):
+            with pytest.raises(StoreUnavailable):
+                work()
+        assert server.asked == 2
