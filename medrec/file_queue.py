@@ -29,6 +29,8 @@ class Channel(filesystem.Channel):
             draft.write_text(dumps(payload))
             draft.replace(file)
         except OSError as problem:
+            with suppress(OSError):  # a full disk gets its space back
+                draft.unlink()
             raise ChannelError(f"Cannot add {file} to the queue") from problem
 
     def _queue_bind(self, exchange: str, *names: Any) -> None:
@@ -37,10 +39,12 @@ class Channel(filesystem.Channel):
         if not file.exists():
             file.parent.mkdir(exist_ok=True)
             draft = file.with_name(f"{file.name}.{uuid.uuid4()}.draft")
-            draft.write_text(dumps([]))
-            with suppress(FileExistsError):
-                os.link(draft, file)
-            draft.unlink()
+            try:
+                draft.write_text(dumps([]))
+                with suppress(FileExistsError):
+                    os.link(draft, file)
+            finally:
+                draft.unlink(missing_ok=True)
         super()._queue_bind(exchange, *names)  # type: ignore[no-untyped-call]
 
 

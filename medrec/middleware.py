@@ -16,6 +16,7 @@ from django.http import (
 from medrec.health import live, ready
 from medrec.metrics import metrics
 from medrec.proxy_check import PATH, show_request
+from records.room import disk_reserve
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -123,6 +124,18 @@ HEADERS = {
 }
 CLEAR_AT_SIGN_OUT = '"cache", "storage"'
 """Not the cookies: the session's and the vault's go by themselves, and a known browser stays known."""
+
+
+class DiskReserveMiddleware:
+    """Lets the disk's reserve go once the disk is full, so that rows can still be written."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Look before each request: it costs microseconds."""
+        disk_reserve().tend()
+        return self.get_response(request)
 
 
 class RefusePlainApiMiddleware:

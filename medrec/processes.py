@@ -34,10 +34,13 @@ class _Program:
         self._starts: deque[float] = deque(maxlen=RESTARTS)
         self.process = self._start()
 
-    def restart(self) -> None:
-        """Start it anew after it ended by itself. Raises ProgramKeepsDying."""
+    def restart(self, *, patient: bool) -> None:
+        """Start it anew after it ended by itself. Raises ProgramKeepsDying, or waits if `patient`."""
         ended = f"{self.name} ended (exit code {self.process.returncode})"
-        if len(self._starts) == RESTARTS and time.monotonic() - self._starts[0] < RESTART_WINDOW_SECONDS:
+        now = time.monotonic()
+        if len(self._starts) == RESTARTS and now - self._starts[0] < RESTART_WINDOW_SECONDS:
+            if patient:
+                return
             raise ProgramKeepsDying(f"{ended} {RESTARTS} times in a row; its lines above say why")
         say(self.name, f"{ended}; starting it again")
         self.process = self._start()
@@ -78,11 +81,15 @@ class Processes:
         """Whether the program has not ended."""
         return self._programs[name].process.poll() is None
 
-    def tend(self) -> None:
-        """Start again whatever has ended. Raises ProgramKeepsDying."""
+    def tend(self, *, patient: bool = False) -> None:
+        """Start again whatever has ended. Raises ProgramKeepsDying.
+
+        While the disk is full (`patient`) a program that keeps dying is tried now and then, and the others
+        go on.
+        """
         for program in self._programs.values():
             if program.process.poll() is not None:
-                program.restart()
+                program.restart(patient=patient)
 
     def stop(self, *names: str) -> None:
         """Ask these programs to end, together; kill those that take longer than STOP_SECONDS."""

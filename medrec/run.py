@@ -17,6 +17,7 @@ from pathlib import Path
 import django
 from django.core.management import CommandError
 
+from chain.disk_reserve import DiskReserve
 from chain.localchain.tether import end_with_parent
 from medrec.processes import Processes, ProgramKeepsDying, say
 
@@ -92,9 +93,11 @@ def _run(processes: Processes) -> None:
         demo = [str(error)]
     for line in [f"The portal is at {settings.PUBLIC_URL} (Ctrl-C stops it)", *demo]:
         say("medrec", line)
+    reserve = DiskReserve(settings.VAR, settings.DISK_RESERVE_BYTES)
     while True:
         time.sleep(0.3)
-        processes.tend()
+        reserve.tend()
+        processes.tend(patient=reserve.is_short())
 
 
 def _stop(*_: object) -> None:

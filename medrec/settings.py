@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "medrec.middleware.RefusePlainApiMiddleware",
     "medrec.middleware.ProbesMiddleware",
+    "medrec.middleware.DiskReserveMiddleware",
     "medrec.metrics.RequestMetricsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "medrec.middleware.PlainTextMiddleware",
@@ -313,6 +314,7 @@ UPLOAD_UNFINISHED_MAX_BYTES = env.int("UPLOAD_UNFINISHED_MAX_BYTES", 2 * UPLOAD_
 UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=DEFAULT_TYPES)
 CLAMD_URL = env.str("CLAMD_URL", "")
 CLAMD_TIMEOUT = env.float("CLAMD_TIMEOUT", 60.0)
+DISK_RESERVE_BYTES = env.int("DISK_RESERVE_BYTES", 64 * 1024**2)
 ANCHOR_MINUTES = env.int("ANCHOR_MINUTES", 60)
 NONCE_MAX_BYTES = env.int("NONCE_MAX_BYTES", 64)
 

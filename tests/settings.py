@@ -16,6 +16,7 @@ _var = tempfile.mkdtemp(prefix="medrec-tests-")
 atexit.register(shutil.rmtree, _var, ignore_errors=True)
 os.environ["VAR"] = _var
 os.environ.setdefault("CELERY_BROKER_URL", "memory://")
+os.environ.setdefault("DISK_RESERVE_BYTES", "0")
 if "CACHE_URL" in os.environ:  # `python -m tests.servers` runs these tests
     os.environ["CACHE_URL"] = cache_of_worker(os.environ["CACHE_URL"])
 

@@ -3,9 +3,10 @@
 import hashlib
 import secrets
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -102,7 +103,8 @@ def _touch(token: ApiToken) -> None:
     now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - TOUCH_EVERY)
     if token.last_used_at is None or now - token.last_used_at > TOUCH_EVERY:
-        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+        with suppress(OperationalError):  # a full disk fails no read
+            ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
 
 
 def _digest(secret: str) -> str:

@@ -13,6 +13,7 @@ from records.crypto.mdr1 import Encryptor, Role, new_salt
 from records.errors import InvalidInput
 from records.holdings import put_held
 from records.models import Upload
+from records.room import require_room
 from records.services import writing
 from records.services.inspecting import Inspection, inspecting_draft
 from records.services.registering import Received
@@ -45,6 +46,7 @@ def _measured(
         size += len(piece)
         if size > settings.UPLOAD_MAX_BYTES:
             check_size(size)
+        require_room(0)
         heart.beat()
         inspection.feed(piece)
         yield piece

@@ -24,6 +24,7 @@ from records.crypto.parts import NO_DIGEST, digest_after, digest_with, encrypt_p
 from records.errors import Conflict, Infected, InvalidInput, StartOver, TooLarge, WrongType
 from records.media_types import HEAD_BYTES
 from records.models import Upload
+from records.room import require_room
 from records.services import documents, writing
 from records.services.drafts import open_draft, seal_draft
 from records.services.inspecting import check_type
@@ -141,6 +142,7 @@ def write_part(row: Upload, claim: uuid.UUID, keys: dict[str, str], plain: bytea
     """Encrypt the next part into staging, under a salt that no other attempt has."""
     part, plan, name = row.parts_done, plan_of(row), _staged(row)
     sealed = encrypt_part(bytes.fromhex(keys["key"]), raw(row.record), part, plain)
+    require_room(len(plain))
     with staging_errors():
         try:
             staging().write(name, plan.offset(part), sealed)

@@ -18,6 +18,7 @@ from records.content import remove_staged
 from records.crypto.ids import record_id
 from records.errors import Conflict, InvalidInput, NotFound
 from records.models import Upload
+from records.room import require_room
 from records.services import documents, writing
 from records.services.describing import check_description, check_file
 from records.services.drafts import open_draft, seal_draft
@@ -50,7 +51,7 @@ def describe_upload(
 
     Without `patient` it is for the actor, or for the replaced record's patient. A doctor without write
     permission names no folder: the inbox.
-    Raises InvalidInput, NotFound, AccessRefused, Conflict, TooLarge, VaultClosed.
+    Raises InvalidInput, NotFound, AccessRefused, Conflict, TooLarge, NoRoom, VaultClosed.
     """
     writing.require_keys(actor)
     known = Upload.objects.filter(pk=once, author=actor.address).first() if once else None
@@ -68,6 +69,7 @@ def describe_upload(
     }
     draft["file_name"], draft["media_type"] = check_file(file_name=file_name, media_type=media_type)
     check_size(size)
+    require_room(size or 0)
     row = Upload(id=once or uuid.uuid4(), author=actor.address, patient=patient, via=via, size=size)
     if replaces:
         _replace(actor, row, replaces)

@@ -1,12 +1,14 @@
 """The queue in a folder: whoever looks at it finds whole messages or none."""
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kombu.connection import Connection
+from kombu.exceptions import ChannelError
 from kombu.simple import SimpleQueue
 
 from medrec.file_queue import Transport
@@ -61,3 +63,17 @@ def test_an_exchange_is_not_there_before_it_can_be_read(
     channel._queue_bind("late", "key", "", "celery")
     assert linked == [tmp_path / "control" / "late.exchange"]
     assert [bound.queue for bound in channel.get_table("late")] == ["celery"]
+
+
+def test_a_full_disk_leaves_no_draft(queue: SimpleQueue, tmp_path: Path) -> None:
+    """A hundred of them were left for good."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # no file grows over this
+    try:
+        with pytest.raises(ChannelError):
+            queue.channel._put("celery", {"more": "than ten bytes"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.glob("*.draft"))
+    queue.channel._put("celery", {"more": "than ten bytes"})
+    assert queue.channel._get("celery") == {"more": "than ten bytes"}
