@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from accounts.models import Errand
+from accounts.services.directory import known_accounts
 from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
 from chain.slots import slot_record
@@ -26,19 +27,22 @@ NEW, STORED, DELETED = Blob.State.NEW, Blob.State.STORED, Blob.State.DELETED
 
 def find_content_differences(look: Look) -> Iterator[Finding]:
     """Contents of versions and of acts that wait which the store lacks, does not pin, or has damaged."""
-    files, kept = store(), set(store().kept())
+    files, kept, others = store(), set(store().kept()), 0
     for named in _contents(look):
         for cid, source in named.items():
             problem, repair = _problem(files, cid, kept, deep=look.deep)
-            if problem:
+            if problem and _is_of_others(source, content=word(cid.digest)):
+                others += 1
+            elif problem:
                 what = f"{problem} ({_named(source)})"
                 foreign = _all_foreign(source, content=word(cid.digest))
                 yield Finding(f"content {cid}", what, repair, foreign=foreign)
+    yield from _kept_by_others("contents", others)
 
 
 def find_description_differences(look: Look) -> Iterator[Finding]:
     """Descriptions of versions and of acts that wait which no list of records can show."""
-    files, kept = store(), set(store().kept())
+    files, kept, others = store(), set(store().kept()), 0
     for named in _descriptions(look):
         rows = Blob.objects.filter(pk__in=named).values_list("digest", "state")
         states = dict(rows)
@@ -51,10 +55,13 @@ def find_description_differences(look: Look) -> Iterator[Finding]:
             elif cid in kept or files.has(cid):
                 what = f"is in the store, not in the database ({_named(source)})"
                 yield Finding(f"description {cid}", what, _reading(digest))
+            elif _is_of_others(source, description=digest):
+                others += 1
             else:
                 what = f"is nowhere ({_named(source)})"
                 foreign = _all_foreign(source, description=digest)
                 yield Finding(f"description {cid}", what, _fetching(cid), foreign=foreign)
+    yield from _kept_by_others("descriptions", others)
 
 
 def find_blob_differences(look: Look) -> Iterator[Finding]:
@@ -119,6 +126,20 @@ def _all_foreign(source: Version | Act, **named: str) -> bool:
     if isinstance(source, Act):
         return False
     return all(map(is_foreign, Version.objects.filter(**named)))
+
+
+def _is_of_others(source: Version | Act, **named: str) -> bool:
+    """Whether these bytes are another portal's alone: made there, and of patients who are not here."""
+    if not _all_foreign(source, **named):
+        return False
+    patients = Version.objects.filter(**named).values_list("record__patient", flat=True)
+    return not known_accounts(patients)
+
+
+def _kept_by_others(what: str, count: int) -> Iterator[Finding]:
+    if count:
+        said = f"{count:,} of records of patients who are not here are kept where they were made, not here"
+        yield Finding(what, said, note=True)
 
 
 def _contents(look: Look) -> Iterator[dict[Cid, Version | Act]]:

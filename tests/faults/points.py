@@ -30,7 +30,7 @@ class Point:
 
 
 POINTS = {
-    "in-submit": Point("chain.outbox:_needs", "before", 6, who="web"),
+    "in-submit": Point("chain.outbox:acts_before", "before", 6, who="web"),
     "after-commit": Point("chain.outbox:nudge", "before", 6, who="web"),
     "with-lease": Point("chain.relayer.sender:simulate", "after"),
     "in-save": Point("chain.relayer.sender:save_attempt", "before"),

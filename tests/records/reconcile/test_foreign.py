@@ -7,6 +7,7 @@ from chain.slots import record_id
 from records.models import Blob, Version
 from records.storage import Cid
 from tests.chain.raw_acts import send_from_elsewhere
+from tests.chain_node import fresh_person
 from tests.exploits.prepared import recording
 from tests.records.reconcile.story import Story, content_of, file_of, version_of
 from tests.records.reconcile.test_command import run
@@ -72,3 +73,16 @@ def test_what_changed_since_it_was_acknowledged_is_told_again(story: Story) -> N
     run(story, "R102", "--acknowledge")
     AcknowledgedFinding.objects.update(what="something else")
     assert "(made elsewhere)" in run(story, "R102", code=1)
+
+
+def test_what_another_portal_keeps_of_its_own_patients_is_a_note(story: Story) -> None:
+    """Its records are on the chain, and their bytes on its node: for ever, and rightly so."""
+    story.settle()
+    run(story, *BYTES, "--acknowledge")  # letters of other tests on this chain
+    others = fresh_person()
+    for _ in range(2):
+        send_from_elsewhere(story.chain, recording(others.address), others.key)
+    assert Version.objects.filter(record__patient=others.address).count() == 2
+    said = run(story, *BYTES)
+    assert said.count("2 of records of patients who are not here") == 2
+    assert "(made elsewhere)" not in said
