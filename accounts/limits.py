@@ -57,9 +57,11 @@ LIMITS = {
             "This inbox has room for {most}.",
             daily=False,
         ),
-        # Not refused, but left out: a mail that says the same again, a key task, a line of the inbox.
+        # Not refused, but left out: a mail that says the same again, a key task, a file from another portal,
+        # a line of the inbox.
         Limit("NOTICES_PER_PERSON", 20, ""),
         Limit("KEY_TASKS_PER_SENDER", 1_000, ""),
+        Limit("FETCHES_PER_SENDER", 20_000, ""),
         Limit("INBOX_SHOWN_PER_SENDER", 50, "", daily=False),
         Limit("INBOX_SHOWN_PER_INSTITUTION", 500, "", daily=False),
     )

@@ -17,7 +17,7 @@ from chain.health import check_health
 from chain.models import Act, ActState, Transaction
 from chain.models.sending import TransactionState
 from chain.overview import Overview, overview
-from records.models import Holding, PinNode
+from records.models import Fetch, Holding, PinNode
 
 _WEI = 10**18
 
@@ -98,7 +98,14 @@ def _store() -> Iterator[Metric]:
     }
     by_state = [((state,), count) for state, count in counts.items()]
     yield _labelled("store_contents", "What this portal put into the store, by state.", ("state",), by_state)
-    now, nodes = timezone.now(), list(PinNode.objects.counted())
+    now = timezone.now()
+    fetches = dict(Fetch.objects.order_by().values_list("state").annotate(count=Count("pk")))
+    by_state = [((state,), fetches.get(state, 0)) for state in Fetch.State.values]
+    yield _labelled("store_fetches", "Files that other portals put, by state.", ("state",), by_state)
+    oldest = Fetch.objects.filter(state=Fetch.State.WANTED).aggregate(first=Min("since"))["first"]
+    age = (now - oldest).total_seconds() if oldest else 0.0
+    yield _gauge("store_fetch_oldest_wanted_seconds", "Age of the file that is waited for longest.", age)
+    nodes = list(PinNode.objects.counted())
     copies = [
         ((node.address, state), getattr(node, state))
         for node in nodes

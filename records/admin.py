@@ -14,6 +14,7 @@ from records.models import (
     Blob,
     EmailRequest,
     EnvelopeList,
+    Fetch,
     FolderState,
     Grant,
     Holding,
@@ -162,6 +163,26 @@ class ReplicaAdmin(ReadOnlyAdmin):
     list_display = ("holding_id", "node_id", "state", "since", "tries", "due_at", "error")
     list_filter = ("state", "node")
     search_fields = ("holding__digest",)
+
+
+@admin.register(Fetch)
+class FetchAdmin(ReadOnlyAdmin):
+    """Files that other portals put: which came, which are waited for, which were refused and why."""
+
+    list_display = (
+        "digest",
+        "kind",
+        "author",
+        "patient",
+        "state",
+        "since",
+        "tries",
+        "due_at",
+        "size",
+        "error",
+    )
+    list_filter = ("state", "kind", "since")
+    search_fields = ("digest", "record", "author", "patient")
 
 
 @admin.register(Upload)

@@ -6,24 +6,25 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
 from django.conf import settings
-from django.core.cache import cache as shared_cache
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
 from chain.models.bulk import batches, insert_rows, rows_in
 from chain.nudging import Nudge
+from records.arrivals import WantedFile, await_files, begun_fetches
 from records.chain_words import word
 from records.erasing import erase_envelope, give_up_envelopes
-from records.errors import NoRoom, RecordDamaged, RecordLost, StoreDown
-from records.holdings import note_lost, put_held
-from records.models import Blob, PinNode
+from records.errors import NoRoom, RecordDamaged, RecordLost, RecordsError, StoreDown
+from records.holdings import KEPT, note_lost, put_held
+from records.models import Blob, Holding, PinNode
 from records.storage import Blob as StoredBlob
 from records.storage import Cid, FallbackBlob, IpfsStore, Store, address_of, open_store
-from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError, StoreFull
+from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError, StoreFull, StoreUnavailable
 from records.storage.staging import Staging
 
 logger = logging.getLogger(__name__)
@@ -31,12 +32,13 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 500
 BLOB_MAX = 1024 * 1024
 """Bytes of a small ciphertext: what a raw block holds (docs/FORMAT.md)."""
-LONG_WAIT = 5.0  # seconds after which a question is not asked again soon
-NOT_ASKED_FOR = 600  # seconds
+LONG_WAIT = 5.0  # seconds without an answer, after which the store is not asked for the next
+NOT_ASKED_FOR = 20.0  # seconds
 FILE_DAMAGED = "The stored file is damaged. Its author has to send it again."
 FILE_LOST = "The store does not have this file. Its author has to send it again."
 UNREACHABLE = "The file store cannot be reached. Try again."
-_DESCRIPTION_MAX = 66 * 1024  # bytes: a description of 64 KiB, encrypted
+DESCRIPTION_MAX = 66 * 1024
+"""Bytes of a description of 64 KiB, encrypted."""
 _ERASED = (Blob.State.DELETING, Blob.State.DELETED)
 _LEFT = (*_ERASED, Blob.State.HELD)  # the states in which keeping the bytes again decides anew
 _SETTLING = Nudge("records.tasks.store_blobs")
@@ -68,8 +70,12 @@ def failing_nodes() -> set[str]:
 
 
 def open_stored(cid: Cid) -> StoredBlob:
-    """A content, to be read; from a further node where the store does not give it. Raises StorageError."""
-    if not settings.IPFS_PIN_API_URLS:
+    """A content, to be read. Raises StorageError.
+
+    What this portal holds comes from a further node where the store does not give it. Those nodes are not
+    asked for what was never put there.
+    """
+    if not settings.IPFS_PIN_API_URLS or not Holding.objects.filter(pk=cid.hex, state=KEPT).exists():
         return store().open(cid)
     return FallbackBlob(cid, _places(), on_loss=partial(note_lost, cid.hex))
 
@@ -96,11 +102,16 @@ def storing() -> Iterator[Store]:
 
 
 @contextmanager
-def fetching() -> Iterator[None]:
-    """Failures of the store in words for readers: StoreDown (it is away), RecordLost, RecordDamaged."""
+def reading_errors(file: WantedFile) -> Iterator[None]:
+    """Failures of the store in words for readers of a content.
+
+    StoreDown (the store is away), NotArrived (the file may still come), RecordLost, RecordDamaged.
+    """
     try:
         yield
     except ContentNotFound as error:
+        if (problem := await_files([file]).get(file.digest)) is not None:
+            raise problem from error
         logger.error("file store: %s: %s", type(error).__name__, error)
         raise RecordLost(FILE_LOST) from error
     except ContentCorrupt as error:
@@ -109,6 +120,16 @@ def fetching() -> Iterator[None]:
     except StorageError as error:
         logger.warning("file store: %s: %s", type(error).__name__, error)
         raise StoreDown(UNREACHABLE) from error
+
+
+def open_content_file(file: WantedFile) -> StoredBlob:
+    """A record's content, if all of it is here: what a worker has begun to fetch is not.
+
+    Raises StorageError.
+    """
+    if file.digest in begun_fetches([file.digest]):
+        raise ContentNotFound(str(file.cid))
+    return open_stored(file.cid)
 
 
 def staging() -> Staging:
@@ -177,29 +198,35 @@ def erase_held(digests: Iterable[str]) -> None:
         held.update(state=Blob.State.DELETED, data=None)
 
 
-def read_blob(digest: str) -> bytes | None:
+@dataclass
+class ReadBlobs:
+    """Small ciphertexts that were asked for: those that are here, and what is to be said of the others.
+
+    What is in none of the two was erased, lost or damaged.
+    """
+
+    here: dict[str, bytes] = field(default_factory=dict)
+    problems: dict[str, RecordsError] = field(default_factory=dict)
+
+
+def read_blob(digest: str, wanted: WantedFile | None = None) -> bytes | None:
     """A small ciphertext by its digest, from SQL or else from the store. None: deleted, lost or damaged.
 
-    Raises StoreDown. Anybody may name a digest of nothing, for which a node with peers looks a minute: what
-    was looked for in vain that long is not looked for again in the next ten.
-    What the store had is not copied into SQL (`copy_blob`): the digest may be that of anybody's file.
+    Raises StoreDown, and with `wanted` NotArrived where it may still come from elsewhere. What the store had
+    is not copied into SQL (`copy_blob`): the digest may be that of anybody's file.
     """
     row = Blob.objects.filter(digest=digest).first()
     if row is not None:
         return bytes(row.data) if row.data is not None else None
-    if shared_cache.get(_unanswered(digest)):
-        raise StoreDown(UNREACHABLE)
-    began = time.monotonic()
-    try:
-        with open_stored(Cid.from_digest(digest)) as found:
-            return found.read_at(0, found.size) if found.size <= BLOB_MAX else None
-    except (ContentNotFound, ContentCorrupt) as error:
-        logger.warning("file store: %s: %s", type(error).__name__, error)
-        return None
-    except StorageError as error:
-        if time.monotonic() - began >= LONG_WAIT:
-            shared_cache.set(_unanswered(digest), True, NOT_ASKED_FOR)
-        raise StoreDown(UNREACHABLE) from error
+    problem = begun_fetches([digest]).get(digest) if wanted is not None else None
+    if problem is None:
+        try:
+            return _read_stored(digest)
+        except ContentNotFound:
+            problem = await_files([wanted]).get(digest) if wanted is not None else None
+    if isinstance(problem, StoreDown):
+        raise problem
+    return None
 
 
 def copy_blob(digest: str, data: bytes) -> None:
@@ -207,34 +234,76 @@ def copy_blob(digest: str, data: bytes) -> None:
     Blob.objects.get_or_create(digest=digest, defaults={"data": data, "state": Blob.State.STORED})
 
 
-def read_blobs(digests: set[str]) -> tuple[dict[str, bytes], set[str]]:
-    """Many descriptions at once: (those that are there, those of which the store does not say).
+def read_blobs(files: Iterable[WantedFile]) -> ReadBlobs:
+    """Many descriptions at once.
 
     What SQL has comes in a query for some hundreds. A store that does not answer is asked once, not for each.
     """
-    rows = rows_in(Blob.objects.all(), "digest", digests)
-    known = {row.digest: bytes(row.data) if row.data is not None else None for row in rows}
-    unreachable: set[str] = set()
-    for digest in sorted(digests - set(known)):
-        if shared_cache.get(_unanswered(digest)):
-            unreachable.add(digest)
-            continue
+    wanted = {file.digest: file for file in files}
+    rows = {row.pk: row.data for row in rows_in(Blob.objects.all(), "digest", wanted)}
+    read = ReadBlobs({digest: bytes(data) for digest, data in rows.items() if data is not None})
+    unknown = set(wanted) - set(rows)
+    if unknown:
+        read.problems.update(begun_fetches(unknown))
+        missing = _read_missing(read, unknown - set(read.problems))
+        read.problems.update(await_files([wanted[digest] for digest in missing]))
+    return read
+
+
+def _read_missing(read: ReadBlobs, digests: set[str]) -> list[str]:
+    """Add to `read` what the store has of these; return those that it does not have."""
+    missing = []
+    for number, digest in enumerate(ordered := sorted(digests)):
         try:
-            data = known[digest] = read_blob(digest)
-        except StoreDown:
-            return _present(known), digests - set(known)
-        if data is not None and len(data) <= _DESCRIPTION_MAX:
-            copy_blob(digest, data)
-    return _present(known), unreachable
+            data = _read_stored(digest)
+        except ContentNotFound:
+            missing.append(digest)
+            continue
+        except StoreDown as error:
+            read.problems.update(dict.fromkeys(ordered[number:], error))
+            break
+        if data is not None:
+            read.here[digest] = data
+            if len(data) <= DESCRIPTION_MAX:
+                copy_blob(digest, data)
+    return missing
 
 
-def _present(blobs: dict[str, bytes | None]) -> dict[str, bytes]:
-    return {digest: data for digest, data in blobs.items() if data is not None}
+def _read_stored(digest: str) -> bytes | None:
+    """The bytes that the store has; None: damaged. Raises ContentNotFound, StoreDown."""
+    try:
+        with _silence.watched(), open_stored(Cid.from_digest(digest)) as blob:
+            return blob.read_at(0, blob.size) if blob.size <= BLOB_MAX else None
+    except ContentNotFound as error:
+        logger.info("file store: %s: %s", type(error).__name__, error)
+        raise
+    except ContentCorrupt as error:
+        logger.warning("file store: %s: %s", type(error).__name__, error)
+        return None
+    except StorageError as error:
+        raise StoreDown(UNREACHABLE) from error
 
 
-def _unanswered(digest: str) -> str:
-    """The cache's key for a digest that the store looked for in vain. The digest is public."""
-    return f"unanswered:{digest}"
+class _Silence:
+    """Remembers that the store let a reader wait: for a while the next readers of a page do not wait, too."""
+
+    def __init__(self) -> None:
+        self._until = float("-inf")
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        began = time.monotonic()
+        if began < self._until:
+            raise StoreUnavailable("the store did not answer a moment ago")
+        try:
+            yield
+        except StoreUnavailable:
+            if time.monotonic() - began >= LONG_WAIT:
+                self._until = time.monotonic() + NOT_ASKED_FOR
+            raise
+
+
+_silence = _Silence()
 
 
 def delete_envelopes(digests: Iterable[str]) -> None:

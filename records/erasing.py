@@ -19,7 +19,7 @@ from chain.archive import named_digests
 from chain.models import Act, ActState, EventDigest
 from chain.models.bulk import batches, insert_rows, rows_in
 from records.holdings import ERASED, ERASING, KEPT, bring_back, cid_of, send_away
-from records.models import Blob, Envelope, EnvelopeList, Holding, Version
+from records.models import Blob, Envelope, EnvelopeList, Fetch, Holding, Version
 from records.storage import Store
 
 logger = logging.getLogger(__name__)
@@ -95,8 +95,14 @@ def erase_envelope(files: Store, digest: str) -> bool | None:
 
 
 def is_own(files: Store, digest: str) -> bool:
-    """Tell whether what a store has under a digest is this portal's: it put it, or nobody else could."""
-    return not files.shared or Holding.objects.filter(pk=digest).exists()
+    """Tell whether what a store has under a digest is this portal's: it put it, or nobody else could.
+
+    What another portal had put on the same node before it was fetched is that portal's.
+    """
+    if not files.shared:
+        return True
+    others = Fetch.objects.filter(pk=digest, pinned_before=True)
+    return Holding.objects.filter(pk=digest).exists() and not others.exists()
 
 
 def erase_given_up(files: Store, digest: str) -> bool:

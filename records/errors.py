@@ -110,6 +110,12 @@ class StoreDown(RecordsError):
         super().__init__(message)
 
 
+class NotArrived(StoreDown):
+    """A file that was put elsewhere is not here yet. Everything else is, and nobody waited for it."""
+
+    retry_after = 60  # seconds
+
+
 class NoRoom(StoreDown):
     """The file store is full: trying again helps only once somebody has made room."""
 

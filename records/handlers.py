@@ -22,6 +22,7 @@ from records.services.holders import REKEY
 from records.services.renewing import RENEW, erase_superseded
 from records.services.revocations import end_grant
 from records.services.sending import leave_errand
+from records.services.wanting import want_consent, want_granted, want_records
 
 _NAMES = Nudge("records.tasks.fetch_folder_names")
 
@@ -42,6 +43,21 @@ def leave_key_errands(events: Sequence[Event]) -> None:
             add_errand(account=patient, kind=WRAP, subject=record)
         if (patient, record) in granted:
             add_errand(account=patient, kind=RENEW, subject=record)
+
+
+@on_news("RecordAdded", "RecordModified")
+def fetch_records(events: Sequence[Event]) -> None:
+    """What was put elsewhere is brought here by a worker."""
+    want_records(events)
+
+
+@on_news("AccessRequested", "AccessDenied", "AccessGranted", "FolderRekeyed", "FolderNamed")
+def fetch_consent(events: Sequence[Event]) -> None:
+    """Envelopes and names, too, and what a patient elsewhere shares with doctors of this portal."""
+    want_consent(events)
+    granted = [event for event in events if event.name == "AccessGranted"]
+    if granted:
+        want_granted(granted)
 
 
 @on_news("FolderNamed")

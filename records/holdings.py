@@ -35,11 +35,19 @@ def put_held(files: Store, stream: Iterable[bytes], *, record: str = "") -> Stor
     What is being erased at this moment is refused (StoreUnavailable), and may be put again later.
     """
     stored = files.put(stream, before=partial(_note, record=record))
-    given_up = Holding.objects.filter(pk=stored.cid.hex).exclude(state=KEPT)
-    if given_up.exists():  # whoever erased it did so too early
-        given_up.update(state=ERASING, claimed_at=None)
-        raise StoreUnavailable(f"{stored.cid} was given up while it was put")
+    _end_if_given_up(stored)
     return stored
+
+
+def pin_held(files: Store, stored: Stored, *, record: str = "") -> None:
+    """Keep bytes that the store's node has got from elsewhere; noted first, as what is put.
+
+    Raises ContentNotFound, StoreUnavailable.
+    """
+    _note(stored, record=record)
+    files.pin(stored.cid)
+    Holding.objects.filter(pk=stored.cid.hex, state=KEPT).update(lost_since=None)
+    _end_if_given_up(stored)
 
 
 def hold(digest: str) -> None:
@@ -69,6 +77,13 @@ def bring_back(digest: str, now: datetime) -> None:
     """What was to leave the further nodes is wanted there."""
     back = Replica.objects.filter(holding=digest, state=Replica.State.LEAVING)
     back.update(state=Replica.State.WANTED, since=now, due_at=now, tries=0, error="")
+
+
+def _end_if_given_up(stored: Stored) -> None:
+    given_up = Holding.objects.filter(pk=stored.cid.hex).exclude(state=KEPT)
+    if given_up.exists():  # whoever erased it did so too early
+        given_up.update(state=ERASING, claimed_at=None)
+        raise StoreUnavailable(f"{stored.cid} was given up while it was put")
 
 
 def _note(stored: Stored, *, record: str) -> None:

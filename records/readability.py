@@ -17,6 +17,8 @@ class Readability(StrEnum):
     """The bytes are here, and are nothing under the key that belongs to them."""
     LOST = "lost"
     """The bytes, or the envelope with their key, were erased or were never stored."""
+    NOT_ARRIVED = "not arrived"
+    """The description or the key was put elsewhere, and is not here yet."""
     UNREACHABLE = "unreachable"
     """The file store does not answer, so nothing can be said."""
 
@@ -33,7 +35,7 @@ class Readability(StrEnum):
     @property
     def may_change(self) -> bool:
         """Whether it may become readable without anybody's doing more than visiting."""
-        return self in (Readability.KEY_MISSING, Readability.UNREACHABLE)
+        return self in (Readability.KEY_MISSING, Readability.NOT_ARRIVED, Readability.UNREACHABLE)
 
     def advice(self, *, own: bool, way: str = "") -> str:
         """What the reader can do. `own`: the reader is the patient. `way`: the verb for putting it away."""
@@ -50,6 +52,7 @@ _HEADINGS = {
     Readability.OTHER_KEYS: "Sealed to other keys of yours",
     Readability.DAMAGED: "Damaged record",
     Readability.LOST: "Lost record",
+    Readability.NOT_ARRIVED: "Has not arrived here yet",
     Readability.UNREACHABLE: "Cannot be opened just now",
 }
 _PROBLEMS = {
@@ -59,6 +62,7 @@ _PROBLEMS = {
     Readability.OTHER_KEYS: "This record is sealed to keys of yours that this portal does not have.",
     Readability.DAMAGED: "This record is damaged and cannot be opened.",
     Readability.LOST: "The description or the key of this record was erased or lost.",
+    Readability.NOT_ARRIVED: "This record was sent through another portal, and has not arrived here yet.",
     Readability.UNREACHABLE: "This record cannot be opened just now: the file store does not answer.",
 }
 _ADVICE = {
@@ -68,5 +72,6 @@ _ADVICE = {
     Readability.OTHER_KEYS: "Open it where you replaced your keys.",
     Readability.DAMAGED: "Its author has to send it again, or the patient has to share it again.",
     Readability.LOST: "Its author has to send it again.",
+    Readability.NOT_ARRIVED: "It is fetched by itself as soon as the other portal answers.",
     Readability.UNREACHABLE: "Try again in a few minutes.",
 }

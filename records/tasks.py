@@ -6,8 +6,8 @@ from django.conf import settings
 from chain.nudging import Nudge
 from chain.turns import OneAtATime
 from records.content import settle_blobs
+from records.services import fetching, list_index
 from records.services import folder_names as names
-from records.services import list_index
 from records.services.anchoring import anchor_views
 from records.services.garbage import collect_garbage
 from records.services.replicating import replicate as copy_to_nodes
@@ -18,6 +18,7 @@ _settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
 _read_lists = OneAtATime(list_index.read_lists)
 _fetch_names = OneAtATime(names.fetch_folder_names)
 _COPYING = Nudge("records.tasks.replicate")
+_fetch_files = OneAtATime(fetching.fetch_files)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
@@ -57,6 +58,12 @@ def fetch_folder_names() -> int:
 def read_lists() -> int:
     """Read the lists of envelopes that the chain names and this database lacks."""
     return _read_lists()
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def fetch_files() -> int:
+    """Bring here what other portals keep of this one's patients. The only task that asks a node's peers."""
+    return _fetch_files()
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

@@ -9,7 +9,7 @@ from rest_framework.views import exception_handler as rest_handler
 
 from accounts.errors import AccountsError, LimitReached, ReadOnlyToken, VaultClosed
 from chain.errors import ActConflict, ActError, ChainError, ChainNotRead
-from records.errors import InvalidInput, RecordsError
+from records.errors import InvalidInput, NotArrived, RecordsError
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -18,7 +18,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = {"error": str(error)}
         if isinstance(error, InvalidInput):
             body["field"] = error.field
-        return Response(body, status=error.status)
+        wait = {"Retry-After": str(error.retry_after)} if isinstance(error, NotArrived) else {}
+        return Response(body, status=error.status, headers=wait)
     if isinstance(error, LimitReached):
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
         return Response({"error": str(error)}, status=error.status, headers=headers)

@@ -25,7 +25,7 @@ from records.models.documents import (
     Version,
 )
 from records.models.log import ViewLog
-from records.models.storage import Holding, PinNode, Replica
+from records.models.storage import Fetch, Holding, PinNode, Replica
 
 __all__ = [
     "Anchor",
@@ -36,6 +36,7 @@ __all__ = [
     "EmailRequest",
     "Envelope",
     "EnvelopeList",
+    "Fetch",
     "FolderState",
     "Grant",
     "GrantDraft",

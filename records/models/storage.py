@@ -1,4 +1,4 @@
-"""What this portal has put into the store, and on which further nodes it is. Private tables.
+"""What this portal keeps in the store, on which further nodes, and what is still to come. Private tables.
 
 A holding is written before its bytes are kept, and stays when they are erased: so nothing that was put is
 forgotten, and nothing that somebody else put on a shared node is ever taken for ours.
@@ -50,6 +50,63 @@ class Holding(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+
+class Fetch(models.Model):
+    """A file that an event names and that another portal or wallet put: to be brought here by a worker.
+
+    The row stays when the file is here, since what is fetched of one author in a day is counted.
+    """
+
+    class Kind(models.TextChoices):
+        CONTENT = "content"
+        DESCRIPTION = "description"
+        LIST = "list"
+        ENVELOPE = "envelope"
+        NAME = "name"
+
+    class State(models.TextChoices):
+        WANTED = "wanted"
+        HERE = "here"
+        REFUSED = "refused"
+
+    digest = models.CharField(primary_key=True, max_length=66)
+    dag_pb = models.BooleanField(default=False)
+    kind = models.CharField(max_length=11, choices=Kind.choices)
+    patient = models.CharField(max_length=42)
+    author = models.CharField(max_length=42, help_text="Who signed what names it.")
+    record = models.CharField(max_length=66, blank=True, default="", help_text="Whose content.")
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WANTED)
+    since = models.DateTimeField(default=timezone.now, help_text="Of this state.")
+    opened_at = models.DateTimeField(null=True, help_text="When somebody last wanted to read it.")
+    due_at = models.DateTimeField(default=timezone.now, help_text="When it is tried next.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="In vain.")
+    size = models.PositiveBigIntegerField(null=True, help_text="Bytes of ciphertext, as far as it is known.")
+    error = models.CharField(max_length=200, blank=True, default="")
+    pinned_before = models.BooleanField(
+        default=False, help_text="Somebody else keeps it on the store's node, too."
+    )
+    claimed_at = models.DateTimeField(null=True, help_text="Somebody fetches it now.")
+
+    class Meta:
+        verbose_name_plural = "fetches"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=["wanted", "here", "refused"]), name="fetch_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["content", "description", "list", "envelope", "name"]),
+                name="fetch_kind_known",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("state", "due_at"), name="fetch_due"),
+            models.Index(fields=("author", "state", "since"), name="fetch_author"),
+            models.Index(fields=("record",), condition=~Q(record=""), name="fetch_record"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest}"
 
 
 class PinNodeQuerySet(models.QuerySet["PinNode"]):

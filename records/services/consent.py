@@ -16,7 +16,7 @@ from records.crypto.envelopes import Purpose, open_envelope
 from records.crypto.ids import request_id
 from records.crypto.payloads import Reason
 from records.crypto.payloads import Terms as SealedTerms
-from records.errors import NotFound, StoreDown
+from records.errors import NotArrived, NotFound, StoreDown
 from records.models import EmailRequest, Grant, Request
 from records.readability import Readability
 from records.services.drafts import open_draft
@@ -319,6 +319,8 @@ def _open_terms(actor: Actor, digest: str, about: ListAbout) -> tuple[Terms | No
     """The terms of a request to which this actor is party, or why they cannot be read."""
     try:
         opened = open_listed(actor, digest, about, SealedTerms)
+    except NotArrived:
+        return None, Readability.NOT_ARRIVED
     except StoreDown:
         return None, Readability.UNREACHABLE
     if opened.payload is not None:

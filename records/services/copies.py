@@ -7,13 +7,15 @@ from django.db.models import Count, Q, QuerySet
 
 from chain.models.bulk import rows_in
 from records.content import pin_nodes
-from records.models import Holding, Replica
+from records.models import Fetch, Holding, Replica
 from records.shapes import RecordView
 from records.storage import Cid
 
+NOT_ARRIVED = "Sent through another portal, and not arrived here yet"
+
 
 def with_storage(view: RecordView) -> RecordView:
-    """The record and its versions, each with the words; none for what another portal put."""
+    """The record and its versions, each with the words."""
     digests = {version.content: Cid.parse(version.content).hex for version in view.versions}
     words = storage_words(set(digests.values()))
     versions = [replace(one, storage=words.get(digests[one.content], "")) for one in view.versions]
@@ -26,7 +28,9 @@ def storage_words(digests: set[str]) -> dict[str, str]:
     nodes = list(pin_nodes())
     held = Count("replicas", filter=Q(replicas__state=Replica.State.HELD, replicas__node__in=nodes))
     kept: QuerySet[Any] = Holding.objects.filter(state=Holding.State.KEPT).annotate(held=held)
-    return {row.pk: _words(row, row.held, len(nodes)) for row in rows_in(kept, "pk", digests)}
+    words = {row.pk: _words(row, row.held, len(nodes)) for row in rows_in(kept, "pk", digests)}
+    coming = Fetch.objects.exclude(state=Fetch.State.HERE).only("pk")
+    return {row.pk: NOT_ARRIVED for row in rows_in(coming, "pk", digests)} | words
 
 
 def _words(row: Holding, held: int, nodes: int) -> str:

@@ -16,6 +16,7 @@ from accounts.errors import NoPublishedKey, UnusableKey
 from accounts.services.directory import PublicKey, public_key
 from chain.errors import ChainUnavailable, KeyMismatch
 from chain.models.bulk import batches
+from records.arrivals import WantedFile
 from records.chain_words import raw, word
 from records.content import copy_blob, delete_envelopes, erase_held, keep_blob, read_blob, release_blobs
 from records.crypto.envelopes import (
@@ -36,8 +37,8 @@ from records.crypto.payloads import (
     SelectionPayload,
     Terms,
 )
-from records.errors import ChainDown, InvalidInput
-from records.models import Blob, Envelope, Grant, QueuedKey, Record, Rekey
+from records.errors import ChainDown, InvalidInput, StoreDown
+from records.models import Blob, Envelope, Fetch, Grant, QueuedKey, Record, Rekey
 from records.models import EnvelopeList as ListRow
 
 _GRANTED: Mapping[Purpose, "PayloadType[FolderPayload | RecordPayload | SelectionPayload]"] = {
@@ -80,6 +81,14 @@ class ListAbout:
     patient: str
     scope: str
     epoch: int = 0
+
+    def wanted_list(self, digest: str) -> WantedFile:
+        """The list of this digest, as a file that may have to be fetched."""
+        return WantedFile(digest, Fetch.Kind.LIST, patient=self.patient, author=self.sender)
+
+    def wanted_envelope(self, digest: str) -> WantedFile:
+        """An envelope of such a list."""
+        return WantedFile(digest, Fetch.Kind.ENVELOPE, patient=self.patient, author=self.sender)
 
     def context(self, origin: Origin, recipient: str) -> EnvelopeContext:
         """The context of one envelope."""
@@ -235,38 +244,60 @@ def end_envelopes(ended: QuerySet[Envelope]) -> None:
 
 
 def open_listed(actor: Actor, list_digest: str, about: ListAbout, payload_type: PayloadType[T]) -> Opened[T]:
-    """Open and decode what a list holds for this actor; nothing that it holds makes this raise."""
+    """Open and decode what a list holds for this actor; nothing that it holds makes this raise.
+
+    Raises StoreDown, NotArrived where list or envelopes cannot be read now.
+    """
     index_list(list_digest, about)
     rows = listed_envelopes(list_digest, about).filter(recipient__in=actor.recipients, deleted_at=None)
-    opened = [_open_row(actor, row, payload_type) for row in rows.select_related("list")]
-    readable = (one for one in opened if one.payload is not None)
-    return next(readable, Opened(damaged=any(one.damaged for one in opened)))
+    problems: list[StoreDown] = []
+    opened = [
+        each
+        for row in rows.select_related("list")
+        if (each := _try_row(actor, row, payload_type, problems)) is not None
+    ]
+    readable = next((each for each in opened if each.payload is not None), None)
+    if readable is None and problems:
+        raise problems[0]
+    return readable or Opened(damaged=any(each.damaged for each in opened))
 
 
 def newest_secret(actor: Actor, *, patient: str, scope: str, least: int) -> tuple[int, bytes] | None:
-    """(epoch, secret) of a folder from the newest envelope that reaches this packed epoch."""
+    """(epoch, secret) of a folder from the newest envelope that reaches this packed epoch.
+
+    Raises StoreDown, NotArrived where none does and one cannot be read now.
+    """
     generation, _ = unpack_epoch(least)
-    _ensure_scope(patient, scope)
-    found = _envelopes(actor, patient, scope, Purpose.FOLDER).filter(list__epoch__gte=least)
-    for row in found.order_by("-list__epoch"):
-        payload = _open_row(actor, row, FolderPayload).payload
+    problems = _index_scope(patient, scope)
+    rows = _envelopes(actor, patient, scope, Purpose.FOLDER).filter(list__epoch__gte=least)
+    for row in rows.order_by("-list__epoch"):
+        opened = _try_row(actor, row, FolderPayload, problems)
+        payload = opened.payload if opened is not None else None
         secrets = payload.secrets if payload is not None else {}
         for packed in sorted(secrets, reverse=True):
             if packed >= least and unpack_epoch(packed)[0] == generation:
                 return unpack_epoch(packed)[1], secrets[packed]
+    if problems:
+        raise problems[0]
     return None
 
 
 def scope_keys(actor: Actor, *, patient: str, scope: str) -> Iterator[tuple[str, bytes]]:
-    """(record, data key) from the envelopes of a grant of a record or of a selection."""
-    _ensure_scope(patient, scope)
+    """(record, data key) from the envelopes of a grant of a record or of a selection.
+
+    Raises StoreDown, NotArrived after the last of them where one cannot be read now.
+    """
+    problems = _index_scope(patient, scope)
     rows = _envelopes(actor, patient, scope, Purpose.RECORD, Purpose.SELECTION)
     for row in rows.order_by("-list__created_at"):
-        payload = _open_row(actor, row, _GRANTED[Purpose(row.list.purpose)]).payload
+        opened = _try_row(actor, row, _GRANTED[Purpose(row.list.purpose)], problems)
+        payload = opened.payload if opened is not None else None
         if isinstance(payload, RecordPayload):
             yield scope, payload.data_key
         elif isinstance(payload, SelectionPayload) and word(payload.selection_id(patient)) == scope:
             yield from ((word(record), key) for record, key in payload.data_keys.items())
+    if problems:
+        raise problems[0]
 
 
 def record_keys(actor: Actor, *, list_digest: str, author: str, patient: str, record: str) -> list[bytes]:
@@ -336,12 +367,12 @@ def _envelopes(actor: Actor, patient: str, scope: str, *purposes: Purpose) -> Qu
 def _open_row(actor: Actor, row: Envelope, payload_type: PayloadType[T]) -> Opened[T]:
     """Open one envelope and decode its payload: to the reader the two are one step, with one failure."""
     seed = actor.sharing_seed(row.key_digest)
-    sealed = read_blob(row.digest) if seed is not None else None
-    if seed is None or sealed is None:
-        return Opened()
     about = ListAbout(
         Purpose(row.list.purpose), row.list.sender, row.list.patient, row.list.scope, row.list.epoch
     )
+    sealed = read_blob(row.digest, about.wanted_envelope(row.digest)) if seed is not None else None
+    if seed is None or sealed is None:
+        return Opened()
     try:
         opened = open_envelope(about.context(actor.origin, row.recipient), seed, sealed)
         payload = payload_type.from_bytes(opened)
@@ -351,6 +382,17 @@ def _open_row(actor: Actor, row: Envelope, payload_type: PayloadType[T]) -> Open
         Envelope.objects.filter(pk=row.pk).update(verified=True)
         copy_blob(row.digest, sealed)
     return Opened(payload)
+
+
+def _try_row(
+    actor: Actor, row: Envelope, payload_type: PayloadType[T], problems: list[StoreDown]
+) -> Opened[T] | None:
+    """The same; an envelope that cannot be read now joins the problems, and hides no other."""
+    try:
+        return _open_row(actor, row, payload_type)
+    except StoreDown as error:
+        problems.append(error)
+        return None
 
 
 def _index(digest: str, about: ListAbout, listed: EnvelopeList) -> ListRow:
@@ -375,7 +417,7 @@ def index_list(digest: str, about: ListAbout) -> bool:
     """
     if not digest or ListRow.objects.filter(digest=digest, **vars(about)).exists():
         return False
-    data = read_blob(digest)
+    data = read_blob(digest, about.wanted_list(digest))
     if data is None:
         return False
     try:
@@ -388,17 +430,22 @@ def index_list(digest: str, about: ListAbout) -> bool:
     return True
 
 
-def _ensure_scope(patient: str, scope: str) -> None:
-    """Index the lists of all the patient's acts on a scope."""
+def _index_scope(patient: str, scope: str) -> list[StoreDown]:
+    """Index the lists of all the patient's acts on a scope; return what is wrong with those not read now."""
     grants = Grant.objects.filter(patient=patient, scope=scope).exclude(envelopes="")
     named = set(grants.values_list("envelopes", "epoch"))
     if int(scope, 16) < 2**16:
         rekeys = Rekey.objects.filter(patient=patient, folder=int(scope, 16))
         named |= set(rekeys.values_list("envelopes", "epoch"))
     if not named:
-        return
+        return []
     about = about_scope(patient, scope, 0)
     lists = ListRow.objects.filter(sender=patient, patient=patient, scope=scope, purpose=about.purpose)
     known = set(lists.values_list("digest", "epoch"))
+    problems: list[StoreDown] = []
     for digest, epoch in named - known:
-        index_list(digest, replace(about, epoch=epoch))
+        try:
+            index_list(digest, replace(about, epoch=epoch))
+        except StoreDown as error:
+            problems.append(error)
+    return problems

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from zipstream import ZipStream
 
 from accounts.actor import Actor
-from records.errors import RecordsError, StoreDown
+from records.errors import NotArrived, RecordsError, StoreDown
 from records.services import documents, log
 from records.services.export_index import ExportedVersion, index_html, index_json
 from records.services.export_names import ExportNames
@@ -113,7 +113,8 @@ class _Source:
             self._chunks = opened.iterate(0, opened.size)
             self._first = next(self._chunks, b"")
         except RecordsError as error:
-            self.entry.problem = NOT_FETCHED if isinstance(error, StoreDown) else str(error)
+            away = isinstance(error, StoreDown) and not isinstance(error, NotArrived)
+            self.entry.problem = NOT_FETCHED if away else str(error)
             return False
         return True
 

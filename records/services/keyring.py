@@ -9,15 +9,16 @@ from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from chain.slots import folder_scope
 from records.access import LiveGrant, live_grants
+from records.arrivals import WantedFile
 from records.chain_words import raw
-from records.content import digest_of, read_blobs
+from records.content import digest_of, read_blob, read_blobs
 from records.crypto.description import Description, open_description, seal_description
 from records.crypto.envelopes import Purpose
 from records.crypto.errors import WrongKey
 from records.crypto.folders import earlier_secret, folder_key, pack_epoch, unpack_epoch
 from records.crypto.wrap import unwrap
-from records.errors import AccessRefused, RecordDamaged, RecordLost, StoreDown
-from records.models import QueuedKey
+from records.errors import AccessRefused, NotArrived, RecordDamaged, RecordLost, RecordsError, StoreDown
+from records.models import Fetch, QueuedKey
 from records.readability import Readability
 from records.services import envelopes
 from records.services.own_secrets import own_secret
@@ -54,7 +55,8 @@ class Keyring:
         self.own = actor.address == patient
         self._secrets: dict[tuple[int, int], tuple[int, bytes]] = {}
         self._blobs: dict[str, bytes] = {}
-        self._unreachable: set[str] = set()
+        self._problems: dict[str, RecordsError] = {}
+        self._scope_problem: StoreDown | None = None  # of a grant's envelopes, in which more keys may be
 
     @cached_property
     def grants(self) -> list[LiveGrant]:
@@ -80,12 +82,11 @@ class Keyring:
         return digest, sealed
 
     def load(self, states: Iterable[RecordState], *, latest_only: bool = False) -> None:
-        """Fetch descriptions at once, before many records are opened."""
-        wanted = set()
+        """Read descriptions at once, before many records are opened."""
+        wanted: list[VersionState] = []
         for state in states:
-            versions = state.shown[-1:] if latest_only else state.shown
-            wanted |= {one.description for one in versions}
-        self._fetch(wanted)
+            wanted += state.shown[-1:] if latest_only else state.shown
+        self._read(wanted)
 
     def open_latest(self, state: RecordState) -> OpenVersion | None:
         """The newest version, or None when it does not open."""
@@ -126,22 +127,24 @@ class Keyring:
             raise RecordDamaged(words)
         if why is Readability.LOST:
             raise RecordLost(words)
+        if why is Readability.NOT_ARRIVED:
+            raise NotArrived(words)
         if why is Readability.UNREACHABLE:
             raise StoreDown(words)
         raise AccessRefused(words, patient=self.patient)
 
-    def _fetch(self, digests: set[str]) -> None:
-        blobs, unreachable = read_blobs(digests - set(self._blobs))
-        self._blobs.update(blobs)
-        self._unreachable |= unreachable
+    def _read(self, versions: Iterable[VersionState]) -> None:
+        known = self._blobs.keys() | self._problems.keys()
+        read = read_blobs(_description(one) for one in versions if one.description not in known)
+        self._blobs.update(read.here)
+        self._problems.update(read.problems)
 
     def _try(self, state: RecordState, version: VersionState, carried: list[bytes]) -> Opening:
-        if version.description not in self._unreachable:
-            self._fetch({version.description})
+        self._read([version])
         sealed = self._blobs.get(version.description)
         if sealed is None:
-            away = version.description in self._unreachable
-            return Opening(Readability.UNREACHABLE if away else Readability.LOST)
+            problem = self._problems.get(version.description)
+            return Opening(Readability.LOST if problem is None else _readability(problem))
         attempt = _Attempt(raw(version.record), sealed)
         for source in self._sources(state, version, carried):
             opened = attempt.open(source)
@@ -181,8 +184,9 @@ class Keyring:
             yield newest.data_key
 
     def _why_not(self, version: VersionState, attempt: "_Attempt") -> Readability:
-        if attempt.store_is_away:
-            return Readability.UNREACHABLE
+        problem = attempt.problem or self._scope_problem
+        if problem is not None:
+            return _readability(problem)
         if self.own:
             # The patient waits for nobody's key: what does not open now never will, here.
             return self._why_not_own(version)
@@ -194,10 +198,12 @@ class Keyring:
         if version.wrapped:
             ours = unpack_epoch(version.epoch)[0] <= self.actor.account.generation
             return Readability.DAMAGED if ours else Readability.OTHER_KEYS
-        lists, unreachable = read_blobs({version.secret})
-        if not lists:
-            return Readability.UNREACHABLE if unreachable else Readability.LOST
         about = envelopes.ListAbout(Purpose.INBOX, version.author, self.patient, version.record)
+        try:
+            if read_blob(version.secret, about.wanted_list(version.secret)) is None:
+                return Readability.LOST
+        except StoreDown as error:
+            return _readability(error)
         sealed = envelopes.listed_envelopes(version.secret, about).filter(recipient=self.patient)
         digests = sealed.values_list("key_digest", flat=True)
         elsewhere = any(self.actor.sharing_seed(digest) is None for digest in digests)
@@ -218,9 +224,13 @@ class Keyring:
         if not scopes:
             return keys
         for scope in scopes:
-            with suppress(CryptoError, StoreDown):
+            try:
                 for record, key in envelopes.scope_keys(self.actor, patient=self.patient, scope=scope):
                     keys.setdefault(record, []).append(key)
+            except CryptoError:
+                continue
+            except StoreDown as error:
+                self._scope_problem = error
         return keys
 
     @cached_property
@@ -248,6 +258,18 @@ class Keyring:
         )
 
 
+def _description(version: VersionState) -> WantedFile:
+    kind = Fetch.Kind.DESCRIPTION
+    return WantedFile(version.description, kind, patient=version.patient, author=version.author)
+
+
+def _readability(problem: RecordsError) -> Readability:
+    """What is said of a record whose description or key is not here."""
+    if isinstance(problem, NotArrived):
+        return Readability.NOT_ARRIVED
+    return Readability.UNREACHABLE if isinstance(problem, StoreDown) else Readability.DAMAGED
+
+
 class _Attempt:
     """Tries keys on a sealed description, and remembers what was wrong."""
 
@@ -255,7 +277,7 @@ class _Attempt:
         self._record = record
         self._sealed = sealed
         self.refused = False  # a key that belongs to the file opened no description
-        self.store_is_away = False
+        self.problem: StoreDown | None = None  # of the store, where a key may be
 
     def open(self, source: Callable[[], Iterable[bytes]]) -> OpenVersion | None:
         """The description under the first key of this source that opens it."""
@@ -266,8 +288,8 @@ class _Attempt:
                     return opened
         except CryptoError:
             self.refused = True
-        except StoreDown:
-            self.store_is_away = True
+        except StoreDown as error:
+            self.problem = error
         return None
 
     def _open_with(self, key: bytes) -> OpenVersion | None:

@@ -1,16 +1,25 @@
 """The limits of requests, inboxes, files and folders: which rows are counted against which of them."""
 
-from django.db.models import Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from typing import Any
 
-from accounts.models import Affiliation
-from accounts.services.limits import check_bytes, check_count, most_of, wait_in_line
+from django.db.models import Q, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from accounts.models import Account, Affiliation
+from accounts.services.limits import DAY, check_bytes, check_count, most_of, wait_in_line
 from chain.acts import PreparedAct
 from chain.handlers import on_act_offered
 from chain.models import Act
+from records.arrivals import LARGE, NO_ROOM
 from records.chain_words import address_row
-from records.models import EmailRequest, Holding, Record, Upload
+from records.models import EmailRequest, Fetch, Holding, Record, Upload
 from records.services.folders import INBOX
+
+MIB = 1024**2
+SMALL_FILE = MIB  # bytes of a description, an envelope, a list, a name
+UNASKED_FILE = 64 * MIB
+LARGEST_FILE = 2**50  # where no limit is set
 
 
 @on_act_offered
@@ -60,10 +69,56 @@ def check_upload(row: Upload, size: int) -> None:
     check_bytes("BYTES_PER_SENDER", done.filter(author=row.author), adds=size)
     if row.via:
         check_bytes("BYTES_PER_INSTITUTION", done.filter(via=row.via), adds=size)
-    records = Record.objects.filter(patient=row.patient)
-    check_bytes("BYTES_PER_PATIENT", _held(records), adds=size)
+    check_bytes("BYTES_PER_PATIENT", _held_of(row.patient), adds=size)
     if row.folder == INBOX:
-        check_bytes("INBOX_BYTES_PER_PATIENT", _held(records.filter(folder=INBOX, closed=0)), adds=size)
+        inbox = Record.objects.filter(patient=row.patient, folder=INBOX, closed=0)
+        check_bytes("INBOX_BYTES_PER_PATIENT", _held(inbox), adds=size)
+
+
+def room_for_fetch(row: Fetch) -> tuple[int, str]:
+    """How many bytes a file from elsewhere may have here, and what is noted of a larger one.
+
+    The limits of uploads hold for it, too. 0: none is taken.
+    """
+    rooms = [(LARGEST_FILE if row.kind == Fetch.Kind.CONTENT else SMALL_FILE, NO_ROOM)]
+    if row.author != row.patient:
+        rooms += _room_of_sender(row.author)
+    if row.kind == Fetch.Kind.CONTENT:
+        record = Record.objects.filter(pk=row.record).first()
+        rooms.append((_bytes_left("BYTES_PER_PATIENT", _held_of(row.patient)), NO_ROOM))
+        if record is not None and record.folder == INBOX:
+            rooms += _room_in_inbox(record)
+        if row.opened_at is None:
+            rooms.append((_unasked(record), LARGE))
+    return min(rooms, key=lambda room: room[0])
+
+
+def _room_of_sender(author: str) -> list[tuple[int, str]]:
+    today = Fetch.objects.filter(author=author, state=Fetch.State.HERE, since__gt=timezone.now() - DAY)
+    most = most_of("FETCHES_PER_SENDER")
+    if most and today.count() >= most:
+        return [(0, NO_ROOM)]
+    return [(_bytes_left("BYTES_PER_SENDER", today), NO_ROOM)]
+
+
+def _room_in_inbox(record: Record) -> list[tuple[int, str]]:
+    inbox = Record.objects.filter(patient=record.patient, folder=INBOX, closed=0)
+    if folded_in_inbox(record.patient).filter(pk=record.pk).exists():
+        return [(0, NO_ROOM)]  # counted, and not shown
+    return [(_bytes_left("INBOX_BYTES_PER_PATIENT", _held(inbox)), NO_ROOM)]
+
+
+def _unasked(record: Record | None) -> int:
+    """How much comes before somebody opens it: little of what no patient of this portal has agreed to."""
+    if record is None or record.closed:
+        return 0
+    agreed = record.folder != INBOX and Account.objects.filter(address=record.patient).exists()
+    return LARGEST_FILE if agreed else UNASKED_FILE
+
+
+def _bytes_left(name: str, rows: "QuerySet[Any]") -> int:
+    most = most_of(name)
+    return most - (rows.aggregate(sum=Sum("size"))["sum"] or 0) if most else LARGEST_FILE
 
 
 def folded_in_inbox(patient: str) -> "QuerySet[Record]":
@@ -90,6 +145,10 @@ def _through(via: str, acts: "QuerySet[Act]") -> "QuerySet[Act]":
     """Those through an institution. By its doctors, whose newest acts an index finds."""
     doctors = Affiliation.objects.filter(institution=via, affiliated=True).values("doctor")
     return acts.filter(author__in=doctors, fields__via=via)
+
+
+def _held_of(patient: str) -> "QuerySet[Holding]":
+    return _held(Record.objects.filter(patient=patient))
 
 
 def _held(records: "QuerySet[Record]") -> "QuerySet[Holding]":

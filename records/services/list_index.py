@@ -20,8 +20,8 @@ from chain.models.bulk import insert_rows
 from chain.slots import folder_of_scope, folder_scope
 from records.chain_words import ZERO_WORD
 from records.content import delete_envelopes
-from records.errors import StoreDown
-from records.models import Envelope, EnvelopeList, Grant, Holding, Rekey
+from records.errors import NotArrived, StoreDown
+from records.models import Envelope, EnvelopeList, Fetch, Grant, Holding, Rekey
 from records.services.envelopes import SHARING, ListAbout, about_scope, index_list, own_list
 from records.services.holders import REKEY, has_leaver
 from records.services.rekeying import has_unserved
@@ -49,8 +49,11 @@ def read_lists() -> int:
 
 def _read_list(digest: str, about: ListAbout) -> bool:
     """Index a list; its patient is asked to move the folder, if it names too many or too few."""
-    if not index_list(digest, about):
-        return False
+    try:
+        if not index_list(digest, about):
+            return False
+    except NotArrived:
+        return False  # another portal has not given it yet, and others may be here
     folder = folder_of_scope(about.scope)
     if folder is not None and (has_leaver(about.patient, folder) or has_unserved(about.patient, folder)):
         add_errand(account=about.patient, kind=REKEY, subject=str(folder))
@@ -65,15 +68,19 @@ def list_of_event(event: Event) -> ListAbout:
 
 
 def _unread() -> Iterator[tuple[str, ListAbout]]:
-    """The lists of grants and moves that have no row here, each with what it is about."""
+    """The lists of grants and moves that have no row here, each with what it is about, but those to come."""
     patients = Account.objects.filter(kind=Account.Kind.PATIENT).values("address")
     known = EnvelopeList.objects.filter(
         digest=OuterRef("envelopes"), patient=OuterRef("patient"), epoch=OuterRef("epoch")
     )
+    coming = Exists(Fetch.objects.filter(pk=OuterRef("envelopes")).exclude(state=Fetch.State.HERE))
     grants = Grant.objects.filter(~Exists(known.filter(scope=OuterRef("scope"))), patient__in=patients)
+    grants = grants.filter(~coming)
     for row in grants.exclude(envelopes__in=("", ZERO_WORD)).order_by("-pk").iterator():
         yield row.envelopes, about_scope(row.patient, row.scope, row.epoch)
-    for move in Rekey.objects.filter(~Exists(known), patient__in=patients).order_by("-pk").iterator():
+    for move in (
+        Rekey.objects.filter(~Exists(known), ~coming, patient__in=patients).order_by("-pk").iterator()
+    ):
         yield move.envelopes, about_scope(move.patient, folder_scope(move.folder), move.epoch)
 
 

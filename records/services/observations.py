@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from accounts.actor import Actor
 from records import access
-from records.errors import Conflict, InvalidInput, RecordsError, StoreDown
+from records.errors import Conflict, InvalidInput, NotArrived, RecordsError, StoreDown
 from records.kinds import MEASUREMENTS
 from records.observations.model import Observation
 from records.observations.reading import (
@@ -144,7 +144,8 @@ def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -
         try:
             reading = _read(_found(keyring, state))
         except RecordsError as error:
-            in_a_row = in_a_row + 1 if isinstance(error, StoreDown) else 0
+            away = isinstance(error, StoreDown) and not isinstance(error, NotArrived)
+            in_a_row = in_a_row + 1 if away else 0
             unreadable.append(view)
             continue
         in_a_row = 0

@@ -11,18 +11,18 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from records import access
+from records.arrivals import WantedFile
 from records.chain_words import raw
-from records.content import fetching, open_stored
+from records.content import open_content_file, reading_errors
 from records.crypto.description import Description
 from records.crypto.description import open_content as open_file
 from records.crypto.mdr1 import Decryptor
 from records.errors import AccessRefused, NotFound, RecordDamaged
-from records.models import ViewLog
+from records.models import Fetch, ViewLog
 from records.services.documents import visible_state
 from records.services.keyring import Keyring
 from records.services.states import RecordState, VersionState
 from records.shapes import OpenedContent
-from records.storage.cid import Cid
 
 LOOK_LASTS = timedelta(minutes=10)
 CHANGED = "The stored file is not the one that this record describes. Its author has to send it again."
@@ -42,6 +42,19 @@ class FoundContent:
         """A strong validator, quoted; made of digests that are on the chain, it tells nothing new."""
         named = raw(self.version.content) + raw(self.version.description)
         return f'"{hashlib.sha256(named).hexdigest()[:32]}"'
+
+    @property
+    def wanted(self) -> WantedFile:
+        """The encrypted file, as the chain names it."""
+        one = self.version
+        return WantedFile(
+            one.content,
+            Fetch.Kind.CONTENT,
+            patient=one.patient,
+            author=one.author,
+            record=one.record,
+            dag_pb=bool(one.flags & 1),
+        )
 
 
 def find_content(*, actor: Actor, record: str, version: int | None = None) -> FoundContent:
@@ -78,8 +91,8 @@ def open_unlogged(found: FoundContent) -> OpenedContent:
     Raises StoreDown, RecordDamaged, RecordLost.
     """
     description, wanted = found.description, found.version
-    with fetching():
-        blob = open_stored(Cid(raw(wanted.content), dag_pb=bool(wanted.flags & 1)))
+    with reading_errors(found.wanted):
+        blob = open_content_file(found.wanted)
         try:
             file = open_file(description, raw(wanted.record), read_at=blob.view_at, size=blob.size)
         except CryptoError as error:
@@ -91,7 +104,7 @@ def open_unlogged(found: FoundContent) -> OpenedContent:
         file_name=description.file_name,
         media_type=description.media_type,
         size=description.size,
-        iterate=partial(_iterate, file),
+        iterate=partial(_iterate, found.wanted, file),
     )
 
 
@@ -118,8 +131,8 @@ def open_content(*, actor: Actor, record: str, version: int | None = None) -> Op
     return open_found(find_content(actor=actor, record=record, version=version))
 
 
-def _iterate(file: Decryptor, start: int, end: int) -> Iterator[bytes]:
-    with fetching():
+def _iterate(wanted: WantedFile, file: Decryptor, start: int, end: int) -> Iterator[bytes]:
+    with reading_errors(wanted):
         try:
             yield from file.iterate(start, end)
         except CryptoError as error:

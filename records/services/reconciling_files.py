@@ -11,12 +11,13 @@ from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
 from chain.slots import slot_record
 from records.chain_words import word
-from records.content import digest_of, read_blobs, store
+from records.content import DESCRIPTION_MAX, copy_blob, digest_of, read_blob, store
 from records.crypto.errors import FileRefused
 from records.crypto.mdr1 import plaintext_size
 from records.erasing import erase_envelope
 from records.holdings import KEPT, put_held
-from records.models import Blob, Holding, Version
+from records.models import Blob, Fetch, Holding, Version
+from records.services.fetching import fetch_content
 from records.services.states import SEND_AGAIN
 from records.storage import Cid, LocalStore, Store
 from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError
@@ -94,6 +95,8 @@ def find_orphans(look: Look) -> Iterator[Finding]:
         named |= {bytes.fromhex(content[2:]), bytes.fromhex(description[2:])}
     for fields in Act.objects.of_kind(*RECORD_ACTS).values_list("fields", flat=True).iterator():
         named |= {bytes.fromhex(fields["content"][2:]), bytes.fromhex(fields["description"][2:])}
+    fetched = Fetch.objects.filter(state=Fetch.State.HERE).values_list("pk", flat=True)
+    named |= {bytes.fromhex(digest[2:]) for digest in fetched.iterator()}
     for cid in store().kept():
         look.tick(1)
         if cid.hex in unnamed:
@@ -205,7 +208,14 @@ def _is_damaged(files: Store, cid: Cid) -> bool:
 
 
 def _reading(digest: str) -> Repair:
-    return lambda: "copied into the database" if read_blobs({digest})[0] else ""
+    def read() -> str:
+        data = read_blob(digest)
+        if data is None or len(data) > DESCRIPTION_MAX:
+            return ""
+        copy_blob(digest, data)
+        return "copied into the database"
+
+    return read
 
 
 def _fetching(cid: Cid) -> Repair | None:
@@ -221,7 +231,7 @@ def _fetching(cid: Cid) -> Repair | None:
                 return "restored from the folder"
         except (ContentCorrupt, ContentNotFound):
             pass
-        return _pinning(cid)()
+        return "fetched from another node" if fetch_content(cid) else ""
 
     return fetch
 

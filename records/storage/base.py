@@ -97,6 +97,7 @@ class Blob(ABC):
 class Store(Protocol):
     """Where encrypted files are kept. All stores give the same CID for the same bytes.
 
+    A store reads what it has itself, and looks for nothing at other portals (see `records.storage.peers`).
     Any method may raise StoreUnavailable. `shared` says whether other portals may keep files in it, too: then
     what this portal did not put is not its own.
     """
@@ -127,7 +128,7 @@ class Store(Protocol):
         """Every content that this store keeps (pins), in any order; what is put meanwhile may be missing."""
 
     def pin(self, cid: Cid) -> None:
-        """Keep a content that the store has or can get. Raises ContentNotFound."""
+        """Keep a content that the store has. Raises ContentNotFound."""
 
     def unpin(self, cid: Cid) -> None:
         """Stop keeping a content and erase its bytes here. Does nothing when it is not kept.

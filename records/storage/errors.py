@@ -17,6 +17,18 @@ class ContentNotFound(StorageError):
     """The store does not have the content."""
 
 
+class PeersSilent(StorageError):
+    """No peer of the node gave a block before the deadline."""
+
+
+class ContentTooLarge(StorageError):
+    """A content has more bytes than are taken; `size` says how many."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes")
+        self.size = size
+
+
 class ContentCorrupt(StorageError):
     """The bytes found are not those that the CID names; none of them was handed out."""
 

@@ -34,8 +34,6 @@ class FallbackBlob(Blob):
     def _open_next(self) -> Blob:
         for files in self._stores:
             try:
-                if self._first_error is not None and not files.has(self._cid):
-                    continue  # a node with peers would look for it among them
                 return files.open(self._cid)
             except StorageError as error:
                 self._note(error)

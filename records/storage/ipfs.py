@@ -1,7 +1,8 @@
 """The store on an IPFS node.
 
 The node is not trusted: the CID of what is added is computed here too, and what is read is checked block by
-block, from the root of the tree down to the leaf.
+block, from the root of the tree down to the leaf. Only what the node itself has is read: peers are asked in
+`records.storage.peers` alone.
 """
 
 import hashlib
@@ -54,17 +55,17 @@ class IpfsStore:
     def open(self, cid: Cid) -> Blob:
         if not cid.dag_pb:
             return IpfsBlob(self._node, cid, self._node.block_size(cid), [])
-        links = _read_links(self._node, cid)
+        links = read_links(self._node, cid)
         return IpfsBlob(self._node, cid, sum(link.size for link in links), links)
 
     def stat(self, cid: Cid) -> int:
         if not cid.dag_pb:
             return self._node.block_size(cid)
-        return sum(link.size for link in _read_links(self._node, cid))
+        return sum(link.size for link in read_links(self._node, cid))
 
     def has(self, cid: Cid) -> bool:
         try:
-            self._node.block_size(cid, offline=True)
+            self._node.block_size(cid)
         except ContentNotFound:
             return False
         return True
@@ -102,7 +103,7 @@ class IpfsStore:
         """A tree's blocks on the node; a parent after its children, so that an erasing can be repeated."""
         if cid.dag_pb:
             try:
-                links = _read_links(self._node, cid, size, offline=True)
+                links = read_links(self._node, cid, size)
             except (ContentNotFound, ContentCorrupt):
                 links = []
             for link in {link.digest: link for link in links}.values():
@@ -142,7 +143,7 @@ class IpfsBlob(Blob):
         while height > 1:
             link = links[index // MAX_LINKS ** (height - 1)]
             if self._branch[0] != link.digest:
-                branch = _read_links(self._node, Cid(link.digest, dag_pb=True), link.size)
+                branch = read_links(self._node, Cid(link.digest, dag_pb=True), link.size)
                 self._branch = (link.digest, branch)
             links, height = self._branch[1], height - 1
             index %= MAX_LINKS**height
@@ -206,12 +207,16 @@ class _Source:
             self._before(self.stored)
 
 
-def _read_links(node: IpfsNode, cid: Cid, size: int | None = None, *, offline: bool = False) -> list[Link]:
+def read_links(node: IpfsNode, cid: Cid, size: int | None = None) -> list[Link]:
     """The links of a tree's node over `size` bytes of the file (None: a root, whose links say the size).
 
     Raises ContentNotFound, ContentCorrupt, StoreUnavailable.
     """
-    block = node.block(cid, offline=offline)
+    return links_of(cid, node.block(cid), size)
+
+
+def links_of(cid: Cid, block: bytes, size: int | None = None) -> list[Link]:
+    """The same from the bytes of that node. Raises ContentCorrupt."""
     if len(block) > MAX_NODE_SIZE or hashlib.sha256(block).digest() != cid.digest:
         raise ContentCorrupt(f"the node {cid} has other bytes than its CID says")
     try:

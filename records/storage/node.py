@@ -42,7 +42,7 @@ ADD_OPTIONS = {
 }
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 10.0  # seconds until the answer to the cheapest question: who needs longer hangs
-READ_TIMEOUT = 60.0  # seconds without a byte; a node with peers looks for a block that long
+READ_TIMEOUT = 10.0  # seconds without a byte: the node reads what it has itself, and asks no peer
 WRITE_TIMEOUT = 600.0  # seconds until the answer to a pin, an erasing: the node does all of it first
 ADD_TIMEOUT = 10.0  # seconds from the last byte of a file to the answer; the node has the rest done by then
 ADD_RATE = 8 * 1024 * 1024  # bytes for which it has a second more: it walks the tree that it pins
@@ -53,6 +53,7 @@ class IpfsNode:
     """The node with this API address: `http://host:5001` (https, user and password too) or a multiaddr.
 
     Raises ValueError for an address that is none. Threads may share it. Its methods raise StoreUnavailable.
+    They read what the node itself has, so that no reader waits for the node's peers (see `PeerNode`).
     """
 
     def __init__(self, url: str) -> None:
@@ -79,16 +80,16 @@ class IpfsNode:
         with self._errors():
             self._client().version(timeout=_seconds(CONNECT_TIMEOUT))
 
-    def block(self, cid: Cid, *, offline: bool = False) -> bytes:
-        """A block, unchecked; offline, only if the node itself has it. Raises ContentNotFound."""
+    def block(self, cid: Cid) -> bytes:
+        """A block, unchecked. Raises ContentNotFound."""
         block: bytes = self._ask(
-            lambda client, limit: client.block.get(str(cid), offline=offline, timeout=limit)
+            lambda client, limit: client.block.get(str(cid), offline=True, timeout=limit)
         )
         return block
 
-    def block_size(self, cid: Cid, *, offline: bool = False) -> int:
+    def block_size(self, cid: Cid) -> int:
         """Bytes of a block. Raises ContentNotFound."""
-        stat = self._ask(lambda client, limit: client.block.stat(str(cid), offline=offline, timeout=limit))
+        stat = self._ask(lambda client, limit: client.block.stat(str(cid), offline=True, timeout=limit))
         return int(stat["Size"])
 
     def stream(self, cid: Cid, offset: int) -> Generator[bytes]:
@@ -96,14 +97,18 @@ class IpfsNode:
         with (
             self._errors(),
             self._client().cat(
-                str(cid), opts={"offset": str(offset)}, stream=True, timeout=_seconds(READ_TIMEOUT)
+                str(cid),
+                opts={"offset": str(offset)},
+                offline=True,
+                stream=True,
+                timeout=_seconds(READ_TIMEOUT),
             ) as pieces,
         ):
             yield from pieces
 
     def pin(self, cid: Cid) -> None:
-        """Pin a tree, fetching it from peers if need be. Raises ContentNotFound."""
-        self._ask(lambda client, _: client.pin.add(str(cid), timeout=_seconds(WRITE_TIMEOUT)))
+        """Pin a tree whose blocks the node has. Raises ContentNotFound."""
+        self._ask(lambda client, _: client.pin.add(str(cid), offline=True, timeout=_seconds(WRITE_TIMEOUT)))
 
     def pins(self) -> list[str]:
         """The roots of all pinned trees, as the node writes them."""

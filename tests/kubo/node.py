@@ -1,4 +1,4 @@
-"""A Kubo node for tests: a temporary repository, loopback only, no peers."""
+"""A Kubo node for tests: a temporary repository, loopback only, no peers but those it is told of."""
 
 import json
 import os
@@ -22,10 +22,14 @@ def require_kubo() -> Path:
 
 
 class KuboNode:
-    """Runs a node while its `with` lasts. `url` is its API's address; stop and start keep the repository."""
+    """Runs a node while its `with` lasts. `url` is its API's address; stop and start keep the repository.
 
-    def __init__(self, binary: Path) -> None:
+    With `peers` it exchanges blocks with the nodes that it is connected with.
+    """
+
+    def __init__(self, binary: Path, *, peers: bool = False) -> None:
         self._binary = binary
+        self._options = [] if peers else ["--offline"]
         self._folder = tempfile.TemporaryDirectory(prefix="medrec-kubo-")
         self._process: subprocess.Popen[bytes] | None = None
         self.repository = Path(self._folder.name)
@@ -48,7 +52,7 @@ class KuboNode:
         """Start the daemon and wait until its API answers. Raises RuntimeError when it does not."""
         log = self.repository / "daemon.log"
         with log.open("ab") as output:
-            command = [str(self._binary), "daemon", "--offline"]
+            command = [str(self._binary), "daemon", *self._options]
             self._process = subprocess.Popen(command, env=self._environment(), stdout=output, stderr=output)
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -68,6 +72,12 @@ class KuboNode:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    def connect(self, other: "KuboNode") -> None:
+        """Make another node with peers a peer of this one, until one of them stops. Raises OSError."""
+        addresses: list[str] = json.loads(other.ask("id"))["Addresses"]
+        tcp = next(address for address in addresses if address.startswith("/ip4/127.0.0.1/tcp/"))
+        self.ask(f"swarm/connect?arg={tcp}")
 
     @property
     def is_running(self) -> bool:

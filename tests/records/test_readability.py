@@ -8,9 +8,10 @@ from django.conf import settings
 from accounts.actor import Actor
 from chain.acts import folder_scope
 from records import content
+from records.arrivals import WantedFile
 from records.crypto.folders import pack_epoch
 from records.errors import AccessRefused, RecordDamaged, RecordLost, RecordsError, StoreDown
-from records.models import Blob, Envelope, QueuedKey, Version
+from records.models import Blob, Envelope, Fetch, QueuedKey, Version
 from records.readability import Readability
 from records.services import documents, reading
 from records.shapes import RecordView
@@ -114,22 +115,22 @@ def test_what_other_keys_of_the_patient_opened_is_not_called_damaged(
             reading.open_content(actor=patient, record=record.record)
 
 
-def test_a_digest_of_nothing_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node with peers looks a minute for what nobody has: anybody may name it on the chain."""
+def test_a_store_that_hangs_is_waited_for_once_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def never(cid: Cid) -> None:
         asked.append(cid.hex)
         raise StoreUnavailable("no answer")
 
-    first, second = "0x" + "1" * 64, "0x" + "2" * 64
+    first, second = (
+        WantedFile("0x" + digit * 64, Fetch.Kind.DESCRIPTION, patient="0x1", author="0x2") for digit in "12"
+    )
     monkeypatch.setattr(content, "open_stored", never)
     monkeypatch.setattr(content, "LONG_WAIT", 0.0)
-    assert content.read_blobs({first, second}) == ({}, {first, second})
-    assert asked == [first]
-    assert content.read_blobs({first, second}) == ({}, {first, second})
-    assert asked == [first, second]
-    assert content.read_blobs({first, second}) == ({}, {first, second})
+    monkeypatch.setattr(content, "_silence", content._Silence())
+    read = content.read_blobs([first, second])
+    assert not read.here
+    assert set(read.problems) == {first.digest, second.digest}
     with pytest.raises(StoreDown):
-        content.read_blob(first)
-    assert asked == [first, second]
+        content.read_blob(second.digest)
+    assert asked == [first.digest]
