@@ -86,6 +86,7 @@ class _Round:
         self._until = time.monotonic() + ROUND
         self._turns = deque(_authors())
         self._due: dict[str, deque[Fetch]] = {}
+        self._present: set[str] = set()  # authors of whom something came
         self._running: dict[Future[tuple[int, Store]], _Claim] = {}
 
     def run(self) -> int:
@@ -115,13 +116,14 @@ class _Round:
             size, source = future.result()
             _take(row, size, source)
             came = True
+            self._present.add(row.author)
         except ContentTooLarge as error:
             _refuse(row, claim.why_no_more, size=error.size)
         except ContentCorrupt as error:
             logger.warning("%s: %s", row, error)
             _refuse(row, DAMAGED)
         except StorageError as error:
-            _put_off(row, error)
+            _put_off(row, error, alone=row.author in self._present)
             if not isinstance(error, PeersSilent):
                 self._turns.clear()  # the own node fails: others would fare no better
             return False
@@ -137,7 +139,7 @@ def _authors() -> list[str]:
 
 
 def _due_of(author: str) -> deque[Fetch]:
-    return deque(_due().filter(author=author).order_by("due_at", "pk")[:OF_ONE_AUTHOR])
+    return deque(_due().filter(author=author).order_by("tries", "due_at", "pk")[:OF_ONE_AUTHOR])
 
 
 def _due() -> QuerySet[Fetch]:
@@ -235,12 +237,15 @@ def _envelopes_for_us(row: Fetch, data: bytes) -> list[WantedFile]:
     return [WantedFile(digest, Fetch.Kind.ENVELOPE, row.patient, row.author) for digest in mine]
 
 
-def _put_off(row: Fetch, error: StorageError) -> None:
-    """All that is due of its author waits: the same portal keeps it. This file comes after the others."""
+def _put_off(row: Fetch, error: StorageError, *, alone: bool) -> None:
+    """All that is due of its author waits: the same portal keeps it. This file comes after the others.
+
+    It waits `alone` where the portal has just given another.
+    """
     logger.info("%s: %s: %s", row, type(error).__name__, error)
     now = timezone.now()
     pause = min(FIRST_PAUSE * 2 ** min(row.tries, 10), LONGEST_PAUSE)
-    if isinstance(error, PeersSilent):
+    if isinstance(error, PeersSilent) and not alone:
         same = Fetch.objects.filter(author=row.author, state=WANTED, due_at__lte=now, claimed_at=None)
         same.exclude(pk=row.pk).update(tries=F("tries") + 1, due_at=now + pause)
     Fetch.objects.filter(pk=row.pk).update(

@@ -10,21 +10,31 @@ from datetime import timedelta
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
+import ipfshttpclient
 import pytest
 import requests
 from django.conf import settings
+from django.core.cache import cache
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import User
-from records.models import Fetch
+from records.arrivals import LARGE, NO_ROOM, WantedFile, want_files
+from records.chain_words import word
+from records.content import store
+from records.errors import NotArrived, RecordDamaged, StoreDown
+from records.models import Fetch, Holding, Version
 from records.readability import Readability
-from records.services import documents, fetching, reading
+from records.services import consent, documents, fetching, inbox, limits, reading
 from records.services.fetching import fetch_files
+from records.storage import Cid, IpfsStore, LocalStore
+from records.storage.ipfs import links_of
+from records.storage.node import ADD_OPTIONS
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode
 from tests.kubo.node import KuboNode, require_kubo
-from tests.records.conftest import Clinic, upload
+from tests.records.conftest import FILE, Clinic, upload
 from tests.records.portal_b import PortalB
 from tests.records.test_api import Api
 
@@ -75,7 +85,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         url = urlsplit(request.url or "")
         if any(part in url.path for part in READS) and parse_qs(url.query).get("offline") != ["true"]:
             asked.append(url.path)
-        return send(session, request, **more)  # type: ignore[arg-type]
+        return send(session, request, **more)
 
     monkeypatch.setattr(requests.Session, "send", watch)
     return asked
@@ -182,3 +192,234 @@ def come_back(nodes: tuple[KuboNode, KuboNode]) -> None:
         there.start()
     here.connect(there)
     later()
+
+
+def test_an_absent_author_takes_one_turn_and_holds_up_nobody(
+    patient: Actor, clinic: Clinic, portal_b: PortalB
+) -> None:
+    """Files of nothing by one author, a hundred; then one file of another who is there."""
+    nothing = [wanted(number, author="0xNobody") for number in range(100)]
+    want_files(nothing)
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")
+    assert fetch_files() >= 3
+    assert Fetch.objects.filter(author="0xNobody", tries=1).count() == 100
+    fetch_all()
+    assert content_of(patient, left) == FILE
+    assert not Fetch.objects.filter(author="0xNobody", due_at__lte=timezone.now())
+
+
+def test_one_file_that_is_nowhere_hides_no_other_of_its_author(
+    patient: Actor, clinic: Clinic, portal_b: PortalB
+) -> None:
+    want_files([wanted(1, author=clinic.doctor.address)])
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")
+    fetch_files()  # the file of nothing ends the author's turn
+    later_but_last()
+    assert fetch_all() >= 4
+    assert content_of(patient, left) == FILE
+
+
+def test_what_came_is_kept_here_when_the_other_portal_erases_it(
+    patient: Actor, clinic: Clinic, nodes: tuple[KuboNode, KuboNode], portal_b: PortalB
+) -> None:
+    here, there = nodes
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="Left")
+    fetch_all()
+    for row in Fetch.objects.all():
+        assert row.state == Fetch.State.HERE
+        assert Holding.objects.filter(pk=row.pk, state=Holding.State.KEPT).exists()
+        assert IpfsStore(here.url).keeps(Cid.from_digest(row.pk, dag_pb=row.dag_pb))
+    there.stop()
+    here.ask("repo/gc")
+    assert content_of(patient, left) == LETTER
+    counted = Holding.objects.filter(record=left).values_list("size", flat=True)
+    assert sum(size or 0 for size in counted) > len(LETTER)
+
+
+def test_a_content_that_came_in_part_is_not_opened(
+    patient: Actor, clinic: Clinic, nodes: tuple[KuboNode, KuboNode], portal_b: PortalB
+) -> None:
+    """The node has the root and the first leaf, as after a fetch that broke off."""
+    here, there = nodes
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="Left")
+    row = Fetch.objects.get(kind=Fetch.Kind.CONTENT)
+    cid = Cid.from_digest(row.pk, dag_pb=True)
+    here.ask(f"block/get?arg={cid}")
+    first = links_of(cid, IpfsStore(here.url)._node.block(cid))[0]
+    here.ask(f"block/get?arg={Cid(first.digest)}")
+    there.stop()
+    fetch_all()
+    with pytest.raises(StoreDown):
+        content_of(patient, left)
+    come_back(nodes)
+    fetch_all()
+    assert content_of(patient, left) == LETTER
+
+
+def test_a_large_file_of_the_inbox_comes_when_it_is_opened(
+    patient: Actor,
+    clinic: Clinic,
+    portal_b: PortalB,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "UNASKED_FILE", 1000)
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="Left")
+    fetch_all()
+    row = Fetch.objects.get(kind=Fetch.Kind.CONTENT)
+    assert (row.state, row.error) == (Fetch.State.REFUSED, LARGE)
+    assert titles(patient, patient.address) == {"Left"}
+    with pytest.raises(NotArrived, match="try again in a minute"):
+        content_of(patient, left)
+    assert fetch_all() == 1
+    assert content_of(patient, left) == LETTER
+
+
+def test_a_large_file_comes_by_itself_once_its_patient_has_filed_it(
+    chain: ChainNode,
+    patient: Actor,
+    clinic: Clinic,
+    portal_b: PortalB,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "UNASKED_FILE", 1000)
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="Left")
+    fetch_all()
+    inbox.file_record(actor=patient, record=left, folder=1)
+    chain.settle()
+    assert fetch_all() == 1
+    assert content_of(patient, left) == LETTER
+
+
+@pytest.mark.parametrize("limit", ["BYTES_PER_PATIENT", "INBOX_BYTES_PER_PATIENT", "BYTES_PER_SENDER"])
+def test_strangers_fill_no_disk(
+    patient: Actor, clinic: Clinic, portal_b: PortalB, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="Left")
+    with monkeypatch.context() as less:
+        less.setattr(settings, "LIMITS", {**settings.LIMITS, limit: 100_000})
+        fetch_all()
+        row = Fetch.objects.get(kind=Fetch.Kind.CONTENT)
+        assert (row.state, row.error) == (Fetch.State.REFUSED, NO_ROOM)
+        assert titles(patient, patient.address) == {"Left"}
+        with pytest.raises(NotArrived, match="no room"):
+            content_of(patient, left)
+    later()
+    assert fetch_all() == 1
+    assert content_of(patient, left) == LETTER
+
+
+def test_beyond_so_many_files_a_day_a_sender_waits(
+    patient: Actor, clinic: Clinic, portal_b: PortalB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as less:
+        less.setattr(settings, "LIMITS", {**settings.LIMITS, "FETCHES_PER_SENDER": 2})
+        portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")
+        assert fetch_all() == 2
+    later()
+    assert fetch_all() >= 1
+
+
+def test_what_a_patient_elsewhere_shares_with_a_doctor_here(
+    chain: ChainNode, patient: Actor, clinic: Clinic, nodes: tuple[KuboNode, KuboNode]
+) -> None:
+    _, there = nodes
+    portal_b = PortalB(chain, there.url, patient)
+    record = portal_b.write(patient, title="At B", data=LETTER)
+    assert not Fetch.objects.exists()
+    portal_b.share(patient, clinic)
+    doctor = clinic.doctor
+    there.stop()
+    (view,) = documents.list_records(actor=doctor, patient=patient.address)
+    assert view.readability is Readability.NOT_ARRIVED
+    fetch_all()
+    come_back(nodes)
+    fetch_all()
+    assert titles(doctor, patient.address) == {"At B"}
+    assert content_of(doctor, record) == LETTER
+    newer = portal_b.write(patient, title="Newer")
+    fetch_all()
+    assert content_of(doctor, newer) == FILE
+
+
+def test_who_signs_up_here_with_records_elsewhere_gets_them(
+    patient: Actor, clinic: Clinic, portal_b: PortalB
+) -> None:
+    """No event tells of it: the tables are compared."""
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")
+    Fetch.objects.all().delete()  # the account was not here when the events came
+    cache.clear()
+    assert fetch_all() >= 4
+    assert content_of(patient, left) == FILE
+
+
+def test_a_request_from_elsewhere_waits_for_its_words(
+    patient: Actor, clinic: Clinic, nodes: tuple[KuboNode, KuboNode], portal_b: PortalB
+) -> None:
+    _, there = nodes
+    portal_b.ask(clinic, patient)
+    there.stop()
+    (asked,) = consent.requests_for(actor=patient)
+    assert asked.readability is Readability.NOT_ARRIVED
+    page = sign_in(User.objects.get(pk=patient.user.pk)).get("/").content.decode()
+    assert "has not arrived here yet" in page
+    come_back(nodes)
+    fetch_all()
+    (asked,) = consent.requests_for(actor=patient)
+    assert asked.readability is Readability.READABLE
+
+
+def test_two_portals_on_one_node_each_hold_it(
+    chain: ChainNode, patient: Actor, clinic: Clinic, nodes: tuple[KuboNode, KuboNode]
+) -> None:
+    left = PortalB(chain, nodes[0].url).write(clinic.doctor, patient=patient.address, via=clinic.via)
+    assert content_of(patient, left) == FILE  # it is here already
+    fetch_all()
+    assert Holding.objects.filter(record=left, state=Holding.State.KEPT).exists()
+
+
+def test_a_folder_gets_files_through_a_further_node(
+    patient: Actor,
+    clinic: Clinic,
+    nodes: tuple[KuboNode, KuboNode],
+    portal_b: PortalB,
+    questions: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings, "IPFS_API_URL", "")
+    monkeypatch.setattr(settings, "IPFS_PIN_API_URLS", [nodes[0].url])
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="Left")
+    questions.clear()
+    with pytest.raises(NotArrived):
+        content_of(patient, left)
+    assert not questions
+    fetch_all()
+    assert content_of(patient, left) == LETTER
+    assert isinstance(store(), LocalStore)
+    assert store().has(Cid.from_digest(Version.objects.get(record=left).content, dag_pb=True))
+
+
+def test_what_is_no_file_of_the_format_is_damaged(
+    patient: Actor, clinic: Clinic, nodes: tuple[KuboNode, KuboNode], portal_b: PortalB
+) -> None:
+    """A tree of another shape, and a description of two leaves."""
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")
+    fetch_all()
+    with ipfshttpclient.Client(f"/ip4/127.0.0.1/tcp/{nodes[1].port}/http") as client:
+        other = Cid.parse(client.add_bytes(LETTER, opts={**ADD_OPTIONS, "chunker": "size-262144"}))
+    Version.objects.filter(record=left).update(content=other.hex, flags=1)
+    with pytest.raises(NotArrived):
+        content_of(patient, left)
+    fetch_all()
+    with pytest.raises(RecordDamaged):
+        content_of(patient, left)
+    assert not Holding.objects.filter(pk=other.hex).exists()
+
+
+def wanted(number: int, *, author: str) -> WantedFile:
+    """A file of nothing."""
+    return WantedFile(word(number + 2**200), Fetch.Kind.DESCRIPTION, patient="0xSomebody", author=author)
+
+
+def later_but_last() -> None:
+    """The pause is over: what did not come is still the last of its author's."""
+    Fetch.objects.update(due_at=F("due_at") - timedelta(minutes=2))
