@@ -30,7 +30,13 @@ from records.models import Fetch, Holding, Version
 from records.services.limits import LARGEST_FILE, room_for_fetch
 from records.services.wanting import compare_files
 from records.storage import Cid, Store, Stored
-from records.storage.errors import ContentCorrupt, ContentTooLarge, PeersSilent, StorageError
+from records.storage.errors import (
+    ContentCorrupt,
+    ContentTooLarge,
+    PeersSilent,
+    StorageError,
+    StoreUnavailable,
+)
 from records.storage.peers import Peers
 
 logger = logging.getLogger(__name__)
@@ -127,6 +133,9 @@ class _Round:
             if not isinstance(error, PeersSilent):
                 self._turns.clear()  # the own node fails: others would fare no better
             return False
+        except Exception:  # whatever somebody's bytes brought about: it ends no round
+            logger.exception("%s", row)
+            _put_off(row, StoreUnavailable("unexpected"), alone=True)
         self._turns.append(row.author)
         return came
 
@@ -143,17 +152,25 @@ def _due_of(author: str) -> deque[Fetch]:
 
 
 def _due() -> QuerySet[Fetch]:
+    """Files to fetch now. A time further ahead than any pause was set by a clock that has stepped back."""
     now = timezone.now()
-    free = Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER)
-    return Fetch.objects.filter(free, Q(state=WANTED) | Q(state=REFUSED, error=NO_ROOM), due_at__lte=now)
+    due = Q(due_at__lte=now) | Q(due_at__gt=now + REFUSED_FOR)
+    due |= Q(state=WANTED, due_at__gt=now + LONGEST_PAUSE + LAST)
+    return Fetch.objects.filter(_free(), due, Q(state=WANTED) | Q(state=REFUSED, error=NO_ROOM))
+
+
+def _free() -> Q:
+    """Those that nobody fetches now."""
+    now = timezone.now()
+    return Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER) | Q(claimed_at__gt=now + STALE_AFTER)
 
 
 def _claim_next(due: deque[Fetch]) -> _Claim | None:
     """The next file of an author that nobody else fetches now."""
     while due:
-        row, now = due.popleft(), timezone.now()
-        free = Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER)
-        if not Fetch.objects.filter(free, pk=row.pk).exclude(state=HERE).update(claimed_at=now):
+        row = due.popleft()
+        free = Fetch.objects.filter(_free(), pk=row.pk).exclude(state=HERE)
+        if not free.update(claimed_at=timezone.now()):
             continue
         most, why = room_for_fetch(row)
         if most > 0:
