@@ -26,6 +26,7 @@ from records.models import (
     Selection,
     Upload,
 )
+from records.storage import IpfsStore
 from tests.chain_node import FUNDER, ChainNode
 from tests.records.conftest import Clinic, grant, upload
 from tests.records.test_requests import ask
@@ -84,12 +85,15 @@ class PortalB:
             yield
             while settle_blobs():
                 pass
+        held = [bytes(row.data) for row in Blob.objects.filter(state=Blob.State.HELD) if row.data is not None]
         acts = list(Act.objects.exclude(pk__in=before[Act]).order_by("pk"))
         for model, known in before.items():
             model._default_manager.exclude(pk__in=known).delete()
         self._show(known=False)
         for act in acts:
             assert send_and_wait(FUNDER, deployment().address, act.calldata, gas=_GAS).succeeded
+        for data in held:  # lists and envelopes, once their act is on the chain
+            IpfsStore(self._url).put([data])
         self._chain.settle()
 
     def _show(self, *, known: bool) -> None:

@@ -23,6 +23,7 @@ from accounts.models import User
 from records.arrivals import LARGE, NO_ROOM, WantedFile, want_files
 from records.chain_words import word
 from records.content import store
+from records.erasing import is_own
 from records.errors import NotArrived, RecordDamaged, StoreDown
 from records.models import Fetch, Holding, Version
 from records.readability import Readability
@@ -375,6 +376,11 @@ def test_two_portals_on_one_node_each_hold_it(
     assert content_of(patient, left) == FILE  # it is here already
     fetch_all()
     assert Holding.objects.filter(record=left, state=Holding.State.KEPT).exists()
+    fetched = list(Fetch.objects.values_list("pk", flat=True))
+    assert len(fetched) >= 3  # the envelope was opened, and is in SQL
+    assert not any(is_own(store(), digest) for digest in fetched)  # the pin is the other portal's, too
+    own = upload(patient)
+    assert is_own(store(), Holding.objects.get(record=own.record).pk)
 
 
 def test_a_folder_gets_files_through_a_further_node(
