@@ -2,14 +2,10 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from email import message_from_bytes, policy
 from typing import Any, cast
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.test import Client
 from django.utils import timezone
 
@@ -19,50 +15,15 @@ from accounts.models.notifications import TRIED_FOR
 from accounts.notifications import notify, queue_sealed, text_of, undelivered
 from accounts.services import invitations
 from accounts.tasks import sweep
+from chain.localchain.node import free_port
 from tests.accounts.test_signup import FORM
+from tests.mail_server import MailServer, silent_server
 from tests.page_client import PageClient
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
 
 WAITING = "waiting"
-
-
-class MailServer:
-    """A handler of aiosmtpd: keeps what it takes, and answers some addresses with a refusal."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, str] = {}
-        self.taken: list[tuple[str, str]] = []
-        self.connections = 0
-
-    async def handle_EHLO(
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        del server, envelope
-        session.host_name = hostname
-        self.connections += 1
-        return responses
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
-    ) -> str:
-        del server, session, options
-        if address in self.answers:
-            return self.answers[address]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        del server, session
-        message = message_from_bytes(cast(bytes, envelope.content), policy=policy.default)
-        self.taken += [(address, str(message["Subject"])) for address in envelope.rcpt_tos]
-        return "250 taken"
-
-    @property
-    def addresses(self) -> list[str]:
-        """To whom mails were taken, in their order."""
-        return [address for address, _ in self.taken]
 
 
 @pytest.fixture
@@ -76,29 +37,15 @@ def smtp(settings: Any) -> Any:
 @pytest.fixture
 def server(smtp: Any) -> Iterator[MailServer]:
     """A mail server that answers."""
-    handler = MailServer()
-    with running(handler, smtp):
+    handler, smtp.EMAIL_PORT = MailServer(), free_port()
+    with handler.running(smtp.EMAIL_PORT):
         yield handler
-
-
-@contextmanager
-def running(handler: MailServer, smtp: Any) -> Iterator[None]:
-    """Let the server answer on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        smtp.EMAIL_PORT = probe.getsockname()[1]
-    controller = Controller(handler, "127.0.0.1", smtp.EMAIL_PORT)
-    controller.start()
-    try:
-        yield
-    finally:
-        controller.stop()
 
 
 @pytest.fixture
 def silent(smtp: Any) -> Iterator[socket.socket]:
     """A server that accepts connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with silent_server() as listener:
         smtp.EMAIL_PORT = listener.getsockname()[1]
         yield listener
 
@@ -126,7 +73,7 @@ def test_a_text_is_sealed_in_the_row_and_deleted_once_it_is_sent(server: MailSer
     assert "ABC123" not in repr(stored)
     assert text_of(row) == ("Code", "ABC123")
     assert deliver_due() == 1
-    assert server.taken == [("ada@example.org", "Code")]
+    assert [mail[:2] for mail in server.taken] == [("ada@example.org", "Code")]
     row.refresh_from_db()
     assert (state(row), row.sealed) == ("sent", None)
     assert deliver_due() == 0
@@ -186,8 +133,8 @@ def test_a_silent_server_is_asked_once_a_run_and_every_mail_gets_its_turn(
         silent.accept()[0].close()
     with pytest.raises(TimeoutError):
         silent.accept()
-    server = MailServer()
-    with running(server, smtp):
+    server, smtp.EMAIL_PORT = MailServer(), free_port()
+    with server.running(smtp.EMAIL_PORT):
         make_due(*rows)
         assert deliver_due() == 3
     assert sorted(server.addresses) == sorted(row.to for row in rows)

@@ -12,7 +12,19 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("gas", "run", "memory", "download", "ipfs", "listing", "acts", "sync", "localchain", "silent")
+MODULES = (
+    "gas",
+    "run",
+    "memory",
+    "download",
+    "ipfs",
+    "listing",
+    "acts",
+    "sync",
+    "localchain",
+    "silent",
+    "load",
+)
 
 
 def main() -> int:

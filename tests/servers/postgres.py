@@ -5,9 +5,12 @@ import pwd
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +18,7 @@ from typing import Self
 from chain.localchain.node import free_port
 from chain.localchain.tether import tie_to_parent
 from tests.requirements import require_tool
+from tests.run.portal import children_of
 
 USER = "medrec"
 START_SECONDS = 60.0
@@ -65,16 +69,18 @@ class PostgresServer:
         )
         if done.returncode:
             raise RuntimeError(f"initdb failed: {done.stderr}")
-        self._start(folder, runs_as)
+        self.start()
         return self
 
-    def _start(self, folder: Path, runs_as: str | None) -> None:
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises RuntimeError when it does not."""
+        folder, runs_as = Path(self._folder.name), _unprivileged_user()
         options = _OPTIONS | {"port": str(self.port), "listen_addresses": "127.0.0.1"}
         options["unix_socket_directories"] = str(folder)
         command = [str(self._programs / "postgres"), "-D", str(folder / "data")]
         command += [f"--{name}={value}" for name, value in options.items()]
         log = folder / "log"
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
                 user=runs_as,
@@ -100,9 +106,32 @@ class PostgresServer:
             try:
                 self._process.wait(timeout=5)  # waits for clients; a second signal would cut them off
             except subprocess.TimeoutExpired:
-                self._process.send_signal(2)
-                self._process.wait(timeout=30)
+                self.stop()
         self._folder.cleanup()
+
+    def stop(self) -> None:
+        """Stop it, if it runs, and cut its clients off."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and answers nothing while the `with` lasts (SIGSTOP)."""
+        if self._process is None:
+            raise RuntimeError("PostgreSQL does not run")
+        self._process.send_signal(signal.SIGSTOP)
+        backends = children_of(self._process.pid)
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in backends:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+            self._process.send_signal(signal.SIGCONT)
 
 
 def _unprivileged_user() -> str | None:

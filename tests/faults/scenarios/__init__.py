@@ -11,6 +11,7 @@ from tests.faults.scenarios.faulty_node import faulty_node
 from tests.faults.scenarios.foundations import lost_foundations
 from tests.faults.scenarios.kills import kills
 from tests.faults.scenarios.node_kills import node_kills
+from tests.faults.scenarios.outages import outages
 from tests.faults.scenarios.reorgs import reorgs
 from tests.faults.scenarios.strangers import strangers
 from tests.faults.scenarios.tasks_twice import tasks_twice
@@ -36,6 +37,7 @@ SCENARIOS = {
     "crowd": Scenario(crowd, 500),
     "strangers": Scenario(strangers, 25),
     "tasks-twice": Scenario(tasks_twice, 10),
+    "outages": Scenario(outages, 20),
 }
 _SENDING = [point for point in POINTS.values() if point.is_of_sending]
 _READING = [point for point in POINTS.values() if not point.is_of_sending]
@@ -51,4 +53,5 @@ SHORT = {
     "crowd": Scenario(crowd, 60),
     "strangers": Scenario(strangers, 2),
     "tasks-twice": Scenario(tasks_twice, 1),
+    "outages": Scenario(outages, 4),
 }

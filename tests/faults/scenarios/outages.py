@@ -1,0 +1,128 @@
+"""Each party of a whole portal is stopped or hangs, while people read, send and stop sharing; and comes back.
+
+Meanwhile no answer is a 500, every error of the API is JSON, and what needs nothing of the party goes on.
+Afterwards everything answers by itself, and what was accepted is confirmed, with its bytes.
+"""
+
+import secrets
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+from tests.faults.parties import Parties, running_parties
+from tests.faults.world import World
+from tests.story.plain import Answer, Api, PlainVisitor
+from tests.story.portal import StoryPortal, wait_for
+
+SECONDS = 8.0  # that a fault lasts at least
+ANSWER_WITHIN = 75.0  # seconds: the longest deadline of a party, on a machine that has more to do
+HEALED_WITHIN = 60.0
+LETTER = {"title": "Letter", "kind": "11488-4", "file_name": "letter.txt"}
+# What a call may answer while a party is away; everything else answers as if nothing was.
+_AWAY = {
+    "database": {"read": {503}, "send": {503}, "page": {503}, "content": {503}},
+    "store": {"send": {503}, "content": {503}},
+    "mail": {},
+    "cache": {},
+    "chain": {},
+}
+_WELL = {"read": {200}, "send": {201}, "page": {200}, "content": {200}}
+
+
+@dataclass
+class Caller:
+    """One person who goes on with the same calls, and what came of them."""
+
+    api: Api
+    visitor: PlainVisitor
+    known: str
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    accepted: dict[str, bytes] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def call_until(self, over: threading.Event, allowed: dict[str, set[int]]) -> None:
+        """Call again and again, each thing at least once."""
+        while True:
+            self.call_all(allowed)
+            if over.is_set():
+                return
+
+    def call_all(self, allowed: dict[str, set[int]]) -> bool:
+        """Each call once; whether all answered as on a good day."""
+        began, before = time.monotonic(), len(self.problems)
+        well = [
+            self._check("read", self.api.get(f"records/{self.known}"), allowed),
+            self._check("content", self.api.get(f"records/{self.known}/content"), allowed),
+            self._check("page", self.visitor.go("/records/"), allowed),
+            self._send(allowed),
+        ]
+        if (took := time.monotonic() - began) > len(well) * ANSWER_WITHIN:
+            self.problems.append(f"four calls took {took:.0f} s")
+        return all(well) and len(self.problems) == before
+
+    def _send(self, allowed: dict[str, set[int]]) -> bool:
+        content = secrets.token_hex(200).encode()
+        described = self.api.send("POST", "uploads", size=len(content), **LETTER)
+        if not self._check("send", described, allowed):
+            return False
+        sent = self.api.put(f"uploads/{described.json()['id']}/content", content)
+        well = self._check("send", sent, allowed)
+        if well:
+            self.accepted[sent.json()["record"]] = content
+        return well
+
+    def _check(self, kind: str, answer: Answer, allowed: dict[str, set[int]]) -> bool:
+        self.answers[kind, answer.status] += 1
+        well = answer.status in _WELL[kind]
+        if not well and answer.status not in allowed.get(kind, set()):
+            self.problems.append(f"{kind} answered {answer.status}: {answer.text[:200]}")
+        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+        if kind != "page" and answer.status >= 400 and not is_json:
+            self.problems.append(f"{kind} answered {answer.status} without JSON")
+        return well
+
+
+def outages(world: World, rounds: int) -> None:
+    """A round: one fault of one party."""
+    with running_parties(StoryPortal(world.folder / "portal")) as parties:
+        caller = _open(parties)
+        for name in islice(cycle(parties.faults), rounds):
+            healed = _suffer(parties, caller, name)
+            world.healed.append(healed)
+            assert not caller.problems, f"{name}: " + "; ".join(caller.problems[:5])
+        for record, content in caller.accepted.items():
+            caller.api.wait_for_state(f"records/{record}", "confirmed")
+            assert caller.api.get(f"records/{record}/content").body == content, f"{record} has other bytes"
+        said = parties.portal.portal.said()
+        assert "Traceback" not in said or " 500 " not in said, said[-3000:]
+
+
+def _open(parties: Parties) -> Caller:
+    visitor = PlainVisitor(parties.portal.url, parties.mail, "Asha Verma", "asha@example.org")  # type: ignore[arg-type]
+    visitor.register()
+    api = visitor.make_token()
+    known = api.upload(b"before", **LETTER)
+    api.wait_for_state(f"records/{known}", "confirmed")
+    return Caller(api, visitor, known)
+
+
+def _suffer(parties: Parties, caller: Caller, name: str) -> float:
+    """Make one fault while calls go on; return the seconds after it until all is well again."""
+    over, allowed = threading.Event(), _AWAY[name.split()[0]]
+    calling = threading.Thread(target=caller.call_until, args=(over, allowed), daemon=True)
+    with parties.faults[name]():
+        calling.start()
+        calling.join(SECONDS)
+        if name.startswith("database"):  # its deadline is seen from outside: the calls end by themselves
+            over.set()
+            calling.join(4 * ANSWER_WITHIN)
+    over.set()
+    calling.join(4 * ANSWER_WITHIN)
+    assert not calling.is_alive(), f"{name}: a call did not end"
+    began = time.monotonic()
+    wait_for(lambda: caller.call_all(allowed), f"all to be well after: {name}", HEALED_WITHIN)
+    newest = next(reversed(caller.accepted))
+    caller.api.wait_for_state(f"records/{newest}", "confirmed")
+    return time.monotonic() - began
