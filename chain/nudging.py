@@ -3,7 +3,6 @@
 No message names a time: a worker whose clock is another would drop it, or keep it for an hour.
 """
 
-import logging
 import time
 from threading import Lock, Timer
 
@@ -11,10 +10,12 @@ from celery import current_app
 from kombu.connection import Connection
 from kombu.exceptions import ChannelError
 
-logger = logging.getLogger(__name__)
+from chain.breaker import Breaker
 
 APART = 0.5  # seconds between two nudges of one process
 ENOUGH = 20  # messages that wait in a queue: with so many, one more would have nobody look any sooner
+
+_broker = Breaker("the broker")
 
 
 class Nudge:
@@ -44,12 +45,16 @@ class Nudge:
         timer.start()
 
     def _send(self) -> None:
+        if not _broker.may_ask():
+            return
         try:
             with current_app.producer_or_acquire() as producer:
                 if count_messages(producer.connection, queue_of(self._task)) < ENOUGH:
                     current_app.send_task(self._task, producer=producer, retry=False)
         except Exception as problem:  # whatever it is must not undo what was accepted
-            logger.warning("%s could not be nudged: %s", self._task, problem)
+            _broker.note_failure(problem)
+        else:
+            _broker.note_answer()
 
 
 def queue_of(task: str) -> str:

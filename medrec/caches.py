@@ -4,9 +4,6 @@ What is kept in the cache are counts for rate limits and notes that may be lost.
 call its deadline. The others, and those of the next seconds, go to the process's own memory at once.
 """
 
-import logging
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +13,8 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache as DjangoRedisCache
 from redis.exceptions import RedisError
 
-logger = logging.getLogger(__name__)
+from chain.breaker import Breaker
 
-PAUSE = 10.0
-"""Seconds until a cache that failed is asked again, by one call."""
 OPERATIONS = (
     "add",
     "delete",
@@ -32,37 +27,6 @@ OPERATIONS = (
     "set_many",
     "touch",
 )
-
-
-class Breaker:
-    """Whether a cache may be asked. Shared by the threads of a process, each of which has its own object."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._lock, self._closed_until = name, threading.Lock(), 0.0
-
-    def may_ask(self) -> bool:
-        """False for the seconds after a failure. Then the first to come asks, and the others still wait."""
-        with self._lock:
-            now = time.monotonic()
-            if now < self._closed_until:
-                return False
-            if self._closed_until:
-                self._closed_until = now + PAUSE
-            return True
-
-    def note_failure(self, error: Exception) -> None:
-        """Ask no more for a while."""
-        with self._lock:
-            first, self._closed_until = not self._closed_until, time.monotonic() + PAUSE
-        if first:
-            logger.warning("%s fails (%s): this process counts for itself", self._name, type(error).__name__)
-
-    def note_answer(self) -> None:
-        """Go on as before."""
-        with self._lock:
-            again, self._closed_until = bool(self._closed_until), 0.0
-        if again:
-            logger.warning("%s works again", self._name)
 
 
 _breakers: dict[str, Breaker] = {}

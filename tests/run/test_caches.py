@@ -14,8 +14,8 @@ from redis.retry import Retry
 from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
 
 from accounts.services import signup, tokens
+from chain import breaker
 from chain.localchain.node import free_port
-from medrec import caches
 from medrec.caches import FileCache, RedisCache
 from tests.people import PASSWORD, make_person
 from tests.servers.redis import RedisServer, require_redis
@@ -62,13 +62,13 @@ def use_all(cache: BaseCache) -> None:
 def count_failures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which failures a breaker was told of."""
     seen: list[str] = []
-    note = caches.Breaker.note_failure
+    note = breaker.Breaker.note_failure
 
-    def note_failure(self: caches.Breaker, error: Exception) -> None:
+    def note_failure(self: breaker.Breaker, error: Exception) -> None:
         seen.append(type(error).__name__)
         note(self, error)
 
-    monkeypatch.setattr(caches.Breaker, "note_failure", note_failure)
+    monkeypatch.setattr(breaker.Breaker, "note_failure", note_failure)
     return seen
 
 
@@ -96,7 +96,7 @@ def test_a_redis_that_hangs_costs_one_call_its_deadline(
 
 
 def test_one_call_asks_again_and_then_all_do(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caches, "PAUSE", 0.2)
+    monkeypatch.setattr(breaker, "PAUSE", 0.2)
     cache, failures = redis_cache(redis.url(3)), count_failures(monkeypatch)
     cache.set("kept", 1)
     redis.stop()
