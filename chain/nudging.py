@@ -45,16 +45,25 @@ class Nudge:
         timer.start()
 
     def _send(self) -> None:
-        if not _broker.may_ask():
-            return
-        try:
-            with current_app.producer_or_acquire() as producer:
-                if count_messages(producer.connection, queue_of(self._task)) < ENOUGH:
-                    current_app.send_task(self._task, producer=producer, retry=False)
-        except Exception as problem:  # whatever it is must not undo what was accepted
-            _broker.note_failure(problem)
-        else:
-            _broker.note_answer()
+        ask_for_task(self._task)
+
+
+def ask_for_task(task: str, *arguments: object) -> None:
+    """Send a task's message, unless enough wait. A broker that fails is not asked for a while.
+
+    The message may be lost.
+    """
+    if not _broker.may_ask():
+        return
+    try:
+        with current_app.producer_or_acquire() as producer:
+            if count_messages(producer.connection, queue_of(task)) < ENOUGH:
+                more = {"args": arguments} if arguments else {}
+                current_app.send_task(task, producer=producer, retry=False, **more)
+    except Exception as problem:  # whatever it is must not undo what was accepted
+        _broker.note_failure(problem)
+    else:
+        _broker.note_answer()
 
 
 def queue_of(task: str) -> str:

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from chain import incarnation
+from chain import incarnation, nudging
 from chain.witness import witness_folder
 from tests.browser.chromium import chromium
 from tests.chain_node import chain, chain_node
@@ -82,6 +82,7 @@ def _patient_freshness(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> Iterator[None]:
-    """What one test counts, the next does not find."""
+    """What one test counts, the next does not find; nor that a broker has failed."""
     yield
     cache.clear()
+    nudging._broker.note_answer()

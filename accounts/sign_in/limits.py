@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from allauth.account.models import EmailAddress
 from allauth.core.internal import ratelimit
-from celery import current_app
 from django.core.cache import cache
 from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.sign_in.known_browsers import known_browser
+from chain.nudging import ask_for_task
 
 KNOWN_BROWSER = "5/5m/key"
 STRANGER = "10/m/ip,5/5m/key"
@@ -65,10 +65,7 @@ def tell_locked(email: str) -> None:
     """Have a worker mail the person, if there is one: here, known and unknown take the same time."""
     told = "sign-in-locked:" + hashlib.sha256(email.lower().encode()).hexdigest()
     if cache.get(told) is None and cache.add(told, 1, TOLD_EVERY):
-        try:
-            current_app.send_task(TASK, args=[email.lower()], retry=False)
-        except current_app.connection_for_write().connection_errors:
-            return
+        ask_for_task(TASK, email.lower())
 
 
 def user_of(email: str) -> User | None:
