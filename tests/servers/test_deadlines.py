@@ -5,8 +5,9 @@ from typing import Any
 
 import environ
 import pytest
-from django.db import ConnectionHandler, OperationalError
+from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
 import medrec.postgresql
@@ -50,7 +51,7 @@ def ask(connection: BaseDatabaseWrapper, statement: str) -> Any:
 
 def begin_request(connection: BaseDatabaseWrapper) -> None:
     """What Django does before a request."""
-    connection.health_check_done = False
+    connection.health_check_done = False  # type: ignore[attr-defined]
     connection.close_if_unusable_or_obsolete()
 
 
