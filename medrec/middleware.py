@@ -168,6 +168,8 @@ class SecurityHeadersMiddleware:
         if request.path_info.startswith(settings.STATIC_URL):
             # They are public, and the reader of PDFs fetches them from an origin of its own.
             response.headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
+        else:
+            response.headers["X-Accel-Buffering"] = "no"  # nginx would keep a record in a file of its own
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if not getattr(response, "xframe_options_exempt", False):

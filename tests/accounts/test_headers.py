@@ -1,5 +1,7 @@
 """Every answer has the headers that keep a browser safe: pages, files, probes, and errors of any layer."""
 
+import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from django.urls import path
 
 from medrec import urls
 from tests.accounts.conftest import sign_in
+from tests.exploits.crawling import PARAMETER, UNKNOWN, routes
 from tests.people import make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
@@ -19,8 +22,9 @@ EXPECTED = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    "X-Accel-Buffering": "no",
 }
-PUBLIC = EXPECTED | {"Cross-Origin-Resource-Policy": "cross-origin"}
+PUBLIC = EXPECTED | {"Cross-Origin-Resource-Policy": "cross-origin", "X-Accel-Buffering": None}
 
 
 def burst(request: HttpRequest) -> HttpResponse:
@@ -31,7 +35,7 @@ def burst(request: HttpRequest) -> HttpResponse:
 urlpatterns = [*urls.urlpatterns, path("burst/", burst)]
 
 
-def check(answer: Any, expected: dict[str, str] = EXPECTED) -> None:
+def check(answer: Any, expected: Mapping[str, str | None] = EXPECTED) -> None:
     """All headers are there."""
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
     assert "default-src 'none'" in answer["Content-Security-Policy"]
@@ -60,6 +64,16 @@ def test_an_answer_of_any_kind_has_them(address: str, status: int, settings: Any
     answer = Client(raise_request_exception=False).get(address)
     assert answer.status_code == status
     check(answer)
+
+
+def test_no_address_lets_a_proxy_keep_its_answer_in_a_file() -> None:
+    client = sign_in(make_person())
+    without = []
+    for route in routes():
+        address = "/" + PARAMETER.sub(lambda found: str(UNKNOWN.get(found[1], uuid.uuid4())), route)
+        if client.get(address).get("X-Accel-Buffering") != "no":
+            without.append(address)
+    assert without == []
 
 
 def test_probes_that_fail_or_are_written_to_have_them(settings: Any) -> None:

@@ -156,6 +156,7 @@ class TestOverHttp:
         assert answer["Cache-Control"] == "private, no-store"
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in answer["Content-Security-Policy"]
+        assert answer["X-Accel-Buffering"] == "no"
         assert answer["Content-Disposition"] == 'attachment; filename="report.pdf"'
 
     @pytest.mark.parametrize(

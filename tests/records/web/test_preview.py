@@ -68,6 +68,7 @@ def test_a_picture_is_given_as_what_its_bytes_are(patient: Visitor) -> None:
     assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
     assert answer["Cache-Control"] == "private, no-store"
     assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["X-Accel-Buffering"] == "no"
 
 
 def test_a_pdf_is_bytes_for_our_reader_and_never_a_document(patient: Visitor) -> None:
