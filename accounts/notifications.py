@@ -9,8 +9,10 @@ somebody else's mailbox. An invitation names its institution, whose name an admi
 """
 
 import json
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +27,17 @@ from accounts.models.notifications import TRIED_FOR
 from chain.nudging import Nudge
 
 _nudge = Nudge("accounts.tasks.send_mails")
+_is_silent = ContextVar("_is_silent", default=False)
+
+
+@contextmanager
+def unsent_mails() -> Iterator[None]:
+    """Keep the mails that are queued in the `with` from being sent: nobody reads the demo's."""
+    token = _is_silent.set(True)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
 
 
 def notify(
@@ -42,10 +55,10 @@ def notify(
         return None
     if template.startswith("access_") and _is_enough(user, template):
         return None
-    expires_at = timezone.now() + TRIED_FOR
-    row = Notification.objects.create(
-        user=user, template=template, context=context or {}, to=to, expires_at=expires_at
-    )
+    now = timezone.now()
+    row = Notification(user=user, template=template, context=context or {}, to=to, expires_at=now + TRIED_FOR)
+    _end_if_silent(row, now)
+    row.save(force_insert=True)
     transaction.on_commit(_nudge.give)
     return row
 
@@ -69,6 +82,7 @@ def queue_sealed(
     older = Notification.objects.waiting().filter(to=email, template=kind, about=about, claimed_at=None)
     row = Notification(to=email, template=kind, about=about, expires_at=now + min(lasts, TRIED_FOR))
     row.sealed = seal_under(_mail_key(), json.dumps([subject, body]).encode(), _mail_context(row))
+    _end_if_silent(row, now)
     with transaction.atomic():
         older.update(ended_at=now, ended_as=Notification.Ending.REPLACED, sealed=None)
         row.save(force_insert=True)
@@ -114,6 +128,11 @@ def is_refused(email: str) -> bool:
     recent = Notification.objects.filter(to=email, created_at__gt=timezone.now() - timedelta(hours=1))
     newest = recent.order_by("-created_at").first()
     return newest is not None and newest.ended_as == Notification.Ending.REFUSED
+
+
+def _end_if_silent(row: Notification, now: datetime) -> None:
+    if _is_silent.get():
+        row.ended_at, row.ended_as, row.sealed = now, Notification.Ending.REPLACED, None
 
 
 def _render(template: str, context: dict[str, Any]) -> tuple[str, str]:

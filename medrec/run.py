@@ -22,6 +22,12 @@ from chain.localchain.tether import end_with_parent
 from medrec.processes import Processes, ProgramKeepsDying, say
 
 READY_SECONDS = 60.0
+AS_ROOT = (
+    "This runs as root, and so do all its programs: a fault in one of them has the whole machine. "
+    "Stop it and start it as another user, who owns the folder and what is in it (sudo chown -R NAME .)."
+)
+# Celery says the same of its worker in six lines, at each start.
+NO_SECOND_WARNING = "ignore:You're running the worker with superuser privileges"
 
 
 class CannotStart(Exception):
@@ -62,6 +68,7 @@ def _run(processes: Processes) -> None:
     port = _port("PORT", 8000)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
     os.environ.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
+    _check_user(Path(os.environ.get("VAR") or Path(__file__).parents[1] / "var"))
     own_chain = not os.environ.get("CHAIN_RPC_URL")
     chain_port = _port("LOCALCHAIN_PORT", 8645) if own_chain else 0
     django.setup()
@@ -102,6 +109,19 @@ def _run(processes: Processes) -> None:
 
 def _stop(*_: object) -> None:
     raise Stopped
+
+
+def _check_user(var: Path) -> None:
+    """Say that this runs as root, or refuse a folder that another user has made. Raises CannotStart."""
+    if os.geteuid() == 0:
+        say("medrec", AS_ROOT)
+    parts = [var, *(var / name for name in ("secret_key", "medrec.sqlite3", "keys", "chain", "store"))]
+    foreign = [part for part in parts if part.exists() and not os.access(part, os.W_OK)]
+    if foreign:
+        raise CannotStart(
+            f"{foreign[0]} belongs to another user. Give it to yourself (sudo chown -R $(id -un) {var}), "
+            "or take another folder (VAR=/path/to/folder make run)"
+        )
 
 
 def _port(name: str, default: int) -> int:
@@ -146,7 +166,10 @@ def _start_celery(processes: Processes) -> None:
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "medrec"]
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     pool = ["--pool", "threads", "--concurrency", "4", "--loglevel", "warning"]
-    processes.start("worker", *celery, "worker", *pool, *alone)
+    warnings = {
+        "PYTHONWARNINGS": ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), NO_SECOND_WARNING]))
+    }
+    processes.start("worker", *celery, "worker", *pool, *alone, environment=warnings)
     processes.start("beat", *celery, "beat", "--loglevel", "warning", "--pidfile", "")
 
 

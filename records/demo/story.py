@@ -11,6 +11,7 @@ from accounts.actor import Actor
 from accounts.crypto.bundle import KeyBundle
 from accounts.errors import AccountsError
 from accounts.models import Account, Institution, Membership, User
+from accounts.notifications import unsent_mails
 from accounts.services import admissions, affiliations, errands, invitations, signup, vaults
 from chain.errors import ChainError
 from records.chain_words import word
@@ -32,7 +33,6 @@ from records.services import (
 
 CHAIN_SECONDS = 180.0
 GENERAL = 1
-SILENT = "django.core.mail.backends.dummy.EmailBackend"
 
 
 class DemoWaits(Exception):
@@ -47,15 +47,19 @@ def seed_demo() -> bool:
         progress.begin()
     elif not (progress.begun and people.filter(email=cast.ADMINISTRATOR.email).exists()):
         return False
-    backend, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, SILENT  # nobody reads the demo's mail
     try:
-        story = _Story()
-        for chapter in (story.people, story.affiliations, story.requests, story.answers, story.afterwards):
-            progress.once(chapter)
+        with unsent_mails():
+            story = _Story()
+            for chapter in (
+                story.people,
+                story.affiliations,
+                story.requests,
+                story.answers,
+                story.afterwards,
+            ):
+                progress.once(chapter)
     except (AccountsError, ChainError, RecordsError) as error:
         raise DemoWaits(f"the demo is not complete: {error} It goes on at the next start.") from error
-    finally:
-        settings.EMAIL_BACKEND = backend
     return True
 
 

@@ -54,4 +54,5 @@ def test_the_demo_is_there_once_however_often_the_portal_starts(tmp_path: Path) 
             assert "Vaccination record" in Visitor(portal).sign_in(CHIARA)
             assert "Discharge summary" in Visitor(portal).sign_in(BEN)
             assert "Traceback" not in portal.said()
+            assert "invites you" not in portal.said()  # nobody reads the demo's mails
             portal.stop()

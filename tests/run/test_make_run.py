@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from chain.localchain.rpc import Rpc
+from medrec.run import AS_ROOT, CannotStart, _check_user
 from tests.run.portal import ROOT, children_of, portal_environment, run_portal
 
 pytestmark = pytest.mark.slow
@@ -53,6 +54,8 @@ def test_it_serves_survives_a_kill_and_stops_without_a_trace(tmp_path: Path) -> 
         programs = first.children()
         programs += [worker for program in programs for worker in children_of(program)]
         assert len(programs) >= 7  # web with two workers, worker, beat, chain with its node
+        assert first.said().count(AS_ROOT) == (os.geteuid() == 0)
+        assert "Warning:" not in first.said()
         first.kill()
         wait_for(lambda: not any(alive(pid) for pid in programs))
 
@@ -64,6 +67,14 @@ def test_it_serves_survives_a_kill_and_stops_without_a_trace(tmp_path: Path) -> 
         assert second.stop() == 0
         assert not any(alive(pid) for pid in programs)
         assert "Traceback" not in second.said()
+
+
+def test_a_folder_of_another_user_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "keys").mkdir()
+    _check_user(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, _: path == tmp_path)
+    with pytest.raises(CannotStart, match=r"^\S+/keys belongs to another user\. Give it .*VAR="):
+        _check_user(tmp_path)
 
 
 def test_a_program_that_dies_is_started_again(tmp_path: Path) -> None:
