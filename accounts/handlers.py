@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from accounts.models import Account, Institution, Membership, PublishedKey
+from django.contrib.sessions.models import Session
+
+from accounts.models import Account, Institution, Membership, OpenVault, PublishedKey
 from accounts.services import affiliations, errands, institution_keys
 from accounts.services.directory import mended_keys
-from chain.handlers import on_act_settled, on_news
+from chain.handlers import on_act_settled, on_news, on_restore
 from chain.models import Act, ActState, Event
 from chain.outbox import last_number
 
@@ -76,6 +78,13 @@ def ask_to_affiliate_again(act: Act) -> None:
     lost = act.state in LOST and act.fields["affiliated"]
     if lost and institution is not None and doctor in affiliations.doctors_of(institution):
         institution_keys.leave_errand_for_managers(institution, "affiliate-doctor", doctor)
+
+
+@on_restore
+def end_sessions() -> None:
+    """Whoever has signed out since the backup would be signed in again: all sign in anew."""
+    Session.objects.all().delete()
+    OpenVault.objects.all().delete()
 
 
 def _follow_leaving(event: Event, address: str, doctor: str) -> None:

@@ -20,6 +20,7 @@ _run_handlers: dict[str, list[RunHandler]] = defaultdict(list)
 _news_handlers: dict[str, list[RunHandler]] = defaultdict(list)
 _act_handlers: dict[str, list[ActHandler]] = defaultdict(list)
 _offer_handlers: list[OfferHandler] = []
+_restore_handlers: list[Callable[[], None]] = []
 _resets: list[Callable[[], None]] = []
 
 
@@ -105,6 +106,16 @@ def on_reset(function: Callable[[], None]) -> Callable[[], None]:
     return function
 
 
+def on_restore(function: Callable[[], None]) -> Callable[[], None]:
+    """Call the function when it is found out that the database was restored from a backup, at once.
+
+    It ends what may have been ended since the backup. Idempotent, and without asking node or store.
+    """
+    if function not in _restore_handlers:
+        _restore_handlers.append(function)
+    return function
+
+
 def runs_of(events: Iterable["Event"], known: Container[str] = ()) -> Iterator[list["Event"]]:
     """Events in the chain's order, cut where the name changes, and where `known` digests begin or end."""
     runs = groupby(events, key=lambda event: (event.name, event.act_digest in known))
@@ -130,6 +141,12 @@ def announce_act(act: "Act") -> None:
     """Give a settled act to its handlers."""
     for handler in _act_handlers[act.kind]:
         handler(act)
+
+
+def announce_restore() -> None:
+    """Tell those who asked that the database was restored."""
+    for handler in _restore_handlers:
+        handler()
 
 
 def reset_projections() -> None:

@@ -7,6 +7,7 @@ from django.db import connection
 
 from chain import client, incarnation
 from chain.abi import code_matches
+from chain.acceptance_log import collect_lost_acts
 from chain.deployment import Deployment, deployment
 from chain.errors import NotDeployed, WrongDeployment
 from chain.freshness import is_fresh
@@ -24,6 +25,7 @@ def check_database() -> None:
     connection.ensure_connection()
     Cursor.objects.exists()
     incarnation.current()
+    collect_lost_acts()
 
 
 def check_broker() -> None:

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 
-from chain.models import Incarnation
+from chain.handlers import announce_restore
+from chain.models import Cursor, Incarnation
 from chain.shared_clock import SharedNow
 from chain.witness import Seen, alone, read_witness, write_witness
 
@@ -98,7 +99,7 @@ def forget() -> None:
     _remember().recent = None
 
 
-def restored() -> Incarnation | None:
+def unsettled_restore() -> Incarnation | None:
     """Return the last restore, if the work that it asks for is not done yet."""
     return Incarnation.objects.filter(reason=Reason.RESTORED, settled_at=None).first()
 
@@ -146,7 +147,14 @@ def _begin(reason: Incarnation.Reason, before: Incarnation | None, seen: Seen | 
     last = max(before.number if before else 0, seen.number if seen else 0)
     try:
         with transaction.atomic():
-            row = Incarnation.objects.create(number=last + 1, key=secrets.token_hex(16), reason=reason)
+            row = Incarnation.objects.create(
+                number=last + 1,
+                key=secrets.token_hex(16),
+                reason=reason,
+                read_block=Cursor.objects.values_list("applied", flat=True).first(),
+            )
+            if reason == Reason.RESTORED:
+                announce_restore()
     except IntegrityError:
         return Incarnation.objects.latest("number")
     if reason != Reason.FIRST:

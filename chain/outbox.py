@@ -3,6 +3,7 @@
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 
+from chain.acceptance_log import note_acceptance
 from chain.acts import SignedAct
 from chain.deployment import domain
 from chain.errors import ActConflict, ActError
@@ -64,6 +65,7 @@ def submit_act(signed: SignedAct) -> Act:
         raise ActConflict("Another act came first. Look again, and decide anew.") from None
     if needs:
         row.needs.add(*needs)
+    note_acceptance(row)
     _nudge_on_commit()
     return row
 

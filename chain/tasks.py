@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from chain.acceptance_log import collect_lost_acts
 from chain.incarnation import beat
 from chain.indexer import run_indexer
 from chain.pulses import note_run
@@ -23,5 +24,6 @@ def relay(address: str = "") -> None:
 def sync() -> None:
     """Read the chain's new events; first, look whether the database was restored."""
     beat()
+    collect_lost_acts()
     run_indexer()
     note_run("chain.tasks.sync")

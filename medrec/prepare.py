@@ -11,6 +11,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.db import connections
 
+from chain import incarnation
 from chain.errors import ChainError, explain
 from chain.starting import check_before_migrating, read_notices
 from records.demo.closing import demo_is_allowed
@@ -46,6 +47,22 @@ def prepare_contract(*, fund: bool) -> list[str]:
     said = io.StringIO()
     call_command("deploy_contract", fund=fund, stdout=said)
     return [*said.getvalue().splitlines(), *read_notices()]
+
+
+def notice_restore() -> list[str]:
+    """Look whether the database is older than what this machine has seen; lines that say so.
+
+    Sessions end at once. The worker does the rest, once it has read the chain.
+    """
+    life = incarnation.current()
+    connections.close_all()
+    if incarnation.unsettled_restore() is not None:
+        return [
+            f"The database was restored from a backup, noticed {life.began_at:%Y-%m-%d %H:%M:%S %Z}.",
+            "Everybody has to sign in again. The worker looks for what was accepted since the backup.",
+            "`manage.py after_restore` does the same and says each step.",
+        ]
+    return []
 
 
 def seed_demo() -> list[str]:

@@ -77,6 +77,7 @@ def _run(processes: Processes) -> None:
     from medrec.prepare import (
         check_contract,
         close_demo,
+        notice_restore,
         prepare_contract,
         prepare_files_and_tables,
         seed_demo,
@@ -87,7 +88,7 @@ def _run(processes: Processes) -> None:
         _wait_for_chain(processes, chain_port)
     check_contract()
     prepare_files_and_tables()
-    for line in close_demo():  # before anybody can sign in
+    for line in [*notice_restore(), *close_demo()]:  # before anybody can sign in
         say("medrec", line)
     for line in prepare_contract(fund=own_chain):
         say("medrec", line)

@@ -13,4 +13,4 @@ class RecordsConfig(AppConfig):
         """Register the handlers of chain events, the runners of errands, the health and system checks."""
         # Importing registers them.
         from records import checks, handlers, health, lost_store, projection, upload_checks  # noqa: F401
-        from records.services import acceptance, errands, limits  # noqa: F401
+        from records.services import acceptance, after_restore, errands, limits  # noqa: F401

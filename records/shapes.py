@@ -323,3 +323,13 @@ class OpenedContent:
     media_type: str
     size: int
     iterate: Callable[[int, int], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class RestoredView:
+    """What a restore from a backup changed for an account: phrases, and what has to be done again."""
+
+    since: datetime | None  # the last moment that the backup knows
+    back: list[str]
+    again: list[str]
+    lost: list[tuple[str, str, datetime]]  # what, the other party's address or "", when

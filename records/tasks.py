@@ -6,8 +6,10 @@ from django.conf import settings
 from chain.nudging import Nudge
 from chain.turns import OneAtATime
 from records.content import settle_blobs
+from records.errors import StoreDown
 from records.services import fetching, list_index
 from records.services import folder_names as names
+from records.services.after_restore import settle_restore
 from records.services.anchoring import anchor_views
 from records.services.garbage import collect_garbage
 from records.services.replicating import replicate as copy_to_nodes
@@ -17,6 +19,7 @@ from records.storage.errors import StorageError
 _settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
 _read_lists = OneAtATime(list_index.read_lists)
 _fetch_names = OneAtATime(names.fetch_folder_names)
+_settle_restore = OneAtATime(settle_restore)
 _COPYING = Nudge("records.tasks.replicate")
 _fetch_files = OneAtATime(fetching.fetch_files)
 
@@ -67,12 +70,22 @@ def fetch_files() -> int:
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def settle_after_restore() -> int:
+    """Do what a restore from a backup asks for, as soon as the chain is read."""
+    try:
+        return _settle_restore()
+    except StoreDown:
+        return 0  # the store is down: the sweep tries again
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """Settle blobs, collect garbage, end what has run out, forget old drafts, anchor the view log.
 
     Last, what may take long where the store is slow: lists and names of folders from elsewhere.
     """
     store_blobs()
+    settle_after_restore()
     collect()
     ended = sweep_records()
     anchor_views()

@@ -3,7 +3,7 @@
 from chain.models.acts import Act, ActState
 from chain.models.events import Block, Cursor, Event, EventDigest
 from chain.models.identity import ChainIdentity
-from chain.models.incarnations import Incarnation
+from chain.models.incarnations import Incarnation, LostAct
 from chain.models.pulses import Pulse
 from chain.models.reconcile import AcknowledgedFinding
 from chain.models.sending import Attempt, Sender, Transaction
@@ -20,6 +20,7 @@ __all__ = [
     "Event",
     "EventDigest",
     "Incarnation",
+    "LostAct",
     "Pulse",
     "Sender",
     "SignerState",

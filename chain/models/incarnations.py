@@ -1,4 +1,4 @@
-"""The lives of this database: a restore from a backup begins another."""
+"""The lives of this database: a restore from a backup begins another. And what a lost one had accepted."""
 
 from django.db import models
 from django.utils import timezone
@@ -23,6 +23,9 @@ class Incarnation(models.Model):
     beat_tick = models.BigIntegerField(
         null=True, help_text="Shared clock: when a machine was last sure of it."
     )
+    read_block = models.PositiveBigIntegerField(
+        null=True, help_text="How far the chain was read when it began: what is above, this database forgot."
+    )
     settled_at = models.DateTimeField(null=True, help_text="When all was done that a restore asks for.")
 
     class Meta:
@@ -36,3 +39,39 @@ class Incarnation(models.Model):
 
     def __str__(self) -> str:
         return f"life {self.number} ({self.reason})"
+
+
+class LostAct(models.Model):
+    """An act that was accepted before this database was restored from a backup that is older than the act.
+
+    Its machine kept it outside the database (chain.acceptance_log).
+    """
+
+    class Outcome(models.TextChoices):
+        OPEN = "open", "not looked at yet"
+        KNOWN = "known", "it is on the chain"
+        SENT = "sent", "it was accepted again, the same signed bytes"
+        OVERTAKEN = "overtaken", "its author has said something newer since"
+        LOST = "lost", "its author has to do it again"
+
+    digest = models.CharField(max_length=66, unique=True)
+    kind = models.CharField(max_length=32)
+    author = models.CharField(max_length=42)
+    fields = models.JSONField()
+    signature = models.BinaryField()
+    contract_signed = models.BooleanField(default=False)
+    accepted_at = models.DateTimeField()
+    outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.OPEN)
+
+    class Meta:
+        ordering = ("accepted_at", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=["open", "known", "sent", "overtaken", "lost"]),
+                name="lost_act_outcome_known",
+            ),
+        )
+        indexes = (models.Index(fields=("author", "outcome"), name="lost_act_author"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.author} ({self.outcome})"

@@ -15,6 +15,7 @@ from records.web.views import (
     preview,
     record,
     requests,
+    restored,
     upload,
     upload_parts,
 )
@@ -53,6 +54,7 @@ pages = [
     path("records/<id32:record>/close/", record.close, name="close"),
     path("records/<id32:record>/send-again/", record.send_again, name="send-again"),
     path("records/<id32:record>/drop/", record.drop_failed, name="drop-failed"),
+    path("restored/<uuid:errand>/", restored.restored, name="restored"),
     path("records/export/", export.export_page, name="export"),
     path("records/export/zip/", export.export_zip, name="export-zip"),
     path(

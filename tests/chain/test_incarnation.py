@@ -65,7 +65,7 @@ def test_a_database_that_is_behind_begins_another_life(programs: str) -> None:
     assert second.key != first.key
     start_anew()
     assert current() == second, "it is noticed once"
-    assert incarnation.restored() == second
+    assert incarnation.unsettled_restore() == second
 
 
 def test_a_database_from_before_a_life_begins_another_with_a_higher_number() -> None:

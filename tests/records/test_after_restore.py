@@ -1,0 +1,245 @@
+"""A database of an hour ago is put back: what was accepted since comes back, or is told to its author."""
+
+from dataclasses import dataclass
+from io import StringIO
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.db.models import Model
+from pytest_django import Settings
+
+from accounts.actor import Actor
+from accounts.models import Errand, Notification, OpenVault
+from accounts.services.errands import decisions_for
+from chain import incarnation, lag
+from chain.acceptance_log import collect_lost_acts
+from chain.models import Act, Incarnation, LostAct
+from chain.tasks import sync
+from chain.witness import witness_folder
+from records import content as contents
+from records.errors import AccessRefused
+from records.models import Blob, Upload
+from records.services import documents, folders, revocations, uploads
+from records.services.after_restore import AFTER_RESTORE, changes_of, settle_restore
+from records.services.epochs import EPOCHS_AHEAD
+from tests.chain_node import ChainNode
+from tests.people import make_doctor
+from tests.records.conftest import FILE, Clinic, grant, pieces, run_errands, upload
+from tests.records.reconcile.story import models
+from tests.records.test_sharing import read
+from tests.records.test_uploads import describe
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SCOPE = f"0x{1:064x}"
+
+
+class Backup:
+    """Every row of the portal, as a backup of the database has it; sessions, too."""
+
+    def __init__(self) -> None:
+        tables: list[type[Model]] = [*models(), Session]
+        self._rows = [(table, list(table._base_manager.all())) for table in tables]
+
+    def restore(self) -> None:
+        """Put it back. Chain, store and what the machine has seen stay. All programs start anew."""
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                for table, _ in self._rows:
+                    cursor.execute(f"DELETE FROM {connection.ops.quote_name(table._meta.db_table)}")
+            for table, rows in self._rows:
+                table._base_manager.bulk_create(rows)
+        incarnation._memory.clear()
+
+
+@dataclass
+class Hour:
+    """What was done between the backup and the restore."""
+
+    before: str
+    confirmed: str
+    waiting: str
+    folder: int
+    described: str
+    other: Actor
+
+
+@pytest.fixture
+def hour(chain: ChainNode, patient: Actor, clinic: Clinic) -> Hour:
+    """An hour of work, all of it accepted; then the database of before it is put back."""
+    before = upload(patient).record
+    grant(patient, clinic.doctor.address, clinic.via)
+    other = make_doctor(clinic.institution, "Nora Lund")
+    chain.settle()
+    described = describe(patient, size=len(FILE))
+    incarnation.advance()
+    backup = Backup()
+    confirmed = uploads.receive_upload(
+        actor=patient, upload_id=described, stream=pieces(FILE), length=len(FILE)
+    ).record
+    folder = folders.create_folder(actor=patient, name="Heart")
+    chain.settle()
+    waiting = upload(patient, title="Accepted at the last moment").record
+    contents.settle_blobs()
+    revocations.revoke_access(actor=patient, grantee=clinic.doctor.address, via=clinic.via, scope=SCOPE)
+    grant(patient, other.address, "", folders=(1,))
+    backup.restore()
+    assert lag.knows_chain(), "as the database says, that is"
+    return Hour(before, confirmed, waiting, folder, described, other)
+
+
+def settle(chain: ChainNode) -> None:
+    """What worker and beat do by themselves."""
+    sync()
+    assert settle_restore()
+    chain.settle()
+
+
+def news_of(actor: Actor) -> Errand:
+    """What the restore left this account."""
+    return Errand.objects.get(account=actor.address, kind=AFTER_RESTORE)
+
+
+def test_a_worker_that_starts_brings_back_what_was_accepted(
+    chain: ChainNode, patient: Actor, clinic: Clinic, hour: Hour
+) -> None:
+    settle(chain)
+    assert set(Act.objects.values_list("state", flat=True)) == {"confirmed"}
+    assert [read(patient, record) for record in (hour.before, hour.confirmed, hour.waiting)] == [FILE] * 3
+    names = {view.number: view.name for view in folders.list_folders(actor=patient)}
+    assert names[hour.folder] == "Heart"
+    for record in (hour.before, hour.waiting):
+        with pytest.raises(AccessRefused):
+            read(clinic.doctor, record)
+    assert Upload.objects.get(pk=hour.described).state == Upload.State.DONE
+    again = uploads.receive_upload(
+        actor=patient, upload_id=hour.described, stream=pieces(FILE), length=len(FILE)
+    )
+    assert again.record == hour.confirmed
+    assert len(documents.list_records(actor=patient, patient=patient.address)) == 3
+    outcomes = dict(LostAct.objects.values_list("kind", "outcome"))
+    assert outcomes["RevokeAccess"] == outcomes["NewRecord"] == "sent"
+    assert outcomes["GrantAccess"] == outcomes["RekeyFolder"] == "lost", "their envelopes went nowhere"
+
+
+def test_the_folder_moves_on_beyond_what_was_handed_out(
+    chain: ChainNode, patient: Actor, clinic: Clinic, hour: Hour
+) -> None:
+    del hour
+    lost = LostAct.objects
+    settle(chain)
+    (moved,) = lost.filter(kind="RekeyFolder")
+    assert (moved.fields["fromEpoch"], moved.fields["toEpoch"]) == (0, 1)
+    run_errands(patient)
+    chain.settle()
+    (move,) = Act.objects.of_kind("RekeyFolder")
+    assert (move.state, move.number) == ("confirmed", EPOCHS_AHEAD + 2)
+    later = upload(patient, title="Later").record
+    chain.settle()
+    with pytest.raises(AccessRefused):
+        read(clinic.doctor, later)
+
+
+def test_each_person_is_told_what_changed(
+    chain: ChainNode, patient: Actor, clinic: Clinic, hour: Hour
+) -> None:
+    settle(chain)
+    changes = changes_of(news_of(patient))
+    assert changes.since is not None
+    assert changes.back == ["1 record saved", "1 folder named"]
+    assert changes.again == ["1 record saved", "1 permission ended"]
+    assert [(what, who) for what, who, _ in changes.lost] == [("permission given", hour.other.address)]
+    (card,) = decisions_for(patient.address)
+    assert card.text == "1 of what you did has to be done again."
+    assert Notification.objects.filter(user=patient.user, template="waiting").count() == 1
+    quiet = changes_of(news_of(clinic.doctor))
+    assert (quiet.back, quiet.again, quiet.lost) == ([], [], [])
+    assert not Notification.objects.filter(user=clinic.doctor.user, template="waiting").exists()
+
+
+def test_sessions_end_as_soon_as_the_restore_is_noticed(chain: ChainNode, patient: Actor) -> None:
+    del chain
+    Session.objects.create(session_key="a" * 40, session_data="", expire_date="2100-01-01T00:00:00Z")
+    OpenVault.objects.create(id="b" * 64, user=patient.user, sealed=b"")
+    incarnation.advance()
+    backup = Backup()
+    Session.objects.all().delete()
+    OpenVault.objects.all().delete()
+    incarnation.advance()
+    backup.restore()
+    assert Session.objects.count() == OpenVault.objects.count() == 1
+    incarnation.current()
+    assert Session.objects.count() == OpenVault.objects.count() == 0
+
+
+def test_the_command_says_each_step_and_may_run_again(
+    chain: ChainNode, patient: Actor, hour: Hour, settings: Settings
+) -> None:
+    del hour
+    url, settings.CHAIN_RPC_URL = settings.CHAIN_RPC_URL, "http://127.0.0.1:9"
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("after_restore", patience=0, stdout=StringIO())
+    settings.CHAIN_RPC_URL = url
+    said = StringIO()
+    call_command("after_restore", stdout=said)
+    lines = said.getvalue().splitlines()
+    assert lines[-1] == "All is done."
+    for words in (
+        "began at",
+        "read up to block",
+        "1 uploads were saved",
+        "2 are sent again",
+        "find on their",
+    ):
+        assert any(words in line for line in lines), (words, lines)
+    for options, words in (({}, "Nothing is to be done"), ({"if_needed": True}, "")):
+        said = StringIO()
+        call_command("after_restore", stdout=said, **options)
+        assert words in said.getvalue()
+    assert Errand.objects.filter(account=patient.address, kind=AFTER_RESTORE).count() == 1
+    chain.settle()
+    before = Incarnation.objects.count()
+    call_command("after_restore", begin=True, stdout=StringIO())
+    assert Incarnation.objects.count() == before + 1
+    assert incarnation.unsettled_restore() is None
+
+
+def test_a_cut_line_and_a_second_file_are_read_too(chain: ChainNode, hour: Hour) -> None:
+    del hour
+    kept = witness_folder() / "accepted"
+    lines = kept.read_text().splitlines(keepends=True)
+    (witness_folder() / "accepted.1").write_text("".join(lines[:3]) + "[]\n" + '{"at": 1}\n')
+    kept.write_text("".join(lines[3:]) + lines[0][:50])
+    incarnation.current()
+    assert collect_lost_acts() > 3
+    assert collect_lost_acts() == 0
+    settle(chain)
+    assert LostAct.objects.filter(outcome="open").count() == 0
+
+
+def test_another_machine_brings_what_it_knows_later(chain: ChainNode, patient: Actor, hour: Hour) -> None:
+    (witness_folder() / "accepted").rename(witness_folder() / "elsewhere")
+    settle(chain)
+    assert changes_of(news_of(patient)).lost == []
+    assert documents.list_records(actor=patient, patient=patient.address)
+    (witness_folder() / "elsewhere").rename(witness_folder() / "accepted")
+    (witness_folder() / "collected").unlink()
+    settle(chain)
+    assert [what for what, _, _ in changes_of(news_of(patient)).lost] == ["permission given"]
+    assert read(patient, hour.waiting) == FILE
+
+
+def test_what_was_said_anew_is_not_overwritten(
+    chain: ChainNode, patient: Actor, clinic: Clinic, hour: Hour
+) -> None:
+    """Before the worker comes, the patient decides otherwise."""
+    del hour
+    incarnation.current()
+    grant(patient, clinic.doctor.address, clinic.via, permissions="write")
+    settle(chain)
+    outcomes = dict(LostAct.objects.values_list("kind", "outcome"))
+    assert outcomes["RevokeAccess"] == "overtaken"
+    assert Act.objects.filter(kind="GrantAccess", state="confirmed").exists()
+    assert not Blob.objects.filter(data=None, state="deleting").exists()
