@@ -19,6 +19,7 @@ from django.core.management import CommandError
 
 from chain.disk_reserve import DiskReserve
 from chain.localchain.tether import end_with_parent
+from medrec.ports import PortTaken, claim_port
 from medrec.processes import Processes, ProgramKeepsDying, say
 
 READY_SECONDS = 60.0
@@ -126,20 +127,11 @@ def _check_user(var: Path) -> None:
 
 
 def _port(name: str, default: int) -> int:
-    """The port that the environment variable says, if nobody listens there. Raises CannotStart."""
-    text = os.environ.get(name) or str(default)
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise CannotStart(f"{name}={text} is not a port number")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(text)))
-        except OSError as error:
-            other = int(text) % 65000 + 1
-            raise CannotStart(
-                f"port {text} cannot be used ({error.strerror}): try {name}={other} make run"
-            ) from error
-    return int(text)
+    """The port that the environment variable says, or the default. Raises CannotStart."""
+    try:
+        return claim_port(name, default)
+    except (PortTaken, ValueError) as error:
+        raise CannotStart(str(error)) from error
 
 
 def _start_chain(processes: Processes, port: int, state: Path, confirmations: int) -> None:

@@ -57,9 +57,10 @@ def test_it_serves_survives_a_kill_and_stops_without_a_trace(tmp_path: Path) -> 
         assert first.said().count(AS_ROOT) == (os.geteuid() == 0)
         assert "Warning:" not in first.said()
         first.kill()
-        wait_for(lambda: not any(alive(pid) for pid in programs))
 
-    with run_portal(tmp_path) as second:
+    same_ports = {name: first.environment[name] for name in ("PORT", "LOCALCHAIN_PORT")}
+    with run_portal(tmp_path, settings=same_ports) as second:  # at once: whatever holds them still ends
+        assert not any(alive(pid) for pid in programs)
         assert json.loads((tmp_path / "chain" / "contract.json").read_text()) == deployed
         chain = Rpc(int(second.rpc_url.rsplit(":", 1)[1]))
         assert len(chain.call("eth_getCode", deployed["address"], "latest")) > 1000
@@ -96,6 +97,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, name: str) -> None:
         said = run_refused(environment)
     assert said.count("\n") == 1
     assert said.startswith(f"MedRec: port {environment[name]} cannot be used")
+    assert f"by process {os.getpid()}: " in said
     assert f"try {name}=" in said
 
 
