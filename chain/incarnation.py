@@ -84,10 +84,15 @@ def beat() -> None:
         advance()
 
 
-def begin_restored() -> Incarnation:
-    """Begin another life, as somebody has found out that the database was restored."""
+def begin_restored(*, read_block: int | None = None) -> Incarnation:
+    """Begin another life, as somebody has found out that the database was restored.
+
+    `read_block`: up to which block the database knew the chain before, where more was read since.
+    """
     with alone("joining"):
         row = _begin(Reason.RESTORED, Incarnation.objects.first(), read_witness())
+        if read_block is not None:
+            Incarnation.objects.filter(pk=row.pk).update(read_block=read_block)
         _remember().joined = row.key
         _note(row)
     forget()

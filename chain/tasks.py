@@ -3,10 +3,13 @@
 from celery import shared_task
 
 from chain.acceptance_log import collect_lost_acts
+from chain.forgotten import Watch
 from chain.incarnation import beat
 from chain.indexer import run_indexer
 from chain.pulses import note_run
 from chain.relayer.sender import run_relayer, working_addresses
+
+_WATCH = Watch()
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
@@ -26,4 +29,5 @@ def sync() -> None:
     beat()
     collect_lost_acts()
     run_indexer()
+    _WATCH.look()
     note_run("chain.tasks.sync")

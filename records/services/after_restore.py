@@ -169,7 +169,8 @@ def changes_of(errand: Errand) -> RestoredView:
 def _accept_again(row: LostAct) -> Outcome:
     act = PreparedAct(row.kind, row.fields)
     if Event.objects.filter(act_digest=row.digest).exists() or Act.objects.filter(digest=row.digest).exists():
-        return Outcome.KNOWN
+        is_record = row.kind in ("NewRecord", "ModifyRecord")
+        return Outcome.KNOWN if not is_record or _files_are_here(row.fields) else Outcome.LOST
     slot, number = act.slot
     if last_number(slot) >= number:
         return Outcome.OVERTAKEN if slot.split(":")[0] in SERIAL_SLOTS else Outcome.LOST

@@ -15,16 +15,19 @@ from accounts.models import Errand, Notification, OpenVault
 from accounts.services.errands import decisions_for
 from chain import incarnation, lag
 from chain.acceptance_log import collect_lost_acts
+from chain.deploying import send_and_wait
+from chain.deployment import deployment
+from chain.forgotten import Watch
 from chain.models import Act, Incarnation, LostAct
 from chain.tasks import sync
 from chain.witness import witness_folder
 from records import content as contents
 from records.errors import AccessRefused
-from records.models import Blob, Upload
+from records.models import Blob, Grant, Upload
 from records.services import documents, folders, revocations, uploads
 from records.services.after_restore import AFTER_RESTORE, changes_of, settle_restore
 from records.services.epochs import EPOCHS_AHEAD
-from tests.chain_node import ChainNode
+from tests.chain_node import FUNDER, ChainNode
 from tests.people import make_doctor
 from tests.records.conftest import FILE, Clinic, grant, pieces, run_errands, upload
 from tests.records.reconcile.story import models
@@ -229,6 +232,57 @@ def test_another_machine_brings_what_it_knows_later(chain: ChainNode, patient: A
     settle(chain)
     assert [what for what, _, _ in changes_of(news_of(patient)).lost] == ["permission given"]
     assert read(patient, hour.waiting) == FILE
+
+
+def test_a_record_whose_description_was_not_yet_in_the_store_is_told_as_lost(
+    chain: ChainNode, patient: Actor
+) -> None:
+    incarnation.advance()
+    backup = Backup()
+    upload(patient)
+    incarnation.advance()
+    chain.settle()
+    backup.restore()
+    settle(chain)
+    assert [what for what, _, _ in changes_of(news_of(patient)).lost] == ["record saved"]
+
+
+def test_a_snapshot_of_the_whole_machine_is_told_by_the_chain(chain: ChainNode, patient: Actor) -> None:
+    incarnation.advance()
+    backup, seen = Backup(), (witness_folder() / "seen").read_bytes()
+    record = upload(patient).record
+    contents.settle_blobs()
+    incarnation.advance()
+    chain.settle()
+    (witness_folder() / "accepted").unlink()
+    (witness_folder() / "seen").write_bytes(seen)
+    backup.restore()
+    watch = Watch()
+    assert not watch.look(), "nothing shows it yet"
+    assert incarnation.current().number == 1
+    chain.mine()
+    chain.sync()
+    assert watch.look()
+    assert incarnation.current().reason == "restored"
+    assert settle_restore()
+    assert changes_of(news_of(patient)).back == ["1 record saved"]
+    assert read(patient, record) == FILE
+    upload(patient, title="Later")
+    chain.settle()
+    assert not watch.look()
+
+
+def test_what_others_send_is_no_sign_of_a_restore(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
+    watch = Watch()
+    assert not watch.look()
+    act = grant(patient, clinic.doctor.address, clinic.via)[0]
+    Act.objects.filter(pk=act.pk).delete()
+    send_and_wait(FUNDER, deployment().address, act.calldata, gas=1_000_000)
+    chain.mine(2)
+    chain.sync()
+    assert Grant.objects.filter(patient=patient.address).exists()
+    assert not watch.look()
+    assert incarnation.current().number == 1
 
 
 def test_what_was_said_anew_is_not_overwritten(
