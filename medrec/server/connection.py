@@ -23,6 +23,7 @@ _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CHUNKED = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 _EXPECT = re.compile(rb"^expect:", re.IGNORECASE | re.MULTILINE)
+_FORWARDED = re.compile(rb"^x-forwarded-for:[^\r\n]*?([^\s,]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _LAST_CHUNK = b"0\r\n\r\n"
 _PROBE = re.compile(rb"(GET|HEAD) /healthz HTTP/1\.[01]\r\n")
 
@@ -79,6 +80,10 @@ class Connection(TConn):  # type: ignore[misc]
             return Stage.READY
         return Stage.BODY
 
+    def forwarded_for(self) -> str:
+        """Return the client that a proxy names, the last one; empty where it names none."""
+        return last_forwarded(bytes(self.ahead[: self._body_at]))
+
     def begin(self) -> None:
         """Hand what was read ahead to gunicorn's parser. In the thread of the request."""
         self.init()
@@ -98,3 +103,9 @@ class Connection(TConn):  # type: ignore[misc]
         self._body_at, self._body_end = body_at, body_at + wanted
         if wanted:
             self.deadline = time.monotonic() + BODY_SECONDS
+
+
+def last_forwarded(header: bytes) -> str:
+    """Return the last address in X-Forwarded-For: the one that the proxy has put there itself."""
+    addresses = _FORWARDED.findall(header)
+    return addresses[-1].decode("latin-1") if addresses else ""

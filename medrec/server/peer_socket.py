@@ -28,13 +28,15 @@ class PeerSocket(socket.socket):
     LEAST_PACE for longer than that.
     """
 
-    def __init__(self, accepted: socket.socket, turns: TurnPool, long_wait: Callable[[], None]) -> None:
+    def __init__(
+        self, accepted: socket.socket, peer: str, turns: TurnPool, long_wait: Callable[[], None]
+    ) -> None:
         """Take over an accepted connection. `long_wait` runs in a thread that waits for longer."""
         kind = (accepted.family, accepted.type, accepted.proto)
         super().__init__(*kind, fileno=accepted.detach())
         super().setblocking(False)
         self._limit: float | None = 0.0
-        self._turns, self._long_wait = turns, long_wait
+        self.peer, self._turns, self._long_wait = peer, turns, long_wait
         self._is_cut = False
         self.expect_request()
 

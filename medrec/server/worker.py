@@ -16,9 +16,11 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
+from django.conf import settings
 from django.db import connections
 from gunicorn.workers.gthread import ThreadWorker
 
+from chain.aside import set_step_aside
 from medrec.server.connection import Connection, Stage
 from medrec.server.peer_socket import PeerSocket
 from medrec.server.probe import Probe
@@ -57,7 +59,7 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
 
     def get_thread_pool(self) -> TurnPool:
         """Return the threads of this process."""
-        return TurnPool(self.cfg.threads, MOST_WAITING, connections.close_all)
+        return TurnPool(self.cfg.threads, MOST_WAITING, connections.close_all, is_in_transaction)
 
     def init_process(self) -> None:
         """Allow as many connections as there may be, and start."""
@@ -85,11 +87,13 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        peer = PeerSocket(accepted, self.tpool, close_unused_connections)
+        address = str(client[0]) if isinstance(client, tuple) else ""
+        peer = PeerSocket(accepted, address, self.tpool, close_unused_connections)
         self._read_on(Connection(self.cfg, peer, client, listener.getsockname()))
 
     def handle(self, conn: Connection) -> Any:
         """Answer a request, in a thread."""
+        set_step_aside(self.tpool.aside)
         conn.begin()
         return super().handle(conn)
 
@@ -149,6 +153,8 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
         stage = conn.stage()
         if stage is Stage.READY:
             self._stop_reading(conn)
+            if settings.BEHIND_PROXY:
+                conn.sock.peer = conn.forwarded_for() or conn.sock.peer
             self.enqueue_req(conn)
         elif stage is Stage.PROBE:
             self._end_with(conn, self._probe.answer(conn.ahead))
@@ -196,6 +202,11 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
     def _close(self, conn: Connection) -> None:
         self.nr_conns -= 1
         conn.close()
+
+
+def is_in_transaction() -> bool:
+    """Return whether this thread holds a transaction, which others may wait for."""
+    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
 
 
 def close_unused_connections() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from chain.aside import step_aside
 from records.previews.errors import CannotShow, NoSuchFrame, TooBusy
 from records.previews.remote_file import MESSAGE, NO_FRAME, READ, READ_MAX, REFUSED, WALL_SECONDS, receive
 
@@ -42,6 +43,10 @@ class Decoder:
 
         Raises CannotShow, NoSuchFrame, TooBusy, and whatever `read_at` raises.
         """
+        with step_aside():  # two are decoded at once, however many requests ask
+            return self._ask_in_turn(what, size, read_at, more)
+
+    def _ask_in_turn(self, what: str, size: int, read_at: ReadAt, more: dict[str, Any]) -> bytes:
         if not self._places.acquire(timeout=BUSY_SECONDS):
             raise TooBusy(BUSY)
         try:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from chain.aside import step_aside
 from chain.retry_after import Pauses
 from records.storage.cid import Cid
 from records.storage.errors import ContentNotFound, StorageError, StoreFull, StoreUnavailable
@@ -77,7 +78,7 @@ class IpfsNode:
             return made
 
     def _check_alive(self) -> None:
-        with self._errors():
+        with self._errors(), step_aside():
             self._client().version(timeout=_seconds(CONNECT_TIMEOUT))
 
     def block(self, cid: Cid) -> bytes:
@@ -168,7 +169,7 @@ class IpfsNode:
         return self._ask_once(question)
 
     def _ask_once(self, question: Callable[[Any, tuple[float, float]], Any]) -> Any:
-        with self._errors():
+        with self._errors(), step_aside():
             return question(self._client(), _seconds(READ_TIMEOUT))
 
     @contextmanager
