@@ -87,6 +87,23 @@ def end_sessions() -> None:
     OpenVault.objects.all().delete()
 
 
+@on_act_settled("AffiliateDoctor")
+def end_affiliation_again(act: Act) -> None:
+    """An affiliation whose end did not land is ended at a manager's next visit."""
+    institution = Institution.objects.filter(address=act.author).first()
+    if act.state in LOST and not act.fields["affiliated"] and institution is not None:
+        doctor = act.fields["doctor"]
+        institution_keys.leave_errand_for_managers(institution, affiliations.END_AFFILIATION, doctor)
+
+
+@on_act_settled("LeaveInstitution")
+def leave_again(act: Act) -> None:
+    """A doctor's leaving that did not land is signed again at the doctor's next visit."""
+    if act.state in LOST:
+        institution = act.fields["institution"]
+        errands.add_errand(account=act.author, kind=affiliations.LEAVE_AGAIN, subject=institution)
+
+
 def _follow_leaving(event: Event, address: str, doctor: str) -> None:
     """The portal's side of a leaving that the chain tells: seeds go, and the sharing key must move on."""
     institution = Institution.objects.filter(address=address).first()

@@ -31,6 +31,7 @@ def _confirm(acts: list[Act], events: dict[str, Event]) -> None:
     now = timezone.now()
     for act in acts:
         if act.state != ActState.WAITING:
+            act.was_refused = True
             _overtake(act)
         if act.event_id != events[act.digest].pk:
             Act.objects.filter(pk=act.pk).update(event=events[act.digest])

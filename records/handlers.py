@@ -7,9 +7,10 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from accounts.services.directory import known_accounts, mended_keys
-from accounts.services.errands import add_errand
+from accounts.services.errands import add_errand, settle_errands
 from accounts.services.limits import DAY, most_of
-from chain.handlers import on_act_settled, on_news
+from chain.acts import PreparedAct
+from chain.handlers import on_act_offered, on_act_settled, on_news
 from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in
 from chain.nudging import Nudge
@@ -19,9 +20,10 @@ from records.models import EnvelopeList, Grant, QueuedKey, Version
 from records.services.envelopes import drop_list, release_lists, use_again
 from records.services.errands import REVOKE_AGAIN, WRAP
 from records.services.holders import REKEY
+from records.services.refusals import DECIDED, forget_refusals, note_refusal
 from records.services.renewing import RENEW, erase_superseded
 from records.services.revocations import end_grant
-from records.services.sending import leave_errand
+from records.services.sending import SEND_AGAIN, leave_errand
 from records.services.wanting import want_consent, want_granted, want_records
 
 _NAMES = Nudge("records.tasks.fetch_folder_names")
@@ -131,6 +133,24 @@ def return_record(act: Act) -> None:
     """What the chain refused is its author's errand: to send again, or to drop."""
     if act.state != "confirmed":
         leave_errand(act)
+    elif act.was_refused:
+        settle_errands(kind=SEND_AGAIN, subject=act.digest, account=act.author)
+
+
+@on_act_settled(*DECIDED)
+def tell_of_refusal(act: Act) -> None:
+    """Any other act that the chain refused is its author's to do again, or to leave."""
+    if act.state != "confirmed":
+        note_refusal(act)
+    elif act.was_refused:
+        forget_refusals(act.author, act.slot)
+
+
+@on_act_offered
+def forget_what_was_refused(act: PreparedAct) -> None:
+    """A newer word on the same decides what was refused before it."""
+    if act.kind in DECIDED:
+        forget_refusals(act.author, act.slot[0])
 
 
 @on_act_settled("GrantAccess")

@@ -20,6 +20,9 @@ from chain.slots import slot_affiliation, slot_key
 if TYPE_CHECKING:
     from accounts.actor import Actor
 
+END_AFFILIATION = "end-affiliation"
+LEAVE_AGAIN = "leave-institution"
+
 
 def affiliate_doctor(*, actor: "Actor", institution: Institution, doctor: str) -> Act:
     """Sign, with the institution's key, that this doctor is affiliated, and hand over its sharing seeds.
@@ -149,6 +152,30 @@ def seal_seeds_to_doctor(actor: "Actor", errand: Errand) -> bool:
     versions = range(1, institution_keys.institution_account(institution).key_version + 1)
     rows = institution_keys.seal_seeds(actor.origin, institution, entropy, versions, recipient)
     institution_keys.save_sealed_keys(rows)
+    return True
+
+
+@errands.runs_errand(END_AFFILIATION)
+def end_affiliation(actor: "Actor", errand: Errand) -> bool:
+    """End an affiliation on the chain whose end was refused, unless the doctor has joined again."""
+    institution_id, doctor = errand.subject.split(":")
+    institution = Institution.objects.get(pk=institution_id)
+    entropy = institution_keys.open_entropy(actor, institution)
+    waiting = waiting_affiliation(institution, doctor)
+    joined = doctor in doctors_of(institution) or waiting is not None
+    if not joined and directory.is_affiliated(institution.address, doctor):
+        _submit_affiliation(institution, entropy, doctor, affiliated=False)
+    return True
+
+
+@errands.runs_errand(LEAVE_AGAIN)
+def leave_once_more(actor: "Actor", errand: Errand) -> bool:
+    """Sign a doctor's leaving again that was refused, unless the doctor has joined again."""
+    institution = Institution.objects.filter(address=errand.subject).first()
+    if institution is None or actor.address in doctors_of(institution):
+        return errands.settle_errand(errand, dropped=True)
+    if directory.is_affiliated(institution.address, actor.address):
+        leave_institution(actor=actor, institution=institution)
     return True
 
 

@@ -97,8 +97,9 @@ def decisions_for(account: str) -> list[ErrandCard]:
 
 
 def waiting_for(account: str) -> int:
-    """How many of the account's errands will run by themselves."""
-    return Errand.objects.filter(account=account, state=Errand.State.OPEN, kind__in=_runners).count()
+    """How many of the account's errands will run by themselves; those that may need a decision apart."""
+    kinds = [kind for kind in _runners if kind not in _cards]
+    return Errand.objects.filter(account=account, state=Errand.State.OPEN, kind__in=kinds).count()
 
 
 def run_errands(actor: "Actor") -> int:

@@ -105,6 +105,9 @@ class Act(models.Model):
 
     objects = ActQuerySet.as_manager()
 
+    was_refused = False
+    """Whether it had failed or come back before it was confirmed: told to handlers of `on_act_settled`."""
+
     class Meta:
         ordering = ("created_at", "id")
         constraints = (

@@ -259,6 +259,18 @@ class ActShape(serializers.Serializer):  # type: ignore[type-arg]
     error = serializers.CharField()
 
 
+class RefusalShape(serializers.Serializer):  # type: ignore[type-arg]
+    """Something that was accepted and not done: its author sends it again, or drops it."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField(help_text="The kind of act, as in docs/CHAIN.md.")
+    title = serializers.CharField()
+    text = serializers.CharField()
+    code = serializers.CharField(help_text="The contract's error, or Overtaken.")
+    record = serializers.CharField(help_text="The record that it is about, or empty.")
+    created_at = serializers.DateTimeField()
+
+
 class BlockShape(serializers.Serializer):  # type: ignore[type-arg]
     """A doctor or an institution."""
 

@@ -9,13 +9,15 @@ from accounts.services.errands import ErrandCard, runs_errand, settle_errand, sh
 from chain.acts import prepare_act
 from chain.models import Act
 from chain.outbox import next_number, submit_act
+from records import access
+from records.chain_words import address_row
 from records.readability import Readability
 from records.services import writing
 from records.services.holders import REKEY
 from records.services.keyring import Keyring
 from records.services.rekeying import rekey_folder
 from records.services.renewing import RENEW, renew_scope
-from records.services.sending import SEND_AGAIN
+from records.services.sending import SEND_AGAIN, send_again
 from records.services.states import state_of
 
 WRAP = "wrap-record"
@@ -67,6 +69,21 @@ def run_revoke_again(actor: Actor, errand: Errand) -> bool:
     fields = {**act.fields, "serial": next_number(act.slot)}
     with transaction.atomic():
         submit_act(actor.sign(prepare_act("RevokeAccess", **fields)))
+    return True
+
+
+@runs_errand(SEND_AGAIN)
+def run_send_again(actor: Actor, errand: Errand) -> bool:
+    """Send a record again where its folder had only moved on: its author has nothing to decide."""
+    act = Act.objects.filter(
+        digest=errand.subject, author=actor.address, error_code="EpochNotCurrent"
+    ).first()
+    if act is None:
+        return False
+    fields, via = act.fields, address_row(act.fields["via"])
+    if not access.can_write_folder(actor, patient=act.subject, folder=fields["folder"], via=via):
+        return False
+    send_again(actor=actor, record=errand.details["record"])
     return True
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -191,6 +191,32 @@ def deny_request(*, actor: Actor, request: str, reason: str = "") -> None:
     with _unless_done(actor, request, "denied"):
         _require_open(request)
         (_deny_email if view.by_email else _deny_on_chain)(actor, view, reason, seen)
+
+
+def answer_again(actor: Actor, act: Act) -> Callable[[], object]:
+    """Sign a refused denial or withdrawal again; what is returned has it accepted, in a transaction.
+
+    Raises Conflict where the request was answered otherwise.
+    """
+    request = act.fields["request"]
+    seen = answers_seen(request)
+    _require_open(request)
+    signed = actor.sign(act.prepared)
+
+    def accept() -> None:
+        claim_answer(request, seen=seen)
+        submit_act(signed)
+
+    return accept
+
+
+def ask_again(actor: Actor, act: Act) -> Callable[[], object]:
+    """The same for a refused request. Raises InvalidInput, Conflict where another one is open."""
+    via = address_row(act.fields["via"])
+    _require_asker(actor, via)
+    _next_nonce(actor, act.subject, via)
+    signed = actor.sign(act.prepared)
+    return lambda: submit_act(signed)
 
 
 def _require_open(request: str) -> None:

@@ -15,7 +15,17 @@ from records.downloads import answer_content
 from records.errors import AccessRefused, Conflict, RecordsError
 from records.models import SelectionRecord
 from records.observations.reading import Reading
-from records.services import consent, copies, documents, folders, log, observations, reading, sending
+from records.services import (
+    consent,
+    copies,
+    documents,
+    folders,
+    log,
+    observations,
+    reading,
+    refusals,
+    sending,
+)
 from records.shapes import GrantView, RecordView
 from records.web.doors import PATIENT, actor_view, run_form
 from records.web.forms.documents import DescriptionForm, DescriptionViaForm, FolderChoiceForm
@@ -32,6 +42,7 @@ def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     view = documents.get_record(actor=actor, record=record)
     own = actor.address == view.patient
     context: dict[str, Any] = {"record": view, "own": own, "readings": _readings(actor, view)}
+    context["refusals"] = refusals.list_refusals(actor=actor, record=record)
     if own:
         context["record"] = copies.with_storage(view)
         context["readers"] = _readers(actor, view)
