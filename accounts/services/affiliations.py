@@ -11,6 +11,7 @@ from accounts.models import Account, Affiliation, Errand, Institution, Membershi
 from accounts.services import directory, errands, institution_keys
 from accounts.services.institution_keys import INDEX
 from accounts.services.keys import is_published_or_waiting
+from accounts.services.limits import wait_in_line
 from chain.acts import prepare_act, sign_act
 from chain.errors import KeyMismatch
 from chain.models import Act
@@ -54,8 +55,9 @@ def disaffiliate_doctor(*, actor: "Actor", institution: Institution, doctor: str
     """End a doctor's affiliation; the institution's sharing key moves on to its next version."""
     entropy = institution_keys.open_entropy(actor, institution)
     _require_member(institution, doctor)
-    act = _submit_affiliation(institution, entropy, doctor, affiliated=False)
-    end_membership(institution, doctor)
+    with transaction.atomic():
+        act = _submit_affiliation(institution, entropy, doctor, affiliated=False)
+        end_membership(institution, doctor)
     rotate_sharing_key(actor, institution, entropy)
     return act
 
@@ -82,7 +84,11 @@ def leave_institution(*, actor: "Actor", institution: Institution) -> Act:
 
 
 def end_membership(institution: Institution, doctor: str) -> None:
-    """The portal's side of leaving: the seeds sealed to the doctor go at once."""
+    """The portal's side of leaving: the seeds sealed to the doctor go at once. In the caller's transaction.
+
+    Who seals seeds of the institution at this moment waits, and sees that the doctor has left.
+    """
+    wait_in_line([institution.address])
     Membership.objects.filter(
         institution=institution, account__address=doctor, role=Membership.Role.DOCTOR
     ).update(state=Membership.State.LEFT)
@@ -102,22 +108,26 @@ def leave_rotation(institution: Institution, doctor: str) -> None:
 def rotate_sharing_key(actor: "Actor", institution: Institution, entropy: bytes) -> bool:
     """Publish the next version of the institution's sharing key, sealed to the doctors who stay.
 
-    A doctor whose key cannot be used is left out, until another one is published.
-    False if another manager has just done so.
+    A doctor whose key cannot be used is left out, until another one is published. One who leaves meanwhile
+    is not sealed it: it is made again without. False if another manager has just done so.
     """
     account = institution_keys.institution_account(institution)
     version = max(account.key_version + 1, next_number(slot_key(institution.address)))
     signed = institution_keys.sign_publication(institution.address, entropy, version)
     rows, later = _seal_to_doctors(actor, institution, entropy, version)
     with transaction.atomic():
-        here = Account.objects.filter(pk=account.pk, key_version=account.key_version)
-        if not here.update(key_version=version):
-            return False
-        submit_act(signed)
-        institution_keys.save_sealed_keys(rows)
-        for doctor in later:
-            errands.add_errand(account=actor.address, kind="seal-seeds", subject=f"{institution.pk}:{doctor}")
-    return True
+        wait_in_line([institution.address])
+        left = {row.recipient for row in rows} - set(doctors_of(institution))
+        if not left:
+            here = Account.objects.filter(pk=account.pk, key_version=account.key_version)
+            if not here.update(key_version=version):
+                return False
+            submit_act(signed)
+            institution_keys.save_sealed_keys(rows)
+            for doctor in later:
+                subject = f"{institution.pk}:{doctor}"
+                errands.add_errand(account=actor.address, kind="seal-seeds", subject=subject)
+    return rotate_sharing_key(actor, institution, entropy) if left else True
 
 
 def doctors_of(institution: Institution) -> list[str]:
@@ -149,10 +159,14 @@ def seal_seeds_to_doctor(actor: "Actor", errand: Errand) -> bool:
         recipient = directory.public_key(doctor)
     except UnusableKey:  # the institution's page says so; another key of the doctor's asks again
         return errands.settle_errand(errand, dropped=True)
-    versions = range(1, institution_keys.institution_account(institution).key_version + 1)
-    rows = institution_keys.seal_seeds(actor.origin, institution, entropy, versions, recipient)
-    institution_keys.save_sealed_keys(rows)
-    return True
+    newest = institution_keys.institution_account(institution).key_version
+    rows = institution_keys.seal_seeds(actor.origin, institution, entropy, range(1, newest + 1), recipient)
+    with transaction.atomic():
+        wait_in_line([institution.address])
+        if doctor not in doctors_of(institution):
+            return errands.settle_errand(errand, dropped=True)
+        institution_keys.save_sealed_keys(rows)
+        return institution_keys.institution_account(institution).key_version == newest
 
 
 @errands.runs_errand(END_AFFILIATION)

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -114,6 +115,33 @@ def test_a_doctor_who_leaves_makes_the_manager_move_the_key_on_at_the_next_visit
     assert directory.public_key(institution.address).version == 2
     with pytest.raises(NotAllowed):
         affiliations.leave_institution(actor=doctor, institution=institution)
+
+
+@pytest.mark.parametrize("sealing", ["rotate", "seal"])
+def test_who_leaves_while_seeds_are_sealed_gets_none(
+    sealing: str, chain: ChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    institution, manager = make_institution()
+    admissions.admit_institution(institution=institution, admitted=True)
+    doctor = affiliated_doctor(chain, institution, manager, "Lee North")
+    real, once = institution_keys.seal_seeds, [doctor]
+
+    def seal_seeds(*args: Any) -> list[SealedKey]:
+        if once:
+            affiliations.leave_institution(actor=once.pop(), institution=institution)
+        return real(*args)
+
+    monkeypatch.setattr(institution_keys, "seal_seeds", seal_seeds)
+    if sealing == "rotate":
+        entropy = institution_keys.open_entropy(manager, institution)
+        assert affiliations.rotate_sharing_key(manager, institution, entropy)
+    else:
+        subject = f"{institution.pk}:{doctor.address}"
+        errands.add_errand(account=manager.address, kind="seal-seeds", subject=subject)
+        Errand.objects.update(tried_at=None)
+        errands.run_errands(manager)
+    assert not once
+    assert not SealedKey.objects.filter(recipient=doctor.address, kind=SealedKey.Kind.SEED).exists()
 
 
 def test_a_second_manager_is_handed_the_keys_at_the_first_ones_visit(chain: ChainNode) -> None:
