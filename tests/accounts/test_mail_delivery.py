@@ -199,7 +199,10 @@ def test_sign_up_and_reset_wait_for_no_mail_server() -> None:
         "unknown_account",
     ]
     assert not any(row.attempts for row in waiting)
-    assert "may take some minutes" in client.get(answer["Location"]).content.decode()
+    page = client.get(answer["Location"]).content.decode()
+    assert "may take some minutes" in page
+    assert 'A code is on its way to <a href="mailto:ada@example.org">' in page, "not that it was sent"
+    assert "A mail is on its way to ada@example.org" in page
     deliver_due()
     for page in (answer["Location"], "/accounts/password/reset/done/"):
         assert "Our mail server does not answer" in client.get(page).content.decode()
