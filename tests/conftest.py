@@ -24,12 +24,17 @@ _SHARED_PORTALS = {"deploy", "geth", "leaks", "run", "servers", "story"}
 _SHARED_FIXTURES = {"tests/chain/test_resync.py", "tests/exploits/test_seeded_bugs.py"}
 _WHOLE_PORTALS = {"faults", "leaks", "run", "story"}
 # On servers the story is told over the API alone: its pages are the same on any database, as browser/ is.
-_SAME_ANYWHERE = {"tests/story/test_browser.py", "tests/story/test_open.py"}
+_SAME_ANYWHERE = {
+    "tests/story/test_browser.py",
+    "tests/story/test_open.py",
+    "tests/run/test_disk_full.py",
+    "tests/faults/test_scenarios.py::test_every_act_is_once_on_the_chain_and_the_tables_equal_a_replay[outages]",
+}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what touches a database, a queue or the cache."""
-    if item.nodeid.partition("::")[0] in _SAME_ANYWHERE:
+    if _SAME_ANYWHERE & {item.nodeid, item.nodeid.partition("::")[0]}:
         return
     whole = _folder(item.nodeid) in _WHOLE_PORTALS
     if whole or "db" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db"):

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='notification',
             name='ended_as',
-            field=models.CharField(blank=True, choices=[('refused', 'refused by the mail server'), ('expired', 'expired before it could be sent'), ('replaced', 'replaced by a newer one, or taken back')], db_default='', max_length=10),
+            field=models.CharField(blank=True, choices=[('refused', 'refused by the mail server'), ('expired', 'expired before it could be sent'), ('replaced', 'replaced by a newer one, or not wanted')], db_default='', max_length=10),
         ),
         migrations.AddField(
             model_name='notification',

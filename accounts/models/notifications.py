@@ -40,7 +40,7 @@ class Notification(models.Model):
     class Ending(models.TextChoices):
         REFUSED = "refused", "refused by the mail server"
         EXPIRED = "expired", "expired before it could be sent"
-        REPLACED = "replaced", "replaced by a newer one, or taken back"
+        REPLACED = "replaced", "replaced by a newer one, or not wanted"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(

@@ -53,5 +53,5 @@ SHORT = {
     "crowd": Scenario(crowd, 60),
     "strangers": Scenario(strangers, 2),
     "tasks-twice": Scenario(tasks_twice, 1),
-    "outages": Scenario(outages, 4),
+    "outages": Scenario(outages, 3),
 }

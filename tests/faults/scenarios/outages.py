@@ -16,7 +16,7 @@ from tests.faults.world import World
 from tests.story.plain import Answer, Api, PlainVisitor
 from tests.story.portal import StoryPortal, wait_for
 
-SECONDS = 8.0  # that a fault lasts at least
+SECONDS = 5.0  # that a fault lasts at least
 ANSWER_WITHIN = 75.0  # seconds: the longest deadline of a party, on a machine that has more to do
 HEALED_WITHIN = 60.0
 LETTER = {"title": "Letter", "kind": "11488-4", "file_name": "letter.txt"}
@@ -110,7 +110,7 @@ def _open(parties: Parties) -> Caller:
 
 def _suffer(parties: Parties, caller: Caller, name: str) -> float:
     """Make one fault while calls go on; return the seconds after it until all is well again."""
-    over, allowed = threading.Event(), _AWAY[name.split()[0]]
+    over, allowed, before = threading.Event(), _AWAY[name.split()[0]], Counter(caller.answers)
     calling = threading.Thread(target=caller.call_until, args=(over, allowed), daemon=True)
     with parties.faults[name]():
         calling.start()
@@ -121,6 +121,9 @@ def _suffer(parties: Parties, caller: Caller, name: str) -> float:
     over.set()
     calling.join(4 * ANSWER_WITHIN)
     assert not calling.is_alive(), f"{name}: a call did not end"
+    seen = caller.answers - before
+    hit = [kind for kind, status in seen if status not in _WELL[kind]]
+    assert hit or not allowed or name.endswith("restarted"), f"{name}: nobody noticed: {dict(seen)}"
     began = time.monotonic()
     wait_for(lambda: caller.call_all(allowed), f"all to be well after: {name}", HEALED_WITHIN)
     newest = next(reversed(caller.accepted))
