@@ -122,6 +122,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+AWAY = (503, 507)
+AGAIN_AFTER = "30"
+"""Seconds, where something that the portal stands on is away or full."""
 CLEAR_AT_SIGN_OUT = '"cache", "storage"'
 """Not the cookies: the session's and the vault's go by themselves, and a known browser stays known."""
 
@@ -172,6 +175,8 @@ class SecurityHeadersMiddleware:
             response.headers["X-Accel-Buffering"] = "no"  # nginx would keep a record in a file of its own
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if response.status_code in AWAY:
+            response.headers.setdefault("Retry-After", AGAIN_AFTER)
         if not getattr(response, "xframe_options_exempt", False):
             response.headers.setdefault("X-Frame-Options", "DENY")
         if getattr(request, "signed_out", False):

@@ -11,6 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
 from medrec.errors import outage_of
+from medrec.middleware import PROBES
+from records.errors import ChainDown, NoRoom, RecordsError, StoreDown
+from records.web.doors import refuse
 
 AWAY = [
     OperationalError("the connection is lost"),
@@ -62,6 +65,19 @@ def test_an_outage_is_said_with_a_time_to_come_again(
         for each in (answer, page):
             assert int(each["Retry-After"]) > 0
             assert each["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [StoreDown(), NoRoom(), ChainDown()])
+def test_whatever_is_away_says_when_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, error: RecordsError
+) -> None:
+    def raise_it(request: HttpRequest) -> HttpResponse:
+        return refuse(request, error)
+
+    monkeypatch.setitem(PROBES, "/healthz", raise_it)
+    answer = ask("/healthz")
+    assert (answer.status_code, answer["Retry-After"]) == (error.status, "30")
 
 
 @pytest.mark.django_db

@@ -55,6 +55,21 @@ def test_one_that_keeps_dying_is_not_started_for_ever(running: Processes) -> Non
         running.tend()
 
 
+def test_a_full_disk_keeps_the_others_running(running: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain cannot write its journal then, and reads need no chain."""
+    running.start("two", *python(SLEEP))
+    running.start("one", *python("raise SystemExit(1)"))
+    for _ in range(module.RESTARTS + 2):
+        wait_for(lambda: not running.is_running("one"))
+        running.tend(patient=True)
+    assert running.is_running("two")
+    assert not running.is_running("one"), "it is left alone for a while"
+    monkeypatch.setattr(module, "RESTART_WINDOW_SECONDS", 0.0)
+    running._programs["one"]._command = list(python(SLEEP))
+    running.tend(patient=True)
+    assert running.is_running("one")
+
+
 def test_one_that_does_not_listen_is_killed(
     running: Processes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
