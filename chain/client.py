@@ -23,6 +23,7 @@ from chain.answers import (
     receipt_of,
     sensible,
 )
+from chain.aside import step_aside
 from chain.deployment import Domain, deployment
 from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
 from chain.retry_after import Pauses
@@ -41,7 +42,8 @@ def request(method: str, *params: Any) -> Any:
     """One JSON-RPC call. ChainUnavailable without an answer, RpcRefused for an answer that is an error."""
     _require_no_pause()
     try:
-        answer: Any = _provider().make_request(method, list(params))
+        with step_aside():
+            answer: Any = _provider().make_request(method, list(params))
     except Exception as problem:  # requests, urllib3, JSON and web3 each have their own
         raise _no_answer(problem) from problem
     return _result(answer)
@@ -64,7 +66,8 @@ def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     asked: list[Any] = [(method, list(params)) for method, params in calls]
     _require_no_pause()
     try:
-        answers: Any = _provider().make_batch_request(asked)
+        with step_aside():
+            answers: Any = _provider().make_batch_request(asked)
     except Exception as problem:  # as in `request`
         raise _no_answer(problem) from problem
     if not isinstance(answers, list):

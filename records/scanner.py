@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from chain.aside import step_aside
+
 _ANSWER_MAX = 4096
 
 
@@ -42,7 +44,8 @@ class Scan:
 
     def __init__(self, url: str, timeout: float) -> None:
         """Connect; each step may take `timeout` seconds. Raises ScannerFailed, BadUrl."""
-        self._socket = _connect(url, timeout)
+        with step_aside():
+            self._socket = _connect(url, timeout)
         self._send(b"zINSTREAM\0")
 
     def feed(self, data: bytes | memoryview) -> None:
@@ -54,7 +57,8 @@ class Scan:
     def finding(self) -> str:
         """The name of what was found; empty: nothing. Raises ScannerFailed."""
         self._send(bytes(4))
-        answer = _read(self._socket)
+        with step_aside():
+            answer = _read(self._socket)
         if answer == "stream: OK":
             return ""
         if answer.endswith(" FOUND"):
@@ -71,7 +75,8 @@ class Scan:
 
     def _send(self, data: bytes | memoryview) -> None:
         try:
-            self._socket.sendall(data)
+            with step_aside():
+                self._socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _failure(_last_words(self._socket)) from error
         except OSError as error:

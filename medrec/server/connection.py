@@ -24,7 +24,6 @@ _LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECA
 _CHUNKED = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 _EXPECT = re.compile(rb"^expect:", re.IGNORECASE | re.MULTILINE)
 _FORWARDED = re.compile(rb"^x-forwarded-for:[^\r\n]*?([^\s,]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_LAST_CHUNK = b"0\r\n\r\n"
 _PROBE = re.compile(rb"(GET|HEAD) /healthz HTTP/1\.[01]\r\n")
 
 
@@ -51,7 +50,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.ahead = bytearray()
         self.is_closing = False
         self.bytes_to_discard = 0
-        self._body_at, self._body_end = 0, 0
+        self._searched, self._body_at, self._body_end = 0, 0, 0
 
     def expect_request(self, deadline: float) -> None:
         """Wait for the next request; its beginning may be here already."""
@@ -59,7 +58,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.sock.expect_request()
         self.ahead = bytearray(self.parser.unreader.take_buffered())
         self.deadline = time.monotonic() + HEADER_SECONDS if self.ahead else deadline
-        self._body_at = 0
+        self._searched, self._body_at = 0, 0
 
     def take(self, data: bytes) -> None:
         """Add what has come."""
@@ -70,15 +69,14 @@ class Connection(TConn):  # type: ignore[misc]
     def stage(self) -> Stage:
         """Return how much of the next request is here."""
         if not self._body_at:
-            end = self.ahead.find(_END, 0, HEADER_MAX)
+            end = self.ahead.find(_END, self._searched, HEADER_MAX)
+            self._searched = max(len(self.ahead) - len(_END) + 1, 0)
             if end < 0:
                 return Stage.TOO_LONG if len(self.ahead) >= HEADER_MAX else Stage.HEADER
             if _PROBE.match(self.ahead):
                 return Stage.PROBE
             self._look_at_header(end + len(_END))
-        if len(self.ahead) >= self._body_end or self.ahead.endswith(_LAST_CHUNK):
-            return Stage.READY
-        return Stage.BODY
+        return Stage.READY if len(self.ahead) >= self._body_end else Stage.BODY
 
     def forwarded_for(self) -> str:
         """Return the client that a proxy names, the last one; empty where it names none."""
@@ -96,10 +94,8 @@ class Connection(TConn):  # type: ignore[misc]
         header = bytes(self.ahead[:body_at])
         length = _LENGTH.search(header)
         wanted = min(int(length[1]), BODY_AHEAD) if length else 0
-        if _CHUNKED.search(header):
-            wanted = BODY_AHEAD
-        if _EXPECT.search(header):
-            wanted = 0  # the client sends its body when it is told to
+        if _CHUNKED.search(header) or _EXPECT.search(header):
+            wanted = 0  # no length is said, or the client sends its body when it is told to
         self._body_at, self._body_end = body_at, body_at + wanted
         if wanted:
             self.deadline = time.monotonic() + BODY_SECONDS

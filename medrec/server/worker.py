@@ -28,6 +28,7 @@ from medrec.server.turns import TurnPool
 
 MOST_WAITING = 64
 """Requests of one process that may wait for their clients at one time."""
+SWEEP_SECONDS = 0.5
 CLOSING_SECONDS = 2.0
 CLOSING_BYTES = 1024 * 1024
 PIECE = 64 * 1024
@@ -47,6 +48,7 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
         self.worker_connections = sys.maxsize  # never stop accepting: the oldest that waits gives way
         self.cfg.set("sendfile", False)  # it would wait in the system, out of our hands
         self._reading: dict[Connection, None] = {}  # oldest first
+        self._next_sweep = 0.0
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -111,6 +113,9 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
     def murder_keepalived(self, force: bool = False) -> None:
         """Close the connections whose time is up, or all that wait."""
         now = time.monotonic()
+        if now < self._next_sweep and not force:
+            return
+        self._next_sweep = now + SWEEP_SECONDS
         for conn in [conn for conn in self._reading if force or conn.deadline < now]:
             if conn.ahead and not conn.is_closing:
                 self._refuse(conn, 408)

@@ -1,19 +1,26 @@
 """Turns of the web server's threads: who runs, who waits, who is cut off."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
 from django.db import connections, transaction
+from pytest_django import Settings
 
+from chain import client as client_of_chain
 from chain.aside import set_step_aside, step_aside
 from medrec.server import turns
 from medrec.server.connection import last_forwarded
 from medrec.server.turns import TurnPool
 from medrec.server.worker import is_in_transaction
 from records.previews.sandbox import decoder
+from records.scanner import Scan
+from records.storage.cid import Cid
+from records.storage.node import IpfsNode
 
 SECONDS = 60.0  # generous: the machine may be busy
 
@@ -206,6 +213,58 @@ def test_pictures_that_are_decoded_hold_nobody_up() -> None:
     assert pool.submit(lambda: "answered").result(SECONDS) == "answered"
     go.set()
     assert looking.exception(SECONDS) is not None  # it is no picture
+
+
+@contextmanager
+def silent_server() -> Iterator[tuple[int, threading.Event]]:
+    """A port that takes connections and answers nothing until the end; an event that somebody has come."""
+    come, ended = threading.Event(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def take() -> None:
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(1000)
+                    come.set()
+                    ended.wait(SECONDS)
+
+        threading.Thread(target=take, daemon=True).start()
+        try:
+            yield listener.getsockname()[1], come
+        finally:
+            ended.set()
+
+
+def ask_scanner(port: int) -> None:
+    with Scan(f"tcp://127.0.0.1:{port}", SECONDS) as scan:
+        scan.finding()
+
+
+def ask_kubo(port: int) -> None:
+    IpfsNode(f"http://127.0.0.1:{port}").block(Cid.from_digest(bytes(32)))
+
+
+def ask_node(port: int) -> None:
+    del port
+    client_of_chain.request("eth_chainId")
+
+
+@pytest.mark.parametrize("ask", [ask_scanner, ask_kubo, ask_node])
+def test_programs_that_hang_hold_nobody_up(ask: Callable[[int], None], settings: Settings) -> None:
+    pool = pool_of(1)
+
+    def wait_for_it(port: int) -> None:
+        set_step_aside(pool.aside)
+        ask(port)
+
+    with silent_server() as (port, come):
+        settings.CHAIN_RPC_URL = f"http://127.0.0.1:{port}"
+        hung = pool.submit(wait_for_it, port)
+        assert come.wait(SECONDS)
+        assert pool.submit(lambda: "answered").result(SECONDS) == "answered"
+        assert not hung.done()
+    assert hung.exception(SECONDS) is not None
 
 
 @pytest.mark.parametrize(

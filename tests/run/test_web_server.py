@@ -162,6 +162,15 @@ def test_a_request_that_is_cut_in_two_anywhere_is_framed_alike(server: Server) -
             assert read_all(client).endswith(b"\r\n\r\nabc0\r\n\r\n")
 
 
+def test_a_request_follows_chunks_with_trailers_in_one_packet(server: Server) -> None:
+    chunked = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+    chunked += b"3\r\nabc\r\n0;last\r\nX-Sum: 1\r\n\r\n"
+    with server.connect(chunked + b"POST /echo HTTP/1.0\r\nContent-Length: 2\r\n\r\nok") as client:
+        answers = read_all(client)
+    assert answers.count(b" 200 OK") == 2
+    assert answers.endswith(b"\r\n\r\nok")
+
+
 def test_a_client_that_asks_before_it_sends_is_told_to(server: Server) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\n"
     with server.connect(head + b"Content-Length: 2\r\n\r\n") as client:
