@@ -34,6 +34,13 @@ class DiskReserve:
         held = self._size if self.file.exists() else 0
         return self._free() + held - 2 * self._size
 
+    def is_full(self) -> bool:
+        """Whether not even a small file can be sure of its room."""
+        try:
+            return self._free() < SHORT
+        except OSError:
+            return False
+
     def is_short(self) -> bool:
         """Whether programs may fail for want of room."""
         try:

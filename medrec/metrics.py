@@ -20,6 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from medrec.gauges import PortalCollector
+from records.room import disk_reserve
 
 TOKEN_CHARACTERS = 24  # at least
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -79,6 +80,8 @@ class RequestMetricsMiddleware:
         """Let it be answered, and note by which view, how, and how fast."""
         begun = time.perf_counter()
         response = self.get_response(request)
+        if disk_reserve().is_full():
+            return response  # the counts are in mapped memory: to touch a page without room is death
         method = request.method if request.method in _METHODS else "other"
         view = _view_name(request)
         SECONDS.labels(view, method).observe(time.perf_counter() - begun)

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 TRIED_FOR = timedelta(days=3)
-CLAIM_LASTS = timedelta(minutes=10)
+CLAIM_LASTS = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
 
 

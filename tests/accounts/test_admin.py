@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import Institution, Invitation, Notification, OpenVault, SealedKey, User, Vault
+from accounts.notifications import queue_sealed
 from accounts.services import tokens
 from accounts.services.signup import create_administrator
 from accounts.sign_in.events import SecurityEvent
@@ -223,3 +224,18 @@ def test_powers_that_change_are_told(admin: Client) -> None:
     assert told(user) == []
     assert admin.post(f"/admin/accounts/user/{user.pk}/change/", form | {"is_staff": "on"}).status_code == 302
     assert told(user) == [SecurityEvent.POWERS_CHANGED.sentence]
+
+
+def test_an_administrator_sees_why_a_mail_waits_and_no_secret(admin: Client) -> None:
+    row = queue_sealed(email="gone@example.org", kind="invitation", subject="Join", body="SECRET-LINK")
+    Notification.objects.filter(pk=row.pk).update(ended_as="refused", problem="550 no such mailbox")
+    for path in ("/admin/accounts/notification/", f"/admin/accounts/notification/{row.pk}/change/"):
+        page = admin.get(path)
+        assert page.status_code == 200
+        text = page.content.decode()
+        assert "550 no such mailbox" in text
+        assert "gone@example.org" in text
+        assert "SECRET-LINK" not in text
+    assert (
+        admin.post(f"/admin/accounts/notification/{row.pk}/change/", {"to": "x@x.example"}).status_code == 403
+    )

@@ -68,4 +68,5 @@ def test_a_disk_that_allows_no_file_is_no_error(tmp_path: Path) -> None:
     away = DiskReserve(tmp_path / "away", SIZE)
     away.tend()
     assert not away.is_short()
+    assert not away.is_full()
     assert not list(tmp_path.iterdir())
