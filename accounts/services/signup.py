@@ -25,6 +25,9 @@ def save_new_user(user: User, *, password: str, kinds: Iterable[str], phrase: st
     entropy, vault = vaults.new_vault(user, password, phrase)
     bundle = vaults.bundle_of(user, entropy)
     with transaction.atomic():
+        for former in vaults.unverified_holders(entropy) if phrase else ():
+            former.accounts.all().delete()
+            former.delete()
         user.save()
         vault.save()
         for kind in kinds:

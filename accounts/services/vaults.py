@@ -1,6 +1,7 @@
 """Vaults: making, opening and re-sealing a user's entropy. Argon2 is never run inside a transaction."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.crypto.bundle import KeyBundle, derive_bundle
@@ -33,8 +34,9 @@ def check_new_phrase(phrase: str) -> None:
     """Raise PhraseError unless it is a phrase that can begin an account here; its text is for the person."""
     entropy = entropy_of(phrase)
     addresses = [address_of(signing_key(entropy, index)) for index in INDEXES.values()]
-    known = Vault.objects.filter(root=root_of(entropy)).exists()
-    if known or Account.objects.filter(address__in=addresses).exists():
+    gone = unverified_holders(entropy)
+    known = Vault.objects.filter(root=root_of(entropy)).exclude(user__in=gone)
+    if known.exists() or Account.objects.filter(address__in=addresses).exclude(user__in=gone).exists():
         raise PhraseError(
             "Somebody is registered here with this recovery phrase already. If that is you, sign in with the "
             "e-mail address that you used then. If you have forgotten the password, ask for a new one: this "
@@ -42,6 +44,15 @@ def check_new_phrase(phrase: str) -> None:
         )
     if SignerState.objects.filter(account__in=addresses, generation__gt=0).exists():
         raise PhraseError("The keys of this recovery phrase were replaced by others. It opens nothing new.")
+
+
+def unverified_holders(entropy: bytes) -> "QuerySet[User]":
+    """Return those who began to sign up with a phrase and never confirmed their e-mail address.
+
+    Whoever has the phrase may begin again.
+    """
+    begun = User.objects.filter(vault__root=root_of(entropy), last_login=None)
+    return begun.exclude(emailaddress__verified=True)
 
 
 def open_entropy(user: User, password: str) -> bytes:

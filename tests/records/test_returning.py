@@ -123,6 +123,18 @@ def test_a_phrase_that_no_portal_has_seen_begins_an_account(chain: ChainNode) ->
     assert PublishedKey.objects.filter(account=returned.address).exists()
 
 
+def test_who_mistyped_the_address_signs_up_again_with_the_right_one(chain: ChainNode, patient: Actor) -> None:
+    phrase, address = phrase_of_actor(patient), patient.address
+    lose_registration(patient)
+    assert sign_up(PageClient(), phrase, email="typo@example.org").status_code == 302
+    _, returned = return_with(phrase)
+    assert returned.address == address
+    assert not User.objects.filter(email="typo@example.org").exists()
+    page = sign_up(PageClient(), phrase, email="third@example.org").content.decode()
+    assert "registered here with this recovery phrase already" in page, "this one has confirmed it"
+    del chain
+
+
 def test_a_phrase_of_somebody_who_is_here_is_refused_without_a_name(chain: ChainNode, patient: Actor) -> None:
     page = sign_up(PageClient(), phrase_of_actor(patient)).content.decode()
     assert "registered here with this recovery phrase already" in page
