@@ -59,17 +59,26 @@ def has_peers() -> bool:
 
 
 def want_files(files: Iterable[WantedFile]) -> None:
-    """Note files that events name, those that never were here; in the caller's transaction."""
-    wanted = {file.digest: file for file in files} if has_peers() else {}
-    known = {row.pk for row in rows_in(Holding.objects.only("pk"), "pk", wanted)}
-    known |= {row.pk for row in rows_in(Blob.objects.only("pk"), "pk", wanted)}
-    rows = [_row(file) for digest, file in wanted.items() if digest not in known]
-    if rows:
-        insert_rows(rows, unique=("digest",))
-        for part in batches(row.pk for row in rows):  # its patient may have agreed to it meanwhile
-            large = Fetch.objects.filter(pk__in=part, state=REFUSED, error=LARGE)
-            large.update(state=WANTED, due_at=timezone.now())
-        transaction.on_commit(nudge_fetching)
+    """Note files that events name, those that never were here; in the caller's transaction.
+
+    Anybody may name every digest, also as what it is not. A tree counts for more than a single block: with
+    its blocks everything is here that a digest can name. The rest is mended when somebody opens the file.
+    """
+    wanted = _by_digest(files) if has_peers() else {}
+    held = {row.pk: row.dag_pb for row in rows_in(Holding.objects.only("pk", "dag_pb"), "pk", wanted)}
+    held |= {row.pk: False for row in rows_in(Blob.objects.only("pk"), "pk", set(wanted) - set(held))}
+    new = [file for digest, file in wanted.items() if digest not in held or file.dag_pb > held[digest]]
+    if not new:
+        return
+    insert_rows([_row(file) for file in new], unique=("digest",))
+    now = timezone.now()
+    for part in batches(file.digest for file in new):  # its patient may have agreed to it meanwhile
+        large = Fetch.objects.filter(pk__in=part, state=REFUSED, error=LARGE)
+        large.update(state=WANTED, due_at=now)
+    trees = {file.digest: file for file in new if file.dag_pb}
+    for row in rows_in(Fetch.objects.filter(dag_pb=False), "pk", trees):
+        _name_anew(row, trees[row.pk], now)
+    transaction.on_commit(nudge_fetching)
 
 
 def await_files(files: Collection[WantedFile]) -> dict[str, RecordsError]:
@@ -77,7 +86,7 @@ def await_files(files: Collection[WantedFile]) -> dict[str, RecordsError]:
 
     The others are lost: this portal had them, or there is nobody to ask.
     """
-    wanted = {file.digest: file for file in files} if has_peers() else {}
+    wanted = _by_digest(files) if has_peers() else {}
     rows = {row.pk: row for row in rows_in(Fetch.objects.all(), "pk", wanted)}
     held = {row.pk: row.state for row in rows_in(Holding.objects.only("pk", "state"), "pk", wanted)}
     missing = [file for digest, file in wanted.items() if _may_come(rows.get(digest), held.get(digest))]
@@ -86,10 +95,12 @@ def await_files(files: Collection[WantedFile]) -> dict[str, RecordsError]:
     return {file.digest: _said(rows.get(file.digest)) for file in missing}
 
 
-def begun_fetches(digests: Iterable[str]) -> dict[str, RecordsError]:
+def begun_fetches(files: Iterable[WantedFile]) -> dict[str, RecordsError]:
     """Return what is to be said of files that a worker has looked for and that are not here, or not whole."""
+    wanted = _by_digest(files)
     begun = Fetch.objects.exclude(state=HERE).exclude(claimed_at=None, tries=0, error="")
-    return {row.pk: _said(row) for row in rows_in(begun, "pk", set(digests))}
+    rows = rows_in(begun, "pk", wanted)
+    return {row.pk: _said(row) for row in rows if not _differs(row, wanted[row.pk])}
 
 
 def nudge_fetching() -> None:
@@ -100,6 +111,25 @@ def nudge_fetching() -> None:
 def _row(file: WantedFile) -> Fetch:
     given = {name: value for name, value in vars(file).items() if name != "digest"}
     return Fetch(pk=file.digest, **given)
+
+
+def _by_digest(files: Iterable[WantedFile]) -> dict[str, WantedFile]:
+    return {file.digest: file for file in sorted(files, key=lambda file: file.dag_pb)}
+
+
+def _differs(row: Fetch, file: WantedFile) -> bool:
+    """Whether somebody else has named the same digest, as another file."""
+    noted = (row.kind, row.patient, row.author, row.record, row.dag_pb)
+    return noted != (file.kind, file.patient, file.author, file.record, file.dag_pb)
+
+
+def _name_anew(row: Fetch, file: WantedFile, now: datetime, *, opened: bool = False) -> int:
+    """Fetch a digest as another file than it was noted as, unless it is fetched at this moment."""
+    given = {name: value for name, value in vars(file).items() if name != "digest"}
+    given |= {"state": WANTED, "since": now, "due_at": now, "tries": 0, "error": "", "size": None}
+    if opened:
+        given["opened_at"] = now
+    return Fetch.objects.filter(pk=row.pk, claimed_at=None).update(**given)
 
 
 def _may_come(row: Fetch | None, held: str | None) -> bool:
@@ -115,18 +145,26 @@ def _note_opened(files: list[WantedFile], rows: dict[str, Fetch]) -> None:
     for row in new:
         row.opened_at = now
     insert_rows(new, unique=("digest",))
-    again = [file.digest for file in files if file.digest in rows and _comes_forward(rows[file.digest], now)]
+    known = [(rows[file.digest], file) for file in files if file.digest in rows]
+    others = [(row, file) for row, file in known if _differs(row, file) and _is_long_ago(row, now)]
+    for row, file in others:
+        _name_anew(row, file, now, opened=True)
+    again = [row.pk for row, file in known if not _differs(row, file) and _comes_forward(row, now)]
     for part in batches(again):
         idle = Fetch.objects.filter(pk__in=part, claimed_at=None)
         idle.update(state=WANTED, opened_at=now, due_at=now)
-    if new or again:
+    if new or others or again:
         transaction.on_commit(nudge_fetching)
 
 
 def _comes_forward(row: Fetch, now: datetime) -> bool:
     if row.state == REFUSED:
         return row.error == LARGE
-    return row.state == HERE or row.opened_at is None or row.opened_at < now - OPENED_APART
+    return row.state == HERE or _is_long_ago(row, now)
+
+
+def _is_long_ago(row: Fetch, now: datetime) -> bool:
+    return row.opened_at is None or not now - OPENED_APART < row.opened_at <= now
 
 
 def _said(row: Fetch | None) -> RecordsError:

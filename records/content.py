@@ -127,7 +127,7 @@ def open_content_file(file: WantedFile) -> StoredBlob:
 
     Raises StorageError.
     """
-    if file.digest in begun_fetches([file.digest]):
+    if file.digest in begun_fetches([file]):
         raise ContentNotFound(str(file.cid))
     return open_stored(file.cid)
 
@@ -218,7 +218,7 @@ def read_blob(digest: str, wanted: WantedFile | None = None) -> bytes | None:
     row = Blob.objects.filter(digest=digest).first()
     if row is not None:
         return bytes(row.data) if row.data is not None else None
-    problem = begun_fetches([digest]).get(digest) if wanted is not None else None
+    problem = begun_fetches([wanted]).get(digest) if wanted is not None else None
     if problem is None:
         try:
             return _read_stored(digest)
@@ -244,7 +244,7 @@ def read_blobs(files: Iterable[WantedFile]) -> ReadBlobs:
     read = ReadBlobs({digest: bytes(data) for digest, data in rows.items() if data is not None})
     unknown = set(wanted) - set(rows)
     if unknown:
-        read.problems.update(begun_fetches(unknown))
+        read.problems.update(begun_fetches(wanted[digest] for digest in unknown))
         missing = _read_missing(read, unknown - set(read.problems))
         read.problems.update(await_files([wanted[digest] for digest in missing]))
     return read

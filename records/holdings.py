@@ -96,4 +96,6 @@ def _note(stored: Stored, *, record: str) -> None:
         free = Holding.objects.filter(pk=digest).exclude(state=ERASING)
         if not free.update(state=KEPT, put_at=now, unnamed_since=None, size=stored.size):
             raise StoreUnavailable(f"{stored.cid} is being erased")
+        if stored.cid.dag_pb:  # somebody may have named its root as a single block
+            Holding.objects.filter(pk=digest, dag_pb=False).update(dag_pb=True, record=record)
         bring_back(digest, now)

@@ -33,6 +33,7 @@ from records.storage import Cid, Store, Stored
 from records.storage.errors import (
     ContentCorrupt,
     ContentTooLarge,
+    ContentUnfinished,
     PeersSilent,
     StorageError,
     StoreUnavailable,
@@ -71,7 +72,7 @@ def fetch_content(cid: Cid) -> bool:
         size, source = _fetch(cid, LARGEST_FILE, LATER_WAIT)
         version = Version.objects.filter(content=cid.hex).first()
         _keep(cid, size, source, record=version.record_id if version is not None else "")
-    except (PeersSilent, ContentCorrupt, ContentTooLarge):
+    except (PeersSilent, ContentUnfinished, ContentCorrupt, ContentTooLarge):
         return False
     return True
 
@@ -128,6 +129,9 @@ class _Round:
         except ContentCorrupt as error:
             logger.warning("%s: %s", row, error)
             _refuse(row, DAMAGED)
+        except ContentUnfinished:
+            _go_on_later(row)
+            return False
         except StorageError as error:
             _put_off(row, error, alone=row.author in self._present)
             if not isinstance(error, PeersSilent):
@@ -182,7 +186,7 @@ def _claim_next(due: deque[Fetch]) -> _Claim | None:
 def _fetch(cid: Cid, most: int, seconds: float) -> tuple[int, Store]:
     """Bring a file to a node of this portal; its size, and the store that has it. In a thread, without SQL.
 
-    Raises PeersSilent, ContentTooLarge, ContentCorrupt, StoreUnavailable.
+    Raises PeersSilent, ContentUnfinished, ContentTooLarge, ContentCorrupt, StoreUnavailable.
     """
     until, silent = time.monotonic() + CONTENT_TIME, PeersSilent("no node")
     for peers in _sources():
@@ -268,6 +272,11 @@ def _put_off(row: Fetch, error: StorageError, *, alone: bool) -> None:
     Fetch.objects.filter(pk=row.pk).update(
         tries=F("tries") + 1, due_at=now + pause + LAST, error=str(error)[:200], claimed_at=None
     )
+
+
+def _go_on_later(row: Fetch) -> None:
+    """Much of a large file has come. The others that are due come first."""
+    Fetch.objects.filter(pk=row.pk).update(due_at=timezone.now(), tries=1, error="", claimed_at=None)
 
 
 def _refuse(row: Fetch, why: str, *, size: int | None = None) -> None:

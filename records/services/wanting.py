@@ -13,7 +13,7 @@ from chain.archive import named_digests
 from chain.models import Event
 from chain.models.bulk import rows_in
 from chain.slots import folder_of_scope, folder_scope
-from records.arrivals import WantedFile, want_files
+from records.arrivals import WantedFile, has_peers, want_files
 from records.models import Blob, EnvelopeList, Fetch, Grant, Holding, Record, Request, Version
 
 COMPARED_AT_ONCE = 1000  # rows of each kind
@@ -30,6 +30,8 @@ CONTENT, DESCRIPTION, LIST, NAME = (
 
 def want_records(events: Sequence[Event]) -> None:
     """Versions of patients of this portal, and of what patients elsewhere share with its doctors."""
+    if not has_peers():
+        return
     ours = known_accounts(event["patient"] for event in events)
     shared = _shared_with_us({event["patient"] for event in events} - ours)
     files: list[WantedFile] = []
@@ -44,6 +46,8 @@ def want_records(events: Sequence[Event]) -> None:
 
 def want_consent(events: Sequence[Event]) -> None:
     """Lists and names in acts to which an account of this portal is party."""
+    if not has_peers():
+        return
     requesters = _requesters(events)
     parties = [_parties(event, requesters) for event in events]
     ours = known_accounts(address for some in parties for address in some)
@@ -61,6 +65,8 @@ def want_consent(events: Sequence[Event]) -> None:
 
 def want_granted(events: Sequence[Event]) -> None:
     """What a patient elsewhere shares with a doctor or an institution of this portal from now on."""
+    if not has_peers():
+        return
     ours = known_accounts(address for event in events for address in (event.author, event["grantee"]))
     for event in events:
         if event["grantee"] in ours and event.author not in ours:

@@ -21,6 +21,10 @@ class PeersSilent(StorageError):
     """No peer of the node gave a block before the deadline."""
 
 
+class ContentUnfinished(StorageError):
+    """The time for a content is over. What came of it stays, and the rest is for another time."""
+
+
 class ContentTooLarge(StorageError):
     """A content has more bytes than are taken; `size` says how many."""
 

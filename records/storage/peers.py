@@ -11,6 +11,7 @@ from records.storage.errors import (
     ContentCorrupt,
     ContentNotFound,
     ContentTooLarge,
+    ContentUnfinished,
     PeersSilent,
     StoreUnavailable,
 )
@@ -51,7 +52,7 @@ class Peers:
 
         `wait` is for how many seconds a block is looked for, `until` (on the clock of `time.monotonic`) when
         the rest is left for another time. Blocks that came stay. Nothing is pinned. Raises PeersSilent,
-        ContentTooLarge, ContentCorrupt, StoreUnavailable.
+        ContentUnfinished, ContentTooLarge, ContentCorrupt, StoreUnavailable.
         """
         return _Fetch(self._node, most, wait, until).run(cid)
 
@@ -83,13 +84,13 @@ class _Fetch:
         if cid.dag_pb:
             for link in links_of(cid, self._block(cid), size):
                 self._walk(Cid(link.digest, link.dag_pb), link.size)
-        elif not self._has(cid):
-            self._block(cid)
+        elif not self._has(cid) and len(self._block(cid)) != size:
+            raise ContentCorrupt(f"the leaf {cid} has another size than its tree says")
 
     def _block(self, cid: Cid) -> bytes:
         seconds = min(self._wait, self._until - time.monotonic())
         if seconds <= 0:
-            raise PeersSilent("the time for this content is over")
+            raise ContentUnfinished(str(cid))
         block = self._node.fetch_block(cid, seconds)
         if hashlib.sha256(block).digest() != cid.digest or (cid.dag_pb and len(block) > MAX_NODE_SIZE):
             raise ContentCorrupt(f"the block {cid} has other bytes than its CID says")

@@ -17,7 +17,7 @@ from accounts.errors import AccountsError, LimitReached, VaultClosed
 from accounts.models import Account
 from accounts.web.access import to_sign_in
 from chain.errors import ActConflict, ActError, ChainError, ChainNotRead
-from records.errors import AccessRefused, InvalidInput, NotFound, OtherPatient, RecordsError
+from records.errors import AccessRefused, InvalidInput, NotArrived, NotFound, OtherPatient, RecordsError
 
 P = ParamSpec("P")
 ActorView = Callable[Concatenate[HttpRequest, Actor, P], HttpResponseBase]
@@ -80,7 +80,7 @@ def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
         context |= {"patient": error.patient, "via": error.via}
         return render(request, "records/refused.html", context, status=status)
     answer = render(request, "errors/refusal.html", context, status=status)
-    if isinstance(error, (LimitReached, ChainNotRead)) and error.retry_after:
+    if isinstance(error, (LimitReached, ChainNotRead, NotArrived)) and error.retry_after:
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 

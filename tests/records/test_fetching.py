@@ -5,7 +5,7 @@ import os
 import signal
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
@@ -29,9 +29,12 @@ from records.models import Fetch, Holding, Version
 from records.readability import Readability
 from records.services import consent, documents, fetching, inbox, limits, reading
 from records.services.fetching import fetch_files
+from records.services.wanting import compare_files
 from records.storage import Cid, IpfsStore, LocalStore
+from records.storage.errors import ContentUnfinished
 from records.storage.ipfs import links_of
 from records.storage.node import ADD_OPTIONS
+from records.storage.peers import PeerNode
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode
 from tests.kubo.node import KuboNode, require_kubo
@@ -429,3 +432,72 @@ def wanted(number: int, *, author: str) -> WantedFile:
 def later_but_last() -> None:
     """The pause is over: what did not come is still the last of its author's."""
     Fetch.objects.update(due_at=F("due_at") - timedelta(minutes=2))
+
+
+@pytest.mark.parametrize("kind", [Fetch.Kind.LIST, Fetch.Kind.CONTENT])
+@pytest.mark.parametrize("after", [False, True])
+def test_who_names_a_digest_as_what_it_is_not_keeps_no_file_away(
+    patient: Actor, clinic: Clinic, portal_b: PortalB, kind: Fetch.Kind, after: bool
+) -> None:
+    """A stranger names the root of a content as a single block, before its record is known here or after."""
+    portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="First")
+    version = Version.objects.get()
+    Fetch.objects.all().delete()
+    bad = WantedFile(version.content, kind, "0xStranger", "0xStranger", "0xBad" if kind == "content" else "")
+    cache.set("compare-files", 1)  # what the hourly look would mend
+    if after:
+        compare_files()
+    want_files([bad])
+    fetch_all()
+    if kind == Fetch.Kind.LIST:
+        assert Holding.objects.get(pk=version.content).dag_pb == after
+    for _ in range(4):  # its description, list, envelope and content
+        with suppress(StoreDown):
+            content_of(patient, version.record_id)
+        fetch_all()
+    assert content_of(patient, version.record_id) == LETTER
+    held = Holding.objects.get(pk=version.content)
+    assert (held.dag_pb, held.record) == (True, version.record_id)
+
+
+def test_a_file_that_takes_longer_than_a_round_goes_on_in_the_next(
+    patient: Actor, clinic: Clinic, portal_b: PortalB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round has time for the root and one leaf."""
+    left = portal_b.write(
+        clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER * 2, title="Left"
+    )
+    cid = Cid.from_digest(Version.objects.get(record=left).content, dag_pb=True)
+    fetch_block = PeerNode.fetch_block
+    came: list[Cid] = []
+
+    def count(node: PeerNode, block: Cid, seconds: float) -> bytes:
+        if len(came) == 2:
+            raise ContentUnfinished
+        came.append(block)
+        return fetch_block(node, block, seconds)
+
+    monkeypatch.setattr(PeerNode, "fetch_block", count)
+    Fetch.objects.exclude(pk=cid.hex).update(due_at=timezone.now() + timedelta(minutes=1))
+    rounds = 0
+    while not fetch_files():
+        rounds, came[:] = rounds + 1, []
+        assert rounds < 9
+    assert rounds >= 2
+    assert Fetch.objects.get(pk=cid.hex).state == Fetch.State.HERE
+
+
+def test_an_unknown_failure_ends_no_round(
+    patient: Actor, clinic: Clinic, portal_b: PortalB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")
+    digest = Version.objects.get(record=left).description
+    fetch_block = PeerNode.fetch_block
+
+    def fail(node: PeerNode, block: Cid, seconds: float) -> bytes:
+        if block.hex == digest:
+            raise RuntimeError("no one thought of this")
+        return fetch_block(node, block, seconds)
+
+    monkeypatch.setattr(PeerNode, "fetch_block", fail)
+    assert fetch_all() >= 3
