@@ -10,6 +10,7 @@ from itertools import islice
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from accounts.models import Account
 from accounts.services.errands import add_errand
@@ -23,8 +24,10 @@ from records.content import delete_envelopes
 from records.errors import NotArrived, StoreDown
 from records.models import Envelope, EnvelopeList, Fetch, Grant, Holding, Rekey
 from records.services.envelopes import SHARING, ListAbout, about_scope, index_list, own_list
+from records.services.epochs import current_epoch
 from records.services.holders import REKEY, has_leaver
 from records.services.rekeying import has_unserved
+from records.services.renewing import RENEW
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +53,33 @@ def read_lists() -> int:
 def _read_list(digest: str, about: ListAbout) -> bool:
     """Index a list; its patient is asked to move the folder, if it names too many or too few."""
     try:
-        if not index_list(digest, about):
-            return False
+        is_new = index_list(digest, about)
     except NotArrived:
-        return False  # another portal has not given it yet, and others may be here
+        is_new = False  # another portal has not given it yet, and others may be here
+    if not is_new:
+        _ask_to_seal_again(digest, about)
+        return False
     folder = folder_of_scope(about.scope)
     if folder is not None and (has_leaver(about.patient, folder) or has_unserved(about.patient, folder)):
         add_errand(account=about.patient, kind=REKEY, subject=str(folder))
     return True
+
+
+def _ask_to_seal_again(digest: str, about: ListAbout) -> None:
+    """A list that was sealed here, and lost with the database while it was held back, opens nothing."""
+    try:
+        if not _was_sent_from_here(digest, about.sender):
+            return
+    except ChainUnavailable as error:
+        logger.info("who sealed a list cannot be asked now: %s", error)
+        return
+    folder = folder_of_scope(about.scope)
+    if folder is not None and about.epoch >= current_epoch(about.patient, folder):
+        add_errand(account=about.patient, kind=REKEY, subject=str(folder))
+    elif folder is None and Grant.objects.filter(
+        patient=about.patient, envelopes=digest, ended=Grant.Ended.NO, expiry__gt=timezone.now()
+    ):
+        add_errand(account=about.patient, kind=RENEW, subject=about.scope)
 
 
 def list_of_event(event: Event) -> ListAbout:
@@ -94,7 +116,7 @@ def _ask_who_sealed() -> None:
     lists = EnvelopeList.objects.filter(Exists(unproven), sealed_here=None, purpose__in=SHARING)
     for row in lists.filter(sender__in=patients).order_by("pk")[:AT_ONCE]:
         try:
-            is_own = _was_sent_from_here(row)
+            is_own = _was_sent_from_here(row.digest, row.sender)
         except ChainUnavailable as error:
             logger.info("who sealed a list cannot be asked now: %s", error)
             return
@@ -104,9 +126,9 @@ def _ask_who_sealed() -> None:
             EnvelopeList.objects.filter(pk=row.pk).update(sealed_here=False)
 
 
-def _was_sent_from_here(row: EnvelopeList) -> bool:
-    events = Event.objects.named("AccessGranted", "FolderRekeyed").about(row.sender)
-    hashes = events.filter(args__envelopes=row.digest).values_list("tx_hash", flat=True).distinct()
+def _was_sent_from_here(digest: str, author: str) -> bool:
+    events = Event.objects.named("AccessGranted", "FolderRekeyed").about(author)
+    hashes = events.filter(args__envelopes=digest).values_list("tx_hash", flat=True).distinct()
     receipts = client.receipts(list(hashes)) if hashes else []
     senders = {receipt.sender for receipt in receipts if receipt is not None}
     return Sender.objects.filter(address__in=senders).exists()

@@ -185,6 +185,26 @@ def test_a_grant_of_another_portal_at_an_epoch_that_has_passed_is_sealed_anew(
     assert read(clinic.doctor, record)
 
 
+@pytest.mark.parametrize("what", ["folder", "record"])
+def test_what_was_held_back_and_lost_with_the_database_is_sealed_anew(
+    chain: ChainNode, patient: Actor, clinic: Clinic, what: str
+) -> None:
+    """The grant is under way when the database is lost, and its list was nowhere else."""
+    record = upload(patient).record
+    chain.settle()
+    backup = Backup()
+    places = {"folders": ()} | {"records": (record,)} if what == "record" else {"folders": (1,)}
+    grant(patient, clinic.doctor.address, clinic.via, **places)
+    chain.relay()
+    backup.restore()
+    chain.settle()
+    assert Grant.objects.filter(patient=patient.address, ended="").count() == 1
+    work()
+    run_errands(patient)
+    chain.settle()
+    assert read(clinic.doctor, record)
+
+
 def test_who_holds_it_does_not_follow_from_the_rows_alone(
     chain: ChainNode, patient: Actor, clinic: Clinic
 ) -> None:
