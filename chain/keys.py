@@ -25,6 +25,11 @@ def make_key(name: str) -> bool:
     return write_once(key_path(name), "0x" + secrets.token_bytes(32).hex() + "\n")
 
 
+def file_address(name: str) -> str:
+    """Return the address of a key's file. Raises MissingKey."""
+    return address_of_key(_key(name, ""))
+
+
 def _parse(text: str, name: str) -> bytes:
     try:
         key = bytes.fromhex(text.strip().removeprefix("0x"))

@@ -1,8 +1,10 @@
 """Two machines made ready by the steps of docs/OPERATIONS.md, on real servers, with nginx in front."""
 
 import os
+import re
 import secrets
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +16,6 @@ import psycopg
 import pytest
 
 from chain.localchain.node import free_port
-from chain.signer import address_of_key
 from tests.deploy.machines import Machine
 from tests.deploy.nginx import NginxServer, require_nginx
 from tests.geth.build import GETH
@@ -27,6 +28,7 @@ from tests.story.portal import Mailbox, wait_for
 
 LETTER = {"title": "Letter", "kind": "11488-4", "file_name": "letter.txt"}
 SECONDS = 180.0
+AWAY_SECONDS, HANGING_SECONDS = 3.0, 15.0
 
 
 @dataclass
@@ -51,6 +53,35 @@ class Site:
         for machine in self.machines:
             wait_for(machine.is_ready, f"{machine.folder.name} to be ready", SECONDS)
 
+    def restart_nginx(self) -> None:
+        """`kill -9`, and start it again."""
+        self.nginx.kill()
+        self.nginx.start()
+
+    def restart_postgres(self) -> None:
+        """Cut every connection, be away for a moment, come back."""
+        self.postgres.stop()
+        time.sleep(AWAY_SECONDS)
+        self.postgres.start()
+
+    def restart_kubo(self) -> None:
+        """Stop it, come back."""
+        self.kubo.stop()
+        time.sleep(AWAY_SECONDS)
+        self.kubo.start()
+
+    def restart_geth(self) -> None:
+        """`kill -9`: it comes back without its newest blocks, or without any."""
+        self.geth.kill()
+        time.sleep(AWAY_SECONDS)
+        self.geth.start()
+
+    def hang_geth(self) -> None:
+        """Let it take connections and answer nothing for a while."""
+        os.kill(self.geth.pid, signal.SIGSTOP)
+        time.sleep(HANGING_SECONDS)
+        os.kill(self.geth.pid, signal.SIGCONT)
+
     def register(self, name: str, email: str) -> tuple[PlainVisitor, Api]:
         """A person with an account and a token, through nginx."""
         visitor = PlainVisitor(self.nginx.url, self.mailbox, name, email)
@@ -65,9 +96,9 @@ def two_machines(folder: Path) -> Iterator[Site]:
         site = _servers(folder, stack)
         first, second = site.machines
         first.manage("migrate")
-        first.manage("make_keys")
-        relayer = (first.var / "keys" / "relayer.key").read_text().strip()
-        site.geth.fund(address_of_key(bytes.fromhex(relayer.removeprefix("0x"))), ether=100)
+        relayer = re.search(r"relayer.key of address (0x\w+)", first.manage("make_keys"))
+        assert relayer
+        site.geth.fund(relayer[1], ether=100)
         first.manage("deploy_contract")
         (first.var / "keys" / "admin.key").unlink()
         shutil.copytree(first.var / "keys", second.var / "keys")
@@ -137,6 +168,15 @@ class Sender:
         """Until this many more were accepted."""
         wanted = len(self.accepted) + count
         wait_for(lambda: len(self.accepted) >= wanted, f"{count} records accepted after {what}", SECONDS)
+
+    def wait_all_confirmed(self) -> None:
+        """Until every accepted record is confirmed."""
+        for record in self.accepted:
+            self.api.wait_for_state(f"records/{record}", "confirmed")
+
+    def listed(self) -> list[str]:
+        """The ids of all the records that the portal lists."""
+        return [record["id"] for record in self.api.get("records").json()]
 
     def _send(self) -> None:
         last = time.monotonic()

@@ -38,15 +38,20 @@ class GethNode:
 
     def __enter__(self) -> Self:
         """Start it and wait until it answers. Raises RuntimeError when it does not."""
-        genesis, log = Path(self._folder.name) / "genesis.json", Path(self._folder.name) / "log"
+        genesis = Path(self._folder.name) / "genesis.json"
         genesis.write_text(json.dumps(self._genesis()))
-        data = ["--datadir", self._folder.name]
-        self._run(*data, "init", str(genesis))
-        command = [str(self._binary), "--dev", "--dev.period", "1", *data, "--ipcdisable"]
-        command += ["--http", "--http.addr", "127.0.0.1", "--http.port", str(self.port)]
+        self._run("--datadir", self._folder.name, "init", str(genesis))
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it on its folder and wait until it answers. Raises RuntimeError when it does not."""
+        log = Path(self._folder.name) / "log"
+        command = [str(self._binary), "--dev", "--dev.period", "1", "--datadir", self._folder.name]
+        command += ["--ipcdisable", "--http", "--http.addr", "127.0.0.1", "--http.port", str(self.port)]
         command += ["--http.api", "eth,net,web3,txpool", "--authrpc.port", str(free_port())]
         command += ["--miner.gaslimit", str(BLOCK_GAS_LIMIT)]
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -59,18 +64,22 @@ class GethNode:
         while True:
             try:
                 self.rpc.call("eth_chainId")
-                return self
+                return
             except NodeGone:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"geth did not start: {log.read_text()[-2000:]}") from None
                 time.sleep(0.05)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def kill(self) -> None:
+        """`kill -9`. A --dev node that starts again after it has forgotten its newest blocks, or all."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
         self._folder.cleanup()
 
     def fund(self, address: str, ether: int) -> None:

@@ -77,9 +77,9 @@ class Api:
     def upload(self, content: bytes, **description: Any) -> str:
         """Describe and send a file; the record's id."""
         described = self.send("POST", "uploads", size=len(content), **description)
-        assert described.status == 201, described.text
+        assert described.status == 201, f"{described.status}: {described.text}"
         sent = self.put(f"uploads/{described.json()['id']}/content", content)
-        assert sent.status == 201, sent.text
+        assert sent.status == 201, f"{sent.status}: {sent.text}"
         record: str = sent.json()["record"]
         return record
 

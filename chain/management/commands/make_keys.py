@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from chain.keys import NAMES, key_path, make_key
+from chain.keys import NAMES, file_address, key_path, make_key
 
 
 class Command(BaseCommand):
@@ -17,8 +17,8 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """One line per key made; the keys themselves are not shown."""
+        """Print each key's file and address. The keys themselves are not shown."""
         del args, options
         for name in ("relayer",) if settings.CHAIN_CONTRACT_ADDRESS else NAMES:
-            if make_key(name):
-                self.stdout.write(f"Made: {key_path(name)}")
+            word = "Made" if make_key(name) else "There already"
+            self.stdout.write(f"{word}: {key_path(name)} of address {file_address(name)}")
