@@ -24,6 +24,7 @@ MODULES = (
     "localchain",
     "silent",
     "load",
+    "healing",
 )
 
 

@@ -13,11 +13,15 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 
 from chain.localchain.tether import end_with_parent
 from tests.faults.running import Verdict
+
+if TYPE_CHECKING:  # Django is not set up yet
+    from tests.faults.scenarios import Scenario, Staged
 
 
 def main() -> int:
@@ -58,16 +62,37 @@ def _set_environment(folder: Path) -> None:
 
 
 def _play(verdict: Verdict, folder: Path, template: Path | None) -> None:
+    from tests.faults.scenarios import SCENARIOS, SHORT, Scenario
+
+    scenario = (SCENARIOS | SHORT)[verdict.name]
+    if isinstance(scenario, Scenario):
+        _play_in_world(scenario, verdict, folder, template)
+    else:
+        _play_on_stage(scenario, verdict, folder)
+
+
+def _play_on_stage(scenario: "Staged", verdict: Verdict, folder: Path) -> None:
+    """Let the scenario start, harm and judge its portals itself."""
+    from tests.faults.stage import Stage
+
+    stage = Stage(folder, verdict.seed)
+    try:
+        scenario.run(stage, verdict.rounds)
+    except AssertionError as problem:
+        stage.problems.append(str(problem))
+    verdict.problems, verdict.acts = stage.problems, stage.acts
+    verdict.healed = max(stage.healed, default=0.0)
+
+
+def _play_in_world(scenario: "Scenario", verdict: Verdict, folder: Path, template: Path | None) -> None:
     """Make the world, do the faults, judge."""
     from django.conf import settings
 
     from tests.faults.databases import drop_databases, make_databases
     from tests.faults.judge import count_acts
     from tests.faults.nodes import make_node
-    from tests.faults.scenarios import SCENARIOS, SHORT
     from tests.faults.world import World
 
-    scenario = (SCENARIOS | SHORT)[verdict.name]
     used, empty = make_databases(folder, template=template)
     node = make_node(scenario.node, folder, verdict.seed)
     settings.CHAIN_RPC_URL = node.url

@@ -15,19 +15,29 @@ from tests.faults.scenarios.outages import outages
 from tests.faults.scenarios.reorgs import reorgs
 from tests.faults.scenarios.strangers import strangers
 from tests.faults.scenarios.tasks_twice import tasks_twice
+from tests.faults.scenarios.two_machines import two_machines
+from tests.faults.stage import StagedScenario
 from tests.faults.world import World
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is done how many times, and to which node."""
+    """What is done how many times in a world, and to which node."""
 
     run: Callable[[World, int], None]
     rounds: int
     node: Literal["anvil", "local chain", "proxy"] = "anvil"
 
 
-SCENARIOS = {
+@dataclass(frozen=True)
+class Staged:
+    """A scenario that starts whole portals itself, and how many times it does its faults."""
+
+    run: StagedScenario
+    rounds: int
+
+
+SCENARIOS: dict[str, Scenario | Staged] = {
     **{f"kill-{name}": Scenario(kills([point]), 25) for name, point in POINTS.items()},
     "node-kills": Scenario(node_kills, 50, "local chain"),
     "broken-tails": Scenario(broken_tails, 20, "local chain"),
@@ -38,11 +48,12 @@ SCENARIOS = {
     "strangers": Scenario(strangers, 25),
     "tasks-twice": Scenario(tasks_twice, 10),
     "outages": Scenario(outages, 20),
+    "two-machines": Staged(two_machines, 40),
 }
 _SENDING = [point for point in POINTS.values() if point.is_of_sending]
 _READING = [point for point in POINTS.values() if not point.is_of_sending]
 # The short run kills at many points in one world.
-SHORT = {
+SHORT: dict[str, Scenario | Staged] = {
     "kills-sending": Scenario(kills(_SENDING), 2),
     "kills-reading": Scenario(kills(_READING), 2),
     "node-kills": Scenario(node_kills, 4, "local chain"),
@@ -54,4 +65,5 @@ SHORT = {
     "strangers": Scenario(strangers, 2),
     "tasks-twice": Scenario(tasks_twice, 1),
     "outages": Scenario(outages, 3),
+    "two-machines": Staged(two_machines, 9),
 }
