@@ -98,7 +98,7 @@ class IncompleteBodyMiddleware:
         if not isinstance(exception, UnreadablePostError):
             return None
         words = "The request did not come to its end in time. Nothing of it was taken. Please send it again."
-        if request.path_info.startswith("/api/"):
+        if request.path_info.startswith("/api/") or request.method == "PUT":
             return JsonResponse({"error": words}, status=408)
         return HttpResponse(words, status=408, content_type="text/plain; charset=utf-8")
 
