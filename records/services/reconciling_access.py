@@ -35,7 +35,7 @@ from records.models import (
 from records.services.envelopes import SHARING
 from records.services.errands import WRAP
 from records.services.holders import REKEY, has_leaver
-from records.services.reconciling_files import is_foreign
+from records.services.reconciling_files import as_foreign, is_foreign
 from records.services.reconciling_keys import HERE
 from records.services.renewing import RENEW
 
@@ -125,7 +125,8 @@ def find_lost_keys(look: Look) -> Iterator[Finding]:
             wanted = digests.get((row.secret, row.record_id, row.record.patient), {row.secret})
             if not wanted & here:
                 what = f"the key of version {row.version} was sealed to its patient, and is nowhere"
-                yield Finding(f"version {row.pk}", what, foreign=is_foreign(row))
+                finding = Finding(f"version {row.pk}", what)
+                yield as_foreign(finding, row.secret) if is_foreign(row) else finding
 
 
 def find_lost_selections(look: Look) -> Iterator[Finding]:

@@ -1,15 +1,19 @@
 """Whether the store has what chain and outbox name, and nothing besides."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.models import Errand
 from accounts.services.directory import known_accounts
 from chain.models import Act
 from chain.reconcile import Check, Finding, Look, Repair, row_chunks
 from chain.slots import slot_record
+from records.arrivals import LARGE
 from records.chain_words import word
 from records.content import DESCRIPTION_MAX, copy_blob, digest_of, read_blob, store
 from records.crypto.errors import FileRefused
@@ -22,6 +26,8 @@ from records.services.states import SEND_AGAIN
 from records.storage import Cid, LocalStore, Store
 from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError
 
+COMES_WITHIN = timedelta(days=7)
+"""How long a file from elsewhere is only waited for."""
 RECORD_ACTS = ("NewRecord", "ModifyRecord")
 NEW, STORED, DELETED = Blob.State.NEW, Blob.State.STORED, Blob.State.DELETED
 
@@ -35,9 +41,9 @@ def find_content_differences(look: Look) -> Iterator[Finding]:
             if problem and _is_of_others(source, content=word(cid.digest)):
                 others += 1
             elif problem:
-                what = f"{problem} ({_named(source)})"
+                finding = Finding(f"content {cid}", f"{problem} ({_named(source)})", repair)
                 foreign = _all_foreign(source, content=word(cid.digest))
-                yield Finding(f"content {cid}", what, repair, foreign=foreign)
+                yield as_foreign(finding, cid.hex) if foreign else finding
     yield from _kept_by_others("contents", others)
 
 
@@ -59,9 +65,9 @@ def find_description_differences(look: Look) -> Iterator[Finding]:
             elif _is_of_others(source, description=digest):
                 others += 1
             else:
-                what = f"is nowhere ({_named(source)})"
+                finding = Finding(f"description {cid}", f"is nowhere ({_named(source)})", _fetching(cid))
                 foreign = _all_foreign(source, description=digest)
-                yield Finding(f"description {cid}", what, _fetching(cid), foreign=foreign)
+                yield as_foreign(finding, digest) if foreign else finding
     yield from _kept_by_others("descriptions", others)
 
 
@@ -119,6 +125,15 @@ def is_foreign(version: Version) -> bool:
     """Whether another portal or wallet made this version: no act of this portal's outbox did."""
     acts = Act.objects.confirmed().filter(slot=slot_record(version.record_id), number=version.version)
     return not acts.exists()
+
+
+def as_foreign(finding: Finding, digest: str) -> Finding:
+    """Return a finding of what was made elsewhere: a note while a worker tries to bring the file here."""
+    row = Fetch.objects.filter(pk=digest).exclude(state=Fetch.State.HERE).first()
+    if row is None or (row.error != LARGE and row.since < timezone.now() - COMES_WITHIN):
+        return replace(finding, foreign=True)
+    how = LARGE if row.error == LARGE else f"It is to be fetched since {row.since:%Y-%m-%d %H:%M} UTC."
+    return replace(finding, what=f"{finding.what}. {how}", note=True)
 
 
 def _all_foreign(source: Version | Act, **named: str) -> bool:

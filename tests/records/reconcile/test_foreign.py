@@ -1,10 +1,14 @@
 """Bad records that another portal or wallet made: told once, and no hiding place for a loss of ours."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from chain.models import AcknowledgedFinding
 from chain.slots import record_id
-from records.models import Blob, Version
+from records.arrivals import LARGE
+from records.models import Blob, Fetch, Version
 from records.storage import Cid
 from tests.chain.raw_acts import send_from_elsewhere
 from tests.chain_node import fresh_person
@@ -86,3 +90,19 @@ def test_what_another_portal_keeps_of_its_own_patients_is_a_note(story: Story) -
     said = run(story, *BYTES)
     assert said.count("2 of records of patients who are not here") == 2
     assert "(made elsewhere)" not in said
+
+
+def test_what_is_to_come_from_another_portal_is_a_note_for_a_week(story: Story) -> None:
+    story.settle()
+    run(story, *BYTES, "--acknowledge")  # letters of other tests on this chain
+    row = Version.objects.get(record=send_bad_letter(story))
+    kinds = {row.content: "content", row.description: "description", row.secret: "list"}
+    for digest, kind in kinds.items():
+        Fetch.objects.create(digest=digest, kind=kind, patient=row.record.patient, author=row.author)
+    said = run(story, *BYTES)
+    assert said.count("It is to be fetched since") == 3
+    Fetch.objects.filter(kind="content").update(state="refused", error=LARGE)
+    assert "fetched when somebody opens it" in run(story, *BYTES)
+    Fetch.objects.update(since=timezone.now() - timedelta(days=8))
+    said = run(story, *BYTES, code=1)
+    assert said.count("(made elsewhere)") == 2
