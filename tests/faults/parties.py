@@ -77,9 +77,9 @@ class Parties:
         """What can happen to each; it is over when the `with` ends. The first ones make the short run."""
         return {
             "database restarted": lambda: _restarted(self.postgres),
+            "mail server is silent": self.mail.silent,
             "cache and broker hang": self.redis.frozen,
             "store hangs": lambda: _hung(self.kubo.pid),
-            "mail server is silent": self.mail.silent,
             "database hangs": self.postgres.frozen,
             "chain hangs": lambda: self.portal.frozen("chain.localchain"),
             "cache and broker away": lambda: _away(self.redis),

@@ -4,14 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
+from accounts.models import Notification
+from accounts.notifications import queue_sealed
 from chain.health import forget_answers
 from chain.models import Act, Cursor, Sender
 from medrec.metrics import check_token
@@ -97,6 +101,27 @@ def test_queue_chain_and_relayer_are_as_the_tables_say(chain: ChainNode, watched
     _, found = scrape(watched)
     assert found["medrec_relayer_paused", relayer.address] == 0
     assert found["medrec_chain_sync_failing",] == 1
+
+
+@pytest.mark.django_db
+def test_mails_are_counted_by_where_they_stand(watched: Client) -> None:
+    rows = [
+        queue_sealed(email=f"{name}@example.org", kind="test", subject="s", body="b")
+        for name in ("ada", "ben", "eve")
+    ]
+    _, found = scrape(watched)
+    assert (found["medrec_mails", "waiting"], found["medrec_mail_failing",]) == (3, 0)
+    now, hour_ago = timezone.now(), timezone.now() - timedelta(hours=1)
+    mails = Notification.objects
+    mails.filter(pk=rows[0].pk).update(problem="TimeoutError", created_at=hour_ago)
+    mails.filter(pk=rows[1].pk).update(sent_at=now)
+    mails.filter(pk=rows[2].pk).update(ended_at=now, ended_as="refused", problem="550 no")
+    text, found = scrape(watched)
+    states = ("waiting", "sent", "refused", "expired", "replaced")
+    assert [found["medrec_mails", state] for state in states] == [1, 1, 1, 0, 0]
+    assert found["medrec_mail_failing",] == 1
+    assert 3600 <= found["medrec_mail_oldest_waiting_seconds",] < 4000
+    assert "example.org" not in text
 
 
 @pytest.mark.django_db

@@ -19,6 +19,7 @@ from tests.story.portal import StoryPortal, wait_for
 SECONDS = 5.0  # that a fault lasts at least
 ANSWER_WITHIN = 75.0  # seconds: the longest deadline of a party, on a machine that has more to do
 HEALED_WITHIN = 60.0
+MAILS = 17
 LETTER = {"title": "Letter", "kind": "11488-4", "file_name": "letter.txt"}
 # What a call may answer while a party is away; everything else answers as if nothing was.
 _AWAY = {
@@ -108,12 +109,23 @@ def _open(parties: Parties) -> Caller:
     return Caller(api, visitor, known)
 
 
+def _ask_for_mails(parties: Parties, name: str) -> list[str]:
+    """Let a stranger ask for new passwords, more often than there are threads; to which addresses."""
+    addresses = [f"{name.replace(' ', '-')}-{number}@example.org" for number in range(MAILS)]
+    for address in addresses:
+        stranger = PlainVisitor(parties.portal.url, parties.mail, "", "")  # type: ignore[arg-type]
+        answer = stranger.post("/accounts/password/reset/", email=address)
+        assert answer.status == 200, f"{name}: a reset answered {answer.status}"
+    return addresses
+
+
 def _suffer(parties: Parties, caller: Caller, name: str) -> float:
     """Make one fault while calls go on; return the seconds after it until all is well again."""
     over, allowed, before = threading.Event(), _AWAY[name.split()[0]], Counter(caller.answers)
     calling = threading.Thread(target=caller.call_until, args=(over, allowed), daemon=True)
     with parties.faults[name]():
         calling.start()
+        asked = _ask_for_mails(parties, name) if name.startswith("mail") else []
         calling.join(SECONDS)
         if name.startswith("database"):  # its deadline is seen from outside: the calls end by themselves
             over.set()
@@ -128,4 +140,5 @@ def _suffer(parties: Parties, caller: Caller, name: str) -> float:
     wait_for(lambda: caller.call_all(allowed), f"all to be well after: {name}", HEALED_WITHIN)
     newest = next(reversed(caller.accepted))
     caller.api.wait_for_state(f"records/{newest}", "confirmed")
+    wait_for(lambda: set(asked) <= set(parties.mail.server.addresses), f"the mails after: {name}")
     return time.monotonic() - began
