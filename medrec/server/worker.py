@@ -35,7 +35,11 @@ PIECE = 64 * 1024
 FILES = 16_384
 """File descriptors, where the system allows as many."""
 NONE_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-REFUSALS = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
+REFUSALS = {
+    408: ("Request Timeout", "The request did not come to its end in time. Please send it again."),
+    431: ("Request Header Fields Too Large", "The lines before the request's body are too long."),
+    503: ("Service Unavailable", "The portal has too much to do now. Please try again in a moment."),
+}
 
 
 class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
@@ -45,6 +49,7 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
         """Read the settings as gthread does."""
         super().__init__(*args, **kwargs)
         self.most_connections = self.cfg.worker_connections
+        self.most_requests = self.most_connections * 3 // 4
         self.worker_connections = sys.maxsize  # never stop accepting: the oldest that waits gives way
         self.cfg.set("sendfile", False)  # it would wait in the system, out of our hands
         self._reading: dict[Connection, None] = {}  # oldest first
@@ -156,7 +161,9 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
     def _go_on(self, conn: Connection) -> None:
         """Do what the bytes that are here allow."""
         stage = conn.stage()
-        if stage is Stage.READY:
+        if stage is Stage.READY and self.nr_conns - len(self._reading) >= self.most_requests:
+            self._refuse(conn, 503)
+        elif stage is Stage.READY:
             self._stop_reading(conn)
             if settings.BEHIND_PROXY:
                 conn.sock.peer = conn.forwarded_for() or conn.sock.peer
@@ -167,8 +174,20 @@ class ReadAheadWorker(ThreadWorker):  # type: ignore[misc]
             self._refuse(conn, 431)
 
     def _refuse(self, conn: Connection, status: int) -> None:
-        head = f"HTTP/1.1 {status} {REFUSALS[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        self._end_with(conn, head.encode())
+        """Answer what never reaches the application."""
+        reason, words = REFUSALS[status]
+        lines = [
+            f"HTTP/1.1 {status} {reason}",
+            "Connection: close",
+            "Content-Type: text/plain; charset=utf-8",
+        ]
+        lines += [
+            "X-Content-Type-Options: nosniff",
+            "Cache-Control: no-store",
+            f"Content-Length: {len(words)}",
+        ]
+        lines += ["Retry-After: 5"] * (status == 503)
+        self._end_with(conn, "\r\n".join([*lines, "", words]).encode())
 
     def _end_with(self, conn: Connection, answer: bytes) -> None:
         """Send an answer that fits into the socket, and close."""

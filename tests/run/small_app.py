@@ -5,6 +5,7 @@ With IMPATIENT set, clients get a second instead of a minute. With NARROW set, f
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -75,6 +76,12 @@ def _threads(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
     return _plain(start, str(threading.active_count()).encode())
 
 
+def _work(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+    del environ
+    time.sleep(0.2)
+    return _plain(start, b"done")
+
+
 def _note(event: str) -> None:
     with _lock:
         events.append(event)
@@ -87,4 +94,5 @@ ANSWERS = {
     "/stream": _stream,
     "/events": _events,
     "/threads": _threads,
+    "/work": _work,
 }

@@ -16,7 +16,7 @@ from chain.aside import set_step_aside, step_aside
 from medrec.server import turns
 from medrec.server.connection import last_forwarded
 from medrec.server.turns import TurnPool
-from medrec.server.worker import is_in_transaction
+from medrec.server.worker import close_unused_connections, is_in_transaction
 from records.previews.sandbox import decoder
 from records.scanner import Scan
 from records.storage.cid import Cid
@@ -177,6 +177,21 @@ def test_a_request_in_a_transaction_keeps_its_turn(client: Client) -> None:
     client.answered.set()
     held.result(SECONDS)
     assert other.result(SECONDS) == "later"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_wait_closes_the_database_connection_but_no_transaction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = list[str]()
+    connection = connections["default"]
+    connection.ensure_connection()
+    monkeypatch.setattr(connection, "close", lambda: closed.append("closed"))
+    with transaction.atomic():
+        close_unused_connections()
+    assert closed == []
+    close_unused_connections()
+    assert closed == ["closed"]
 
 
 def test_a_thread_without_work_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

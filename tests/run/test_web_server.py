@@ -285,6 +285,18 @@ def test_the_oldest_that_says_nothing_gives_way_when_there_are_too_many(narrow: 
         assert read_all(first) == b""
 
 
+def test_more_requests_than_can_queue_are_told_to_come_again(narrow: Server) -> None:
+    with ExitStack() as held:
+        request = b"GET /work HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        clients = [held.enter_context(narrow.connect(request)) for _ in range(19)]
+        assert narrow.get("/healthz") == b"alive"
+        answers = [read_all(client) for client in clients]
+    busy = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503 ")]
+    assert all(b"Retry-After: 5\r\n" in answer for answer in busy)
+    assert 0 < len(busy) <= 4
+    assert sum(answer.endswith(b"done") for answer in answers) == len(answers) - len(busy)
+
+
 def test_it_stops_while_clients_say_nothing() -> None:
     with serving() as running, running.connect(), running.connect(SAYING_LITTLE["half a header"]):
         running.process.terminate()
