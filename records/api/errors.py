@@ -1,4 +1,4 @@
-"""One shape for every refusal: {"error": words, "field": ..., "fields": ...} with its status."""
+"""One shape for every refusal: {"error": words, "field", "fields" or "starts_over"} and its status."""
 
 from typing import Any
 
@@ -9,15 +9,17 @@ from rest_framework.views import exception_handler as rest_handler
 
 from accounts.errors import AccountsError, LimitReached, ReadOnlyToken, VaultClosed
 from chain.errors import ActConflict, ActError, ChainError, ChainNotRead
-from records.errors import InvalidInput, NotArrived, RecordsError
+from records.errors import InvalidInput, NotArrived, RecordsError, StartOver
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer what a service raised; anything unknown stays a 500."""
     if isinstance(error, RecordsError):
-        body = {"error": str(error)}
+        body: dict[str, Any] = {"error": str(error)}
         if isinstance(error, InvalidInput):
             body["field"] = error.field
+        if isinstance(error, StartOver):
+            body["starts_over"] = True
         wait = {"Retry-After": str(error.retry_after)} if isinstance(error, NotArrived) else {}
         return Response(body, status=error.status, headers=wait)
     if isinstance(error, LimitReached):

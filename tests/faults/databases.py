@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -31,6 +32,18 @@ def make_databases(folder: Path, *, template: Path | None) -> tuple[Database, Da
     if connections.settings["default"]["ENGINE"].endswith("sqlite3"):
         return _files(folder, template)
     return _on_server()
+
+
+def copy_database(source: Database, target: Database) -> None:
+    """Put a database in the place of another one, or of none; nobody works on either."""
+    if not connections.settings["default"]["ENGINE"].endswith("sqlite3"):
+        ask(_drop, [target.name])
+        ask(_create, target.name, source.name)
+        return
+    for end in ("", "-wal", "-shm"):
+        Path(target.name + end).unlink(missing_ok=True)
+    with closing(sqlite3.connect(source.name)) as old, closing(sqlite3.connect(target.name)) as new:
+        old.backup(new)
 
 
 def drop_databases(*databases: Database) -> None:

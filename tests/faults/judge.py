@@ -12,7 +12,17 @@ from chain.acts import PreparedAct
 from chain.deployment import deployment, domain
 from chain.indexer import run_indexer
 from chain.localchain.rpc import Rpc
-from chain.models import Act, ActState, Cursor, Event, Sender, SignerState, Transaction
+from chain.models import (
+    Act,
+    ActState,
+    Cursor,
+    Event,
+    Incarnation,
+    LostAct,
+    Sender,
+    SignerState,
+    Transaction,
+)
 from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 
 # Every table that the chain alone writes: the archive of events, and what handlers make of it.
@@ -47,16 +57,25 @@ def judge_acts(port: int, accepted: Path, strange: Path) -> list[str]:
         assert strangers & set(on_chain), "no act of a stranger came through"
         on_chain = Counter({digest: count for digest, count in on_chain.items() if digest not in strangers})
     acts = {act.digest: act for act in Act.objects.all()}
-    found = [f"an accepted act is not in the outbox: {digest}" for digest in digests - set(acts)]
+    forgotten = _forgotten(digests - set(acts), set(on_chain))
+    found = [f"an accepted act is not in the outbox: {digest}" for digest in digests - set(acts) - forgotten]
     found += [f"{count} times on the chain: {digest}" for digest, count in on_chain.items() if count > 1]
-    found += [f"on the chain, never accepted: {digest}" for digest in set(on_chain) - set(acts)]
+    found += [f"on the chain, never accepted: {digest}" for digest in set(on_chain) - set(acts) - forgotten]
     for digest, act in acts.items():
         if (digest in on_chain) != (act.state == ActState.CONFIRMED):
             where = "on" if digest in on_chain else "not on"
             found.append(f"{act.kind} is {act.state} and {where} the chain ({act.error_code}): {digest}")
         elif digest not in on_chain and not _is_overtaken(act):
             found.append(f"{act.kind} was lost, {act.state} ({act.error_code}): {digest}")
-    return found + _nonces(Rpc(port))
+    return found if forgotten else found + _nonces(Rpc(port))
+
+
+def _forgotten(missing: set[str], on_chain: set[str]) -> set[str]:
+    """What a restored database has forgotten: each is on the chain, or its author was told."""
+    ended = LostAct.objects.exclude(outcome=LostAct.Outcome.OPEN).exclude(outcome=LostAct.Outcome.SENT)
+    told = set(ended.values_list("digest", flat=True))
+    restored = Incarnation.objects.filter(reason=Incarnation.Reason.RESTORED).exists()
+    return {digest for digest in missing if digest in told or digest in on_chain} if restored else set()
 
 
 def count_acts() -> dict[str, int]:

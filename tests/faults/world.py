@@ -19,6 +19,7 @@ from chain.localchain.rpc import Rpc
 from tests.faults.databases import Database
 from tests.faults.judge import applied_block, compare, dump, judge_acts, replay
 from tests.faults.nodes import Node
+from tests.faults.patients import work_after_restores
 from tests.faults.points import IMPATIENT, LEASE_TERM, Point, constant, set_constant
 from tests.faults.processes import Child, ask
 from tests.faults.settled import wait_settled
@@ -108,6 +109,15 @@ class World:
     def web(self, count: int, doom: tuple[Point, int] | None = None) -> Child:
         """A process that accepts this many acts."""
         return self.start(accept_acts, self.random.getrandbits(64), self.seed, count, self.accepted, doom)
+
+    @contextmanager
+    def working_after_restores(self) -> Iterator[None]:
+        """A healthy worker that also does what a restore asks for."""
+        worker = self.start(work_after_restores, self.raised)
+        try:
+            yield
+        finally:
+            worker.kill()
 
     def accept(self, count: int) -> None:
         """Accept this many acts, and wait until that is done."""

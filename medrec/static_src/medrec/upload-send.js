@@ -178,7 +178,7 @@ class FileRow {
     if (request.status === 409 && answer.switch !== undefined) {
       throw Object.assign(new Switched(answer.error), { account: answer.switch });
     }
-    if (request.status === 409) throw new Busy(answer.error);
+    if (request.status === 409) throw Object.assign(new Busy(answer.error), { startsOver: answer.starts_over === true });
     if (request.status >= 500 || request.status === 429) throw Object.assign(new Broken(answer.error), { wait });
     throw new Refused(answer.error ?? "The portal did not take the file. Try again.");
   }
@@ -260,7 +260,8 @@ class FileRow {
     const wait = Math.max(Math.min(RETRY_FIRST * 2 ** failures, RETRY_LAST), error.wait ?? 0);
     const why = error.message || (navigator.onLine ? "The portal cannot be reached." : "You are offline.");
     const time = wait < 120000 ? `${Math.round(wait / 1000)} s` : `${Math.round(wait / 60000)} minutes`;
-    this.say(`${why} What was sent is kept; trying again in ${time} …`);
+    const next = error.startsOver ? "Beginning" : "What was sent is kept; trying";
+    this.say(`${why} ${next} again in ${time} …`);
     await this.rest(wait);
   }
 

@@ -12,7 +12,7 @@ from accounts.services.errands import settle_errand
 from records.errors import NotFound
 from records.services.after_restore import AFTER_RESTORE, changes_of
 from records.services.naming import people_named_to
-from records.web.doors import actor_view
+from records.web.doors import PATIENT, actor_view
 
 
 @require_http_methods(["GET", "POST"])
@@ -28,5 +28,10 @@ def restored(request: HttpRequest, actor: Actor, errand: uuid.UUID) -> HttpRespo
     changes = changes_of(row)
     people = people_named_to(actor, {who for _, who, _ in changes.lost if who})
     lost = [(what, people[who].name if who else "", at) for what, who, at in changes.lost]
-    context = {"changes": changes, "lost": lost, "read": row.state != Errand.State.OPEN}
+    context = {
+        "changes": changes,
+        "lost": lost,
+        "read": row.state != Errand.State.OPEN,
+        "shares": actor.kind == PATIENT,
+    }
     return render(request, "records/restored.html", context)

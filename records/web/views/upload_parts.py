@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.actor import Actor
 from accounts.errors import AccountsError, VaultClosed
 from chain.errors import ChainError
-from records.errors import RecordsError
+from records.errors import RecordsError, StartOver
 from records.services import upload_parts, uploads
 from records.shapes import UploadView
 from records.web.doors import actor_view, status_of
@@ -36,7 +36,8 @@ def for_script(view: Door[P]) -> Door[P]:
         except VaultClosed:
             raise
         except (RecordsError, AccountsError, ChainError) as error:
-            return JsonResponse({"error": str(error)}, status=status_of(error))
+            body = {"error": str(error), "starts_over": isinstance(error, StartOver)}
+            return JsonResponse(body, status=status_of(error))
 
     return answer
 

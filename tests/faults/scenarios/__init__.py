@@ -13,6 +13,7 @@ from tests.faults.scenarios.kills import kills
 from tests.faults.scenarios.node_kills import node_kills
 from tests.faults.scenarios.outages import outages
 from tests.faults.scenarios.reorgs import reorgs
+from tests.faults.scenarios.restores import restores
 from tests.faults.scenarios.strangers import strangers
 from tests.faults.scenarios.tasks_twice import tasks_twice
 from tests.faults.scenarios.two_machines import two_machines
@@ -49,6 +50,7 @@ SCENARIOS: dict[str, Scenario | Staged] = {
     "tasks-twice": Scenario(tasks_twice, 10),
     "outages": Scenario(outages, 20),
     "two-machines": Staged(two_machines, 40),
+    "restores": Scenario(restores, 12),
 }
 _SENDING = [point for point in POINTS.values() if point.is_of_sending]
 _READING = [point for point in POINTS.values() if not point.is_of_sending]
@@ -66,4 +68,5 @@ SHORT: dict[str, Scenario | Staged] = {
     "tasks-twice": Scenario(tasks_twice, 1),
     "outages": Scenario(outages, 3),
     "two-machines": Staged(two_machines, 9),
+    "restores": Scenario(restores, 3),
 }

@@ -10,12 +10,13 @@ from django.test import Client
 
 from accounts.services.signup import open_actor
 from accounts.vault_session import COOKIE
+from chain import incarnation
 from records.crypto.mdr1 import CHUNK_BYTES
 from records.models import Upload
 from tests.people import PASSWORD
 from tests.records.test_api import Api
 from tests.records.test_upload_parts import digest_of
-from tests.records.web.conftest import Visitor
+from tests.records.web.conftest import Visitor, visit
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +78,23 @@ def test_an_unfinished_upload_is_discarded_on_the_page(patient: Visitor) -> None
     answer = patient.client.post(at["discard"], follow=True)
     assert "discarded" in answer.content.decode()
     assert not Upload.objects.exists()
+
+
+def test_an_upload_that_starts_over_says_so_to_pages_and_programs(patient: Visitor) -> None:
+    at = describe(patient.client)
+    ada = Api(open_actor(patient.user, PASSWORD))
+    upload = Upload.objects.get().pk
+    for send in (
+        lambda: patient.client.put(f"{at['parts']}1/", part_of(1), content_type=OCTETS),
+        lambda: ada.put(f"uploads/{upload}/parts/1", part_of(1)),
+    ):
+        patient.client.put(f"{at['parts']}0/", part_of(0), content_type=OCTETS)
+        incarnation.begin_restored()
+        patient.client = visit(patient.user).client
+        answer = send()
+        assert (answer.status_code, answer.json()["starts_over"]) == (409, True)
+        assert "begins again with its first part" in answer.json()["error"]
+        assert patient.client.get(at["status"]).json()["next_part"] == 0
 
 
 def test_nobody_else_comes_near_an_upload(patient: Visitor, stranger: Visitor) -> None:
