@@ -106,8 +106,11 @@ def is_own(files: Store, digest: str) -> bool:
 
 
 def erase_given_up(files: Store, digest: str) -> bool:
-    """Erase the bytes from the store, if they were given up and nobody else does it now; from the further
-    nodes they go by themselves. Raises StoreUnavailable."""
+    """Erase the bytes from the store, if they were given up and nobody else does it now.
+
+    Another portal's stay on a node that it shares. From the further nodes they go by themselves. Raises
+    StoreUnavailable.
+    """
     now = timezone.now()
     free = Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER)
     mine = Holding.objects.filter(free, pk=digest, state=ERASING)
@@ -119,7 +122,8 @@ def erase_given_up(files: Store, digest: str) -> bool:
         _keep_after_all(holding)
         return False
     try:
-        files.unpin(cid_of(holding))
+        if is_own(files, digest):
+            files.unpin(cid_of(holding))
     except BaseException:
         claimed.update(claimed_at=None)
         raise

@@ -17,7 +17,7 @@ from accounts.services.errands import add_errand
 from chain import client
 from chain.errors import ChainUnavailable
 from chain.models import Event, Sender
-from chain.models.bulk import insert_rows
+from chain.models.bulk import batches, insert_rows
 from chain.slots import folder_of_scope, folder_scope
 from records.chain_words import ZERO_WORD
 from records.content import delete_envelopes
@@ -141,6 +141,8 @@ def _take_as_own(row: EnvelopeList) -> None:
         envelopes: QuerySet[Envelope] = row.envelopes.all()
         digests = {row.digest, *envelopes.values_list("digest", flat=True)}
         insert_rows([Holding(digest=digest) for digest in sorted(digests)], unique=("digest",))
+        for some in batches(digests):  # the pin that was there before is this portal's
+            Fetch.objects.filter(pk__in=some).update(pinned_before=False)
         delete_envelopes(set(envelopes.exclude(deleted_at=None).values_list("digest", flat=True)))
 
 

@@ -20,10 +20,11 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import User
+from chain.models import EventDigest
 from records.arrivals import LARGE, NO_ROOM, WantedFile, want_files
 from records.chain_words import word
 from records.content import store
-from records.erasing import is_own
+from records.erasing import erase_given_up, is_own
 from records.errors import NotArrived, RecordDamaged, StoreDown
 from records.models import Fetch, Holding, Version
 from records.readability import Readability
@@ -382,6 +383,13 @@ def test_two_portals_on_one_node_each_hold_it(
     fetched = list(Fetch.objects.values_list("pk", flat=True))
     assert len(fetched) >= 3  # the envelope was opened, and is in SQL
     assert not any(is_own(store(), digest) for digest in fetched)  # the pin is the other portal's, too
+    content = Holding.objects.get(record=left)
+    for table in (Version, EventDigest):
+        table._default_manager.all().delete()
+    content.state = Holding.State.ERASING
+    content.save()
+    assert erase_given_up(store(), content.pk)
+    assert store().keeps(Cid.from_digest(content.pk))
     own = upload(patient)
     assert is_own(store(), Holding.objects.get(record=own.record).pk)
 
