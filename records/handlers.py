@@ -16,10 +16,11 @@ from chain.models.bulk import batches, rows_in
 from chain.nudging import Nudge
 from chain.slots import folder_of_scope, slot_epoch
 from records.chain_words import raw
-from records.models import EnvelopeList, Grant, QueuedKey, Version
+from records.models import Blob, EnvelopeList, Grant, QueuedKey, Version
 from records.services.envelopes import drop_list, release_lists, use_again
 from records.services.errands import REVOKE_AGAIN, WRAP
 from records.services.holders import REKEY
+from records.services.list_index import ask_to_seal, list_of_event
 from records.services.refusals import DECIDED, forget_refusals, note_refusal
 from records.services.renewing import RENEW, erase_superseded
 from records.services.revocations import end_grant
@@ -85,8 +86,16 @@ def leave_errands_for_mended_keys(events: Sequence[Event]) -> None:
 
 @on_news("AccessGranted", "FolderRekeyed")
 def release_envelopes(events: Sequence[Event]) -> None:
-    """What the act hands over may be found by its recipients now, through whichever portal they read."""
-    release_lists({event["envelopes"] for event in events})
+    """What the act hands over may be found by its recipients now, through whichever portal they read.
+
+    An act that was refused, and that somebody has sent all the same, hands over what is erased already.
+    """
+    lists = {event["envelopes"] for event in events}
+    release_lists(lists)
+    erased = {row.pk for row in rows_in(Blob.objects.filter(state=Blob.State.DELETED), "pk", lists)}
+    for event in events:
+        if event["envelopes"] in erased:
+            ask_to_seal(list_of_event(event))
 
 
 @on_news("AccessGranted")

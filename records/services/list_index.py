@@ -9,10 +9,10 @@ from itertools import islice
 
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Account
+from accounts.services.directory import known_accounts
 from accounts.services.errands import add_errand
 from chain import client
 from chain.errors import ChainUnavailable
@@ -36,7 +36,7 @@ TRIED_AGAIN_AFTER = 600  # seconds
 
 
 def read_lists() -> int:
-    """Index the lists of this portal's patients that the store has; note which of them were sealed here.
+    """Index the lists that concern people of this portal; note which of them were sealed here.
 
     Returns how many were read. One that is not there is tried again in some minutes.
     """
@@ -59,7 +59,7 @@ def _read_list(digest: str, about: ListAbout) -> bool:
     if not is_new:
         _ask_to_seal_again(digest, about)
         return False
-    folder = folder_of_scope(about.scope)
+    folder = folder_of_scope(about.scope) if known_accounts([about.patient]) else None
     if folder is not None and (has_leaver(about.patient, folder) or has_unserved(about.patient, folder)):
         add_errand(account=about.patient, kind=REKEY, subject=str(folder))
     return True
@@ -73,13 +73,16 @@ def _ask_to_seal_again(digest: str, about: ListAbout) -> None:
     except ChainUnavailable as error:
         logger.info("who sealed a list cannot be asked now: %s", error)
         return
+    ask_to_seal(about)
+
+
+def ask_to_seal(about: ListAbout) -> None:
+    """Ask a patient to seal anew what a list that opens nothing should hand over, if it still counts."""
     folder = folder_of_scope(about.scope)
-    if folder is not None and about.epoch >= current_epoch(about.patient, folder):
-        add_errand(account=about.patient, kind=REKEY, subject=str(folder))
-    elif folder is None and Grant.objects.filter(
-        patient=about.patient, envelopes=digest, ended=Grant.Ended.NO, expiry__gt=timezone.now()
-    ):
+    if folder is None:
         add_errand(account=about.patient, kind=RENEW, subject=about.scope)
+    elif about.epoch >= current_epoch(about.patient, folder):
+        add_errand(account=about.patient, kind=REKEY, subject=str(folder))
 
 
 def list_of_event(event: Event) -> ListAbout:
@@ -90,14 +93,17 @@ def list_of_event(event: Event) -> ListAbout:
 
 
 def _unread() -> Iterator[tuple[str, ListAbout]]:
-    """The lists of grants and moves that have no row here, each with what it is about, but those to come."""
+    """The lists of grants and moves that have no row here, each with what it is about, but those to come.
+
+    Of grants also those to people of this portal: who has no envelope here is shown no access.
+    """
     patients = Account.objects.filter(kind=Account.Kind.PATIENT).values("address")
     known = EnvelopeList.objects.filter(
         digest=OuterRef("envelopes"), patient=OuterRef("patient"), epoch=OuterRef("epoch")
     )
     coming = Exists(Fetch.objects.filter(pk=OuterRef("envelopes")).exclude(state=Fetch.State.HERE))
-    grants = Grant.objects.filter(~Exists(known.filter(scope=OuterRef("scope"))), patient__in=patients)
-    grants = grants.filter(~coming)
+    parties = Q(patient__in=patients) | Q(grantee__in=Account.objects.values("address"))
+    grants = Grant.objects.filter(parties, ~Exists(known.filter(scope=OuterRef("scope"))), ~coming)
     for row in grants.exclude(envelopes__in=("", ZERO_WORD)).order_by("-pk").iterator():
         yield row.envelopes, about_scope(row.patient, row.scope, row.epoch)
     for move in (

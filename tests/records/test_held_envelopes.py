@@ -3,14 +3,18 @@
 import pytest
 
 from accounts.actor import Actor
-from chain.models import Act
+from chain.deploying import send_and_wait
+from chain.deployment import deployment
+from chain.models import Act, ActState
+from chain.refusals import Refusal
+from chain.settling import refuse_act
 from chain.slots import folder_scope
 from records.content import settle_blobs, store
 from records.models import Blob, Envelope, EnvelopeList
 from records.services import rekeying, revocations
 from records.services.epochs import current_epoch
 from records.storage import Cid
-from tests.chain_node import ChainNode
+from tests.chain_node import FUNDER, ChainNode
 from tests.records.conftest import Clinic, grant, make_clinic, run_errands, select_all, upload
 from tests.records.elsewhere import move_elsewhere
 from tests.records.test_holders import NOWHERE, list_elsewhere
@@ -103,3 +107,22 @@ def test_of_two_portals_that_move_a_folder_one_hands_out_the_epoch(
     lists = EnvelopeList.objects.filter(patient=patient.address, scope=SCOPE, epoch=1)
     assert [row.digest for row in lists if store().has(Cid.from_digest(row.digest))] in ([], [theirs])
     assert rekeying.rekey_folder(patient, 1) is None
+
+
+@pytest.mark.parametrize("what", ["folder", "record"])
+def test_a_refused_grant_that_somebody_has_sent_all_the_same_is_sealed_anew(
+    chain: ChainNode, patient: Actor, clinic: Clinic, what: str
+) -> None:
+    record = upload(patient).record
+    chain.settle()
+    places = {"folders": ()} | {"records": (record,)} if what == "record" else {"folders": (1,)}
+    grant(patient, clinic.doctor.address, clinic.via, **places)
+    (act,) = Act.objects.waiting().of_kind("GrantAccess")
+    refuse_act(act, ActState.RETURNED, Refusal("EpochNotCurrent", "The folder has moved."))
+    send_and_wait(FUNDER, deployment().address, data=act.calldata, gas=5_000_000)
+    chain.settle()
+    act.refresh_from_db()
+    assert act.state == "confirmed"
+    run_errands(patient)
+    chain.settle()
+    assert read(clinic.doctor, record)

@@ -6,13 +6,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.actor import Actor
-from accounts.models import Errand
+from accounts.models import Account, Errand
 from chain.models import Event
 from chain.slots import folder_scope
 from records.content import settle_blobs, store
 from records.crypto.envelopes import EnvelopeEntry, Purpose
 from records.models import Envelope, EnvelopeList, FolderState, Grant, Rekey
-from records.services import rekeying, revocations
+from records.services import consent, rekeying, revocations
 from records.services.envelopes import ListAbout
 from records.services.epochs import current_epoch
 from records.services.holders import has_leaver, holders_of
@@ -218,3 +218,17 @@ def test_who_holds_it_does_not_follow_from_the_rows_alone(
     settle_blobs()
     work()
     assert {who for who, _ in holders_of(patient.address, 1).keys} == {clinic.doctor.address}
+
+
+def test_a_doctor_is_shown_what_a_patient_of_another_portal_grants(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    upload(patient)
+    chain.settle()
+    listed, _ = list_elsewhere(patient, clinic)
+    grant_elsewhere(chain, patient, clinic.doctor.address, clinic.via, envelopes=listed)
+    Account.objects.filter(address=patient.address).update(address="0xKnown elsewhere alone")
+    assert consent.patients_of(actor=clinic.doctor) == []
+    work()
+    assert [view.address for view in consent.patients_of(actor=clinic.doctor)] == [patient.address]
+    assert not Errand.objects.filter(account=patient.address, kind="rekey-folder").exists()
