@@ -62,10 +62,10 @@ class _OfRequest(threading.local):
 _request = _OfRequest()
 
 
-def require_fresh() -> None:
-    """Go on if the chain is known; wait a moment for a reading that should come. Raises ChainNotRead.
+def require_fresh() -> ChainTimes:
+    """Return the time that it is, if the chain is known; wait a moment for a reading that should come.
 
-    A request asks the database once.
+    Raises ChainNotRead. A request asks the database once.
     """
     reading = _request.reading
     if reading is None or not reading.is_fresh:
@@ -76,6 +76,7 @@ def require_fresh() -> None:
             raise ChainNotRead
         time.sleep(_LOOK_EVERY)
         reading = last_reading()
+    return _times(reading)
 
 
 def is_fresh() -> bool:
@@ -85,7 +86,11 @@ def is_fresh() -> bool:
 
 def chain_times() -> ChainTimes:
     """Return the bounds of the time that it is now, for the portal and for the contract."""
-    reading, now = _request.reading or last_reading(), timezone.now()
+    return _times(_request.reading or last_reading())
+
+
+def _times(reading: Reading) -> ChainTimes:
+    now = timezone.now()
     if reading.head_time is None or reading.head_seen is None:
         return ChainTimes(now, now, reading.head_time)
     there = reading.head_time + timedelta(milliseconds=machine_tick() - reading.head_seen)

@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from chain.lag import Lag, measure_lag
 from chain.models import Act, ActState, Sender, Transaction
+from chain.models.acts import LONGEST_PAUSE
 from chain.models.sending import TransactionState
+from chain.moments import is_past
 from chain.status import ran_lately
 
 SHOWN = 10  # rows of a list on the page; the admin's own lists have the rest
@@ -104,7 +106,7 @@ def overview() -> Overview:
     return Overview(
         measured_at=now,
         lag=lag,
-        queue=_queue(now),
+        queue=_queue(),
         oldest_waiting=Act.objects.waiting().first(),
         senders=_sender_rows(opened, now),
         open_transactions=_transaction_rows(opened, lag.head),
@@ -116,8 +118,8 @@ def overview() -> Overview:
     )
 
 
-def _queue(now: datetime) -> list[QueueRow]:
-    queued, later = Q(transaction=None, event=None), Q(retry_at__gt=now)
+def _queue() -> list[QueueRow]:
+    queued, later = Q(transaction=None, event=None), ~is_past("retry_at", most=LONGEST_PAUSE)
     rows = (
         Act.objects.waiting()
         .order_by("kind")

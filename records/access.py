@@ -120,7 +120,7 @@ def _grants_of(actor: Actor, permission: int, *, patient: str | None, via: str |
     The one place through which anybody but the patient reads. Raises ChainNotRead while what the chain says
     is not known here: an empty list would say that nothing is shared.
     """
-    require_fresh()
+    times = require_fresh()
     ways = [actor.address, *places_of(actor.address)]
     grants = Grant.objects.filter(grantee__in=ways, via__in=["", *ways])
     grants = grants.filter(Q(grantee=actor.address) | Q(via=F("grantee")))
@@ -128,7 +128,7 @@ def _grants_of(actor: Actor, permission: int, *, patient: str | None, via: str |
         grants = grants.filter(patient=patient)
     if via is not None:
         grants = grants.filter(via=via)
-    return holding(grants, permission)
+    return holding(grants, times, permission)
 
 
 def _records(

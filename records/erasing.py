@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Errand
 from chain.archive import named_digests
 from chain.models import Act, ActState, EventDigest
 from chain.models.bulk import batches, insert_rows, rows_in
+from chain.moments import is_past
 from records.holdings import ERASED, ERASING, KEPT, bring_back, cid_of, send_away
 from records.models import Blob, Envelope, EnvelopeList, Fetch, Holding, Version
 from records.storage import Store
@@ -112,8 +112,7 @@ def erase_given_up(files: Store, digest: str) -> bool:
     StoreUnavailable.
     """
     now = timezone.now()
-    free = Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER)
-    mine = Holding.objects.filter(free, pk=digest, state=ERASING)
+    mine = Holding.objects.filter(is_past("claimed_at", STALE_AFTER), pk=digest, state=ERASING)
     if not mine.update(claimed_at=now):
         return False
     holding = Holding.objects.get(pk=digest)

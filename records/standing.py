@@ -6,20 +6,21 @@ the chain, and from the moment the portal accepts it. What gives more counts onl
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Concat
-from django.utils import timezone
 
 from accounts.models import Affiliation
+from chain.freshness import ChainTimes
 from chain.models import Act, Event
 from chain.slots import slot_grant
 from records.chain_words import ZERO_ADDRESS, address_field, moment
 from records.models import Grant
 
 READ, WRITE = 1, 2
+TO_BE_MINED = timedelta(minutes=1)  # left of a grant under which something is still accepted
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,25 @@ def standing(grants: QuerySet[Grant]) -> QuerySet[Grant]:
     return placed.filter(*(~ending for ending in endings), belongs, ended=Grant.Ended.NO)
 
 
-def holding(grants: QuerySet[Grant], permission: int = READ) -> QuerySet[Grant]:
-    """Keep those that stand, have begun, have not run out and allow this. Newer words at the head count."""
-    now = timezone.now()
-    seconds = int(now.timestamp())
+def holding(grants: QuerySet[Grant], times: ChainTimes, permission: int = READ) -> QuerySet[Grant]:
+    """Keep those that stand, have begun, have not run out and allow this. Newer words at the head count.
+
+    They have begun, and not run out, both by this portal's clock and by the chain's. To write, also by the
+    newest block, by which an act is tried; and with time left in which an accepted act is mined.
+    """
+    start, end = _moments(times, permission)
     cuts = _cuts().alias(allowed=Cast(KT("args__permissions"), IntegerField()).bitand(permission))
-    cut = cuts.filter(Q(allowed=0) | Q(args__notBefore__gt=seconds) | Q(args__expiry__lte=seconds))
-    begun = standing(grants).filter(not_before__lte=now, expiry__gt=now)
+    ahead, over = Q(args__notBefore__gt=int(start.timestamp())), Q(args__expiry__lte=int(end.timestamp()))
+    cut = cuts.filter(Q(allowed=0) | ahead | over)
+    begun = standing(grants).filter(not_before__lte=start, expiry__gt=end)
     return begun.alias(allowed=F("permissions").bitand(permission)).exclude(allowed=0).filter(~Exists(cut))
+
+
+def _moments(times: ChainTimes, permission: int) -> tuple[datetime, datetime]:
+    """When a grant has to have begun, and until when it has to last."""
+    if permission == READ:
+        return times.earliest, times.latest
+    return min(times.earliest, times.mined or times.earliest), times.latest + TO_BE_MINED
 
 
 def as_obeyed(grants: QuerySet[Grant]) -> list[LiveGrant]:

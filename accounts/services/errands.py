@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.errors import AccountsError
 from accounts.models import Errand
 from chain.errors import ChainError, ChainUnavailable
+from chain.moments import is_past
 
 if TYPE_CHECKING:
     from accounts.actor import Actor
@@ -106,9 +107,8 @@ def run_errands(actor: "Actor") -> int:
     """Run what this actor's open keys can do; returns how many were done. Never raises."""
     if not actor.can_sign:
         return 0
-    stale = timezone.now() - AGAIN_AFTER
     due = Errand.objects.filter(
-        Q(tried_at=None) | Q(tried_at__lt=stale),
+        is_past("tried_at", AGAIN_AFTER),
         account=actor.address,
         state=Errand.State.OPEN,
         kind__in=_runners,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -10,6 +11,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chain.acts import PreparedAct
+from chain.moments import is_past
+
+LONGEST_PAUSE = timedelta(seconds=300)  # between vain tries
 
 
 class ActState(models.TextChoices):
@@ -58,7 +62,7 @@ class ActQuerySet(models.QuerySet["Act"]):
 
     def due(self) -> ActQuerySet:
         """Queued, and not put off."""
-        return self.queued().filter(Q(retry_at=None) | Q(retry_at__lte=timezone.now()))
+        return self.queued().filter(is_past("retry_at", most=LONGEST_PAUSE))
 
 
 class Act(models.Model):

@@ -12,6 +12,7 @@ from chain import client
 from chain.errors import Paused, RpcRefused
 from chain.models import Attempt, Transaction
 from chain.models.sending import AttemptState, TransactionState
+from chain.moments import has_passed
 from chain.relayer.fees import Fees, fee_ceiling, market_fees, replacement_fees
 from chain.relayer.lease import Lease
 from chain.relayer.signing import save_cancel, save_replacement
@@ -58,7 +59,7 @@ def resend_open(lease: Lease, key: bytes | None, head: client.Head) -> None:
             continue  # a reorganisation has reopened it just now: the next run begins with its attempts
         if index == 0 and key is not None and _is_stuck(attempt, head):
             attempt = _replace_stuck(lease, key, row, attempt, head)
-        if attempt.sent_at is None or timezone.now() - attempt.sent_at > _AGAIN_AFTER:
+        if has_passed(attempt.sent_at, _AGAIN_AFTER):
             broadcast(attempt, head.number)
 
 

@@ -15,12 +15,12 @@ from django.utils import timezone
 from chain import client
 from chain.errors import Paused
 from chain.models import Act, Attempt, Cursor, Sender, Transaction
+from chain.models.acts import LONGEST_PAUSE
 from chain.models.sending import AttemptState, TransactionState
 
 log = logging.getLogger(__name__)
 
 _SENDING, _MINED, _CONFIRMED = TransactionState.SENDING, TransactionState.MINED, TransactionState.CONFIRMED
-_LONGEST_PAUSE = 300  # seconds between vain tries
 _AT_ONCE = 50  # transactions whose receipts are asked for in one request
 
 
@@ -99,9 +99,9 @@ def _release(row: Transaction) -> None:
     """The acts of a mined transaction that left no event go back to the queue, to be judged by simulation."""
     left = Act.objects.waiting().filter(transaction=row, event=None)
     for act in left:
-        pause = min(2 ** min(act.tries, 16), _LONGEST_PAUSE)
+        pause = min(timedelta(seconds=2 ** min(act.tries, 16)), LONGEST_PAUSE)
         Act.objects.filter(pk=act.pk).update(
-            transaction=None, tries=F("tries") + 1, retry_at=timezone.now() + timedelta(seconds=pause)
+            transaction=None, tries=F("tries") + 1, retry_at=timezone.now() + pause
         )
 
 

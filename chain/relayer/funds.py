@@ -9,13 +9,14 @@ from django.utils import timezone
 from chain import client
 from chain.models import Attempt, Sender
 from chain.models.sending import AttemptState, TransactionState
+from chain.moments import has_passed
 
 _FRESH = timedelta(seconds=30)
 
 
 def balance_is_old(sender: Sender) -> bool:
     """Whether what the row says was read too long ago."""
-    return sender.balance_at is None or timezone.now() - sender.balance_at > _FRESH
+    return has_passed(sender.balance_at, _FRESH)
 
 
 def read_balance(sender: Sender) -> int:

@@ -2,6 +2,7 @@
 
 from records.media_types import ending_of
 from records.services.file_names import safe_name, split_name
+from records.services.searching import day_of
 from records.shapes import RecordView, VersionView
 
 FOLDER_BYTES = 60
@@ -20,7 +21,7 @@ class ExportNames:
         The ending is the file's, else its type's: a title's "Report.bat" is none.
         """
         folder = safe_name(record.folder_name if record.folder else "Inbox", "Folder", most=FOLDER_BYTES)
-        day = version.service_date or version.created_at.date()
+        day = day_of(version)
         title = safe_name(version.title, "Record", most=TITLE_BYTES)
         ending = split_name(safe_name(version.file_name))[1] or ending_of(version.media_type)
         stem = f"{day.isoformat()} {title}" + (f" (version {version.number})" if numbered else "")

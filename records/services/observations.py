@@ -29,6 +29,7 @@ from records.services import documents, uploads
 from records.services.keyring import Keyring
 from records.services.present import record_views
 from records.services.reading import FoundContent, find_content, open_found
+from records.services.searching import day_of
 from records.services.states import RecordState
 from records.shapes import RecordView
 
@@ -127,7 +128,7 @@ def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -
     keyring, states = documents.list_states(actor=actor, patient=patient, via=via)
     views = {view.record: view for view in record_views(keyring, states)}
     chosen = [state for state in _openable(keyring, states, via) if _holds(views[state.record])]
-    chosen.sort(key=lambda state: _newest(views[state.record]), reverse=True)
+    chosen.sort(key=lambda state: day_of(views[state.record]), reverse=True)
     found: list[tuple[Observation, Source]] = []
     unreadable: list[RecordView] = []
     births: set[str] = set()
@@ -207,10 +208,6 @@ def _holds(view: RecordView) -> bool:
 
 def _is_listed(view: RecordView) -> bool:
     return bool(view.folder) and not view.closed
-
-
-def _newest(view: RecordView) -> date:
-    return view.service_date or view.created_at.date()
 
 
 def _found(keyring: Keyring, state: RecordState) -> FoundContent:

@@ -12,10 +12,11 @@ from datetime import timedelta
 from threading import Lock
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chain.models.bulk import insert_rows
+from chain.moments import is_past
 from records.content import failing_nodes, open_stored, pin_nodes, store
 from records.holdings import KEPT, cid_of, note_lost
 from records.models import Holding, PinNode, Replica
@@ -84,7 +85,7 @@ class _Round:
         return erased + self._each(WANTED, self._copy)
 
     def _due(self, state: str) -> QuerySet[Replica]:
-        rows = self._rows.filter(state=state, due_at__lte=timezone.now()).order_by("due_at")
+        rows = self._rows.filter(is_past("due_at", most=VERIFIED_EVERY), state=state).order_by("due_at")
         return rows.filter(holding__state=KEPT) if state == WANTED else rows
 
     def _each(self, state: str, work: _Work) -> int:
@@ -93,7 +94,7 @@ class _Round:
             now = timezone.now()
             if now > self._until:
                 break
-            free = Q(claimed_at=None) | Q(claimed_at__lt=now - STALE_AFTER)
+            free = is_past("claimed_at", STALE_AFTER)
             if not Replica.objects.filter(free, pk=row.pk, state=state).update(claimed_at=now):
                 continue
             mine = Replica.objects.filter(pk=row.pk, claimed_at=now)

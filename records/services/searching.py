@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from records.shapes import RecordView
+from django.utils import timezone
+
+from records.shapes import RecordView, VersionView
 
 TEXT_MAX = 200
 
@@ -40,9 +42,12 @@ def in_order(records: Iterable[RecordView]) -> list[RecordView]:
     return sorted(records, key=lambda record: (day_of(record), record.created_at), reverse=True)
 
 
-def day_of(record: RecordView) -> date:
-    """The date of service; where there is none (or it cannot be read), the day on which it was received."""
-    return record.service_date or record.created_at.date()
+def day_of(record: RecordView | VersionView) -> date:
+    """The date of service; where there is none (or it cannot be read), the day on which it was received.
+
+    A moment is one day on every page and in every file: that of the portal's time zone.
+    """
+    return record.service_date or timezone.localdate(record.created_at)
 
 
 def fold(text: str) -> str:

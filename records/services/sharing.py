@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import Account
 from accounts.services.directory import Person, unusable_keys
+from chain.freshness import ChainTimes, chain_times
 from chain.models import Act
 from chain.models.bulk import batches, rows_in
 from chain.slots import folder_of_scope
@@ -41,10 +42,10 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
     names = _scope_names(Keyring(actor, actor.address), scopes)
     given = [row for row in rows.values() if row.granted_at is not None]
     people = people_named_to(actor, _parties(given, acts.values()))
-    views = []
+    views, times = [], chain_times()
     for slot in rows.keys() | acts.keys():
         row, act = rows.get(slot), acts.get(slot)
-        view = _grant_view(row, act, standing.get(slot), people, names)
+        view = _grant_view(row, act, standing.get(slot), people, names, times)
         if view is not None:
             views.append(view)
     views = _with_unusable_keys(views)
@@ -183,6 +184,7 @@ def _grant_view(
     standing: LiveGrant | None,
     people: dict[str, Person],
     names: dict[str, str],
+    times: ChainTimes,
 ) -> GrantView | None:
     if act is not None and act.kind == "GrantAccess":
         return _waiting_view(act, people, names)
@@ -202,7 +204,7 @@ def _grant_view(
         not_before=row.not_before,
         expires_at=row.expiry,
         days_left=days_left(row.expiry) if standing else 0,
-        state=_state(row, act, standing),
+        state=_state(row, act, standing, times),
         granted_at=row.granted_at,
         act=str(act.pk) if act else "",
         request=row.request,
@@ -210,17 +212,16 @@ def _grant_view(
     )
 
 
-def _state(row: Grant, act: Act | None, standing: LiveGrant | None) -> GrantState:
-    now = timezone.now()
+def _state(row: Grant, act: Act | None, standing: LiveGrant | None, times: ChainTimes) -> GrantState:
     if act is not None or row.ended == Grant.Ended.REVOKED:
         return "revoked"
     if row.ended == Grant.Ended.GIVEN_UP:
         return "given up"
-    if row.expiry is not None and row.expiry <= now:
+    if row.expiry is not None and row.expiry <= times.latest:
         return "expired"
     if standing is None:
         return "ended"
-    if standing.not_before > now:
+    if standing.not_before > times.earliest:
         return "not yet"
     return "paused" if is_paused(standing) else "live"
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chain.models import Act
+from chain.moments import SKEW, is_past
 from records.access import narrow
 from records.content import remove_staged, staging
 from records.models import Envelope, Grant, GrantDraft, Upload
@@ -41,7 +42,7 @@ def sweep_records() -> int:
 def _forget_uploads() -> None:
     """Uploads that nobody finished; and what no upload in SQL names in staging."""
     now = timezone.now()
-    alive = Q(state=Upload.State.DONE) | Q(claimed_at__gt=now - STALE_AFTER)
+    alive = Q(state=Upload.State.DONE) | ~is_past("claimed_at", STALE_AFTER + SKEW)
     Upload.objects.filter(created_at__lt=now - KEPT).exclude(alive).delete()
     try:
         found = staging().names()  # read first: a name is committed before its file is made

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.crypto.errors import CannotOpen
 from chain.incarnation import recent
+from chain.moments import SKEW, is_past
 from records.crypto.parts import NO_DIGEST, PartPlan
 from records.errors import Conflict, InvalidInput, NotFound, TooLarge
 from records.models import Upload
@@ -103,7 +104,8 @@ def claimed(row: Upload) -> Iterator[uuid.UUID]:
     The row is read anew. Raises Conflict.
     """
     claim, now = uuid.uuid4(), timezone.now()
-    free = Q(state=Upload.State.DESCRIBED) | Q(state=Upload.State.RECEIVING, claimed_at__lt=now - STALE_AFTER)
+    died = Q(state=Upload.State.RECEIVING) & is_past("claimed_at", STALE_AFTER + SKEW)
+    free = Q(state=Upload.State.DESCRIBED) | died
     taken = Upload.objects.filter(free, pk=row.pk).update(
         state=Upload.State.RECEIVING, claim=claim, claimed_at=now
     )

@@ -2,13 +2,19 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from django.template.defaultfilters import date as date_filter
+from django.utils.timezone import localtime
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from records.kinds import KINDS
-from records.services.searching import Filter, choose_records, fold, in_order
+from records.services.export_names import ExportNames
+from records.services.searching import Filter, choose_records, day_of, fold, in_order
 from records.shapes import RecordView
 
 ASHA, AMARA, RUBY = "0xA1", "0xB2", "0xC3"
@@ -97,3 +103,24 @@ def test_a_title_is_found_by_its_own_words(title: str) -> None:
         title.upper()
     ) != fold(title)
     assert fold(fold(title)) == fold(title)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"), [("Asia/Tokyo", "2026-03-02"), ("UTC", "2026-03-01"), ("America/New_York", "2026-03-01")]
+)
+def test_a_moment_is_the_same_day_wherever_it_is_named(zone: str, day: str, settings: Settings) -> None:
+    """Late in the evening of UTC it is tomorrow in Tokyo: on the page, in the list's order, in the ZIP."""
+    settings.TIME_ZONE = zone
+    received = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+    record: Any = SimpleNamespace(service_date=None, created_at=received, folder=1, folder_name="Inbox")
+    version: Any = SimpleNamespace(
+        service_date=None,
+        created_at=received,
+        title="Letter",
+        file_name="letter.pdf",
+        media_type="",
+        number=1,
+    )
+    assert day_of(record).isoformat() == day
+    assert f"/{day} Letter" in ExportNames().take(record, version, numbered=False)
+    assert date_filter(localtime(received), "Y-m-d") == day
