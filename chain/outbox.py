@@ -81,7 +81,7 @@ def resubmit_act(act: Act) -> Act:
         transaction=None,
         settled_at=None,
         refused_block=None,
-        retry_at=None,
+        retry_tick=None,
         error="",
         error_code="",
         waiting_tick=SharedNow(),

@@ -11,7 +11,7 @@ from chain.lag import Lag, measure_lag
 from chain.models import Act, ActState, Sender, Transaction
 from chain.models.acts import LONGEST_PAUSE
 from chain.models.sending import TransactionState
-from chain.moments import is_past
+from chain.shared_clock import ended
 from chain.status import ran_lately
 
 SHOWN = 10  # rows of a list on the page; the admin's own lists have the rest
@@ -119,7 +119,7 @@ def overview() -> Overview:
 
 
 def _queue() -> list[QueueRow]:
-    queued, later = Q(transaction=None, event=None), ~is_past("retry_at", most=LONGEST_PAUSE)
+    queued, later = Q(transaction=None, event=None), ~ended("retry_tick", LONGEST_PAUSE)
     rows = (
         Act.objects.waiting()
         .order_by("kind")

@@ -172,4 +172,4 @@ def _returning(act: Act) -> Repair | None:
 
 def _queue(act: Act) -> bool:
     waiting = Act.objects.waiting().filter(pk=act.pk)
-    return bool(waiting.update(event=None, transaction=None, retry_at=None, refused_block=None))
+    return bool(waiting.update(event=None, transaction=None, retry_tick=None, refused_block=None))

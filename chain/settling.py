@@ -69,7 +69,7 @@ def refuse_act(act: Act, state: ActState, refusal: Refusal) -> bool:
                 error=refusal.words,
                 error_code=refusal.code,
                 settled_at=timezone.now(),
-                retry_at=None,
+                retry_tick=None,
                 replay_place=None,
             )
         )

@@ -118,7 +118,7 @@ class ChainNode:
             self.sync()
             if not Act.objects.waiting().exists():
                 break
-            Act.objects.waiting().update(retry_at=None)  # what is put off by seconds is due at once
+            Act.objects.waiting().update(retry_tick=None)  # what is put off by seconds is due at once
         self.relay()
 
     def admit(self, institution: str, *, admitted: bool = True) -> Act:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chain.acts import PreparedAct
-from chain.moments import is_past
+from chain.shared_clock import ended
 
 LONGEST_PAUSE = timedelta(seconds=300)  # between vain tries
 
@@ -62,7 +62,7 @@ class ActQuerySet(models.QuerySet["Act"]):
 
     def due(self) -> ActQuerySet:
         """Queued, and not put off."""
-        return self.queued().filter(is_past("retry_at", most=LONGEST_PAUSE))
+        return self.queued().filter(ended("retry_tick", LONGEST_PAUSE))
 
 
 class Act(models.Model):
@@ -100,7 +100,8 @@ class Act(models.Model):
     refused_block = models.PositiveBigIntegerField(
         null=True, help_text="The block at which all it builds on was settled and it was refused."
     )
-    retry_at = models.DateTimeField(null=True)
+    retry_tick = models.BigIntegerField(null=True, help_text="Shared clock: until when it is put off.")
+    retry_at = models.DateTimeField(null=True)  # the release before this one reads it; the next may drop it
     waiting_tick = models.BigIntegerField(null=True, help_text="Shared clock: since when it waits.")
     incarnation = models.PositiveIntegerField(
         default=0, db_default=0, help_text="The database's life in which it was accepted."

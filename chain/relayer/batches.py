@@ -12,8 +12,8 @@ from chain.abi import function_selector
 from chain.encoding import encode_list
 from chain.models import Act
 from chain.models.acts import LONGEST_PAUSE
-from chain.moments import is_past
 from chain.relayer.lanes import ALL_LANES
+from chain.shared_clock import ended
 from chain.slots import ZERO_ADDRESS
 
 # Gas that an act's execution takes at most in a relayed batch, as measured; its calldata comes on top.
@@ -141,7 +141,7 @@ def _open_needs(acts: Sequence[Act]) -> dict[object, set[object]]:
 
 def _blocked() -> Exists:
     """Acts that build on one which is under way, or put off. Looked up act by act: most build on none."""
-    waits = Q(transaction__isnull=False) | ~is_past("retry_at", most=LONGEST_PAUSE)
+    waits = Q(transaction__isnull=False) | ~ended("retry_tick", LONGEST_PAUSE)
     waiting = Act.objects.waiting().filter(waits, event=None, pk=OuterRef("to_act"))
     return Exists(_needs().filter(Exists(waiting), from_act=OuterRef("pk")))
 

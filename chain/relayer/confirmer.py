@@ -10,13 +10,13 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from chain import client
 from chain.errors import Paused
 from chain.models import Act, Attempt, Cursor, Sender, Transaction
 from chain.models.acts import LONGEST_PAUSE
 from chain.models.sending import AttemptState, TransactionState
+from chain.shared_clock import SharedNow
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def _release(row: Transaction) -> None:
     for act in left:
         pause = min(timedelta(seconds=2 ** min(act.tries, 16)), LONGEST_PAUSE)
         Act.objects.filter(pk=act.pk).update(
-            transaction=None, tries=F("tries") + 1, retry_at=timezone.now() + pause
+            transaction=None, tries=F("tries") + 1, retry_tick=SharedNow(pause)
         )
 
 

@@ -220,7 +220,7 @@ def _wait_left(batch: Batch) -> float:
     """Seconds until the oldest act of a batch has waited for company long enough."""
     wait = timedelta(seconds=settings.CHAIN_BATCH_WAIT)
     age = timezone.now() - batch.acts[0].created_at
-    return min(wait - age, wait).total_seconds()  # whoever accepted it may be ahead, by an hour
+    return (wait - age).total_seconds() if age >= timedelta() else 0.0  # else of a clock that is ahead
 
 
 def _save(run: _Run, batch: Batch, fees: Fees, gas: int) -> Attempt:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
-from django.utils import timezone
 
 from chain import client
 from chain.abi import decode_result
@@ -19,6 +18,7 @@ from chain.refusals import Refusal, explain
 from chain.relayer.batches import Batch
 from chain.reorg import is_read_chain
 from chain.settling import link_act, refuse_act
+from chain.shared_clock import SharedNow
 
 GAS_CEILING = 16_700_000  # EIP-7825 takes no more than 16,777,216 in one transaction
 _AGAIN = timedelta(seconds=1)
@@ -120,7 +120,7 @@ def _put_off(act: Act, refusal: Refusal, refused_block: int | None) -> None:
     settled = refused_block is not None
     Act.objects.waiting().filter(pk=act.pk).update(
         refused_block=refused_block,
-        retry_at=timezone.now() + _AGAIN,
+        retry_tick=SharedNow(_AGAIN),
         error_code=refusal.code if settled else "",
         error=refusal.words if settled else "",
     )

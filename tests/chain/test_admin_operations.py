@@ -11,7 +11,7 @@ from pytest_django import Settings
 from chain import indexer
 from chain.models import Act, ActState, Attempt, Cursor, Sender, Transaction
 from chain.overview import days_left, overview
-from chain.shared_clock import shared_now, ticks
+from chain.shared_clock import SharedNow, shared_now, ticks
 from chain.templatetags import operations as words
 from tests.chain.operators import PAGE, chain_head, said, signed_in, stuck_transaction
 from tests.chain_node import ChainNode, fresh_person
@@ -109,7 +109,7 @@ def test_the_queue_is_told_by_kind_and_stage(held_blocks: ChainNode) -> None:
     chain.relay()
     chain.new_record(fresh_person())
     later = chain.new_record(fresh_person())
-    Act.objects.filter(pk=later.pk).update(retry_at=timezone.now() + timedelta(hours=1))
+    Act.objects.filter(pk=later.pk).update(retry_tick=SharedNow(timedelta(minutes=4)))
     (row,) = overview().queue
     assert (row.kind, row.queued, row.put_off, row.sent, row.seen) == ("NewRecord", 1, 1, 1, 0)
     chain.mine()

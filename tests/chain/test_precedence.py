@@ -72,7 +72,7 @@ class LostChain:
         """What the relayer does, some seconds long, while nothing is mined."""
         for _ in range(3):
             self.chain.relay()
-            Act.objects.waiting().update(retry_at=None)
+            Act.objects.waiting().update(retry_tick=None)
 
 
 def test_what_was_accepted_on_top_of_confirmed_acts_waits_for_them(lost: LostChain) -> None:

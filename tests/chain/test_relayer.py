@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 
 from chain import client
@@ -16,6 +15,7 @@ from chain.models.sending import TransactionState
 from chain.outbox import submit_act
 from chain.relayer import sender
 from chain.relayer.batches import Batch, next_batch
+from chain.shared_clock import SharedNow
 from chain.slots import folder_scope
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, fresh_person, state_of
@@ -64,7 +64,7 @@ def test_an_act_does_not_go_while_what_it_builds_on_is_under_way(held_blocks: Ch
 def test_an_act_does_not_go_before_one_that_is_put_off(chain: ChainNode) -> None:
     patient, doctor = fresh_person(), fresh_person()
     first, second = grant(patient, doctor.address), grant(patient, doctor.address, 2)
-    Act.objects.filter(pk=first.pk).update(retry_at=timezone.now() + timedelta(hours=1))
+    Act.objects.filter(pk=first.pk).update(retry_tick=SharedNow(timedelta(minutes=4)))
     chain.relay()
     assert Transaction.objects.count() == 0
     chain.settle()
@@ -131,12 +131,12 @@ def test_a_refused_act_is_not_given_up_before_all_is_known(chain: ChainNode) -> 
     bad = chain.new_record(fresh_person(), secret=bytes(39))
     chain.mine()
     chain.relay()
-    Act.objects.filter(pk=bad.pk).update(retry_at=None)
+    Act.objects.filter(pk=bad.pk).update(retry_tick=None)
     chain.relay()
     assert state_of(bad) == ActState.WAITING  # the indexer has not read up to the refusal
     chain.mine()
     chain.sync()
-    Act.objects.filter(pk=bad.pk).update(retry_at=None)
+    Act.objects.filter(pk=bad.pk).update(retry_tick=None)
     chain.relay()
     assert state_of(bad) == ActState.FAILED
 
@@ -144,11 +144,11 @@ def test_a_refused_act_is_not_given_up_before_all_is_known(chain: ChainNode) -> 
 def test_an_act_that_lost_a_race_comes_back_to_its_author(chain: ChainNode) -> None:
     patient, doctor = fresh_person(), fresh_person()
     late = grant(patient, doctor.address, 1)
-    Act.objects.filter(pk=late.pk).update(retry_at=timezone.now() + timedelta(hours=1))
+    Act.objects.filter(pk=late.pk).update(retry_tick=SharedNow(timedelta(minutes=4)))
     overtaking = revoke(patient, doctor.address, 2)
     chain.settle()
     assert state_of(overtaking) == ActState.CONFIRMED
-    Act.objects.filter(pk=late.pk).update(retry_at=None)
+    Act.objects.filter(pk=late.pk).update(retry_tick=None)
     chain.settle()
     assert state_of(late) == ActState.RETURNED
     assert late.error_code == "SerialNotNext"
@@ -217,7 +217,7 @@ def test_an_act_on_the_chain_before_its_row_is_no_failure(chain: ChainNode, appl
     Event.objects.update(applied=applied)
     for _ in range(2):
         chain.relay()
-        Act.objects.update(retry_at=None)
+        Act.objects.update(retry_tick=None)
     act.refresh_from_db()
     assert act.state == (ActState.CONFIRMED if applied else ActState.WAITING)
     assert act.event is not None

@@ -149,13 +149,13 @@ class PlainVisitor:
         self.register(invitation)
         return self.post(invitation)
 
-    def make_token(self) -> Api:
+    def make_token(self, *, days: int = 1) -> Api:
         """A client with a token for whatever account acts now."""
-        return Api(self._url, self.make_token_secret())
+        return Api(self._url, self.make_token_secret(days=days))
 
-    def make_token_secret(self) -> str:
+    def make_token_secret(self, *, days: int = 1) -> str:
         """The secret of a new token for whatever account acts now."""
-        made = self.post("/tokens/", name="story", scope="act", days=1, password=PASSWORD)
+        made = self.post("/tokens/", name="story", scope="act", days=days, password=PASSWORD)
         found = re.search(r'id="token-secret">([^<]+)<', made.text)
         assert found, made.text
         return found[1]

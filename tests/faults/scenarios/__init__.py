@@ -6,6 +6,7 @@ from typing import Literal
 
 from tests.faults.points import POINTS
 from tests.faults.scenarios.broken_tails import broken_tails
+from tests.faults.scenarios.clocks import clocks
 from tests.faults.scenarios.crowd import crowd
 from tests.faults.scenarios.faulty_node import faulty_node
 from tests.faults.scenarios.foundations import lost_foundations
@@ -48,6 +49,7 @@ SCENARIOS: dict[str, Scenario | Staged] = {
     "crowd": Scenario(crowd, 500),
     "strangers": Scenario(strangers, 25),
     "tasks-twice": Scenario(tasks_twice, 10),
+    "clocks": Scenario(clocks, 20),
     "outages": Scenario(outages, 20),
     "two-machines": Staged(two_machines, 40),
     "restores": Scenario(restores, 12),
@@ -66,6 +68,7 @@ SHORT: dict[str, Scenario | Staged] = {
     "crowd": Scenario(crowd, 60),
     "strangers": Scenario(strangers, 2),
     "tasks-twice": Scenario(tasks_twice, 1),
+    "clocks": Scenario(clocks, 2),
     "outages": Scenario(outages, 3),
     "two-machines": Staged(two_machines, 9),
     "restores": Scenario(restores, 3),
