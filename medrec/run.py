@@ -19,6 +19,7 @@ from django.core.management import CommandError
 
 from chain.disk_reserve import DiskReserve
 from chain.localchain.tether import end_with_parent
+from medrec import __version__
 from medrec.ports import PortTaken, claim_port
 from medrec.processes import Processes, ProgramKeepsDying, say
 
@@ -42,6 +43,7 @@ class Stopped(BaseException):
 def main() -> int:
     """Run until stopped. Exit code 0 after Ctrl-C or SIGTERM, 1 when the portal cannot start or go on."""
     parser = argparse.ArgumentParser(prog="python -m medrec.run", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"MedRec {__version__}")
     parser.add_argument("--end-with-parent", action="store_true", help="stop when the calling process ends")
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -100,6 +102,7 @@ def _run(processes: Processes) -> None:
         demo = seed_demo()
     except CommandError as error:  # a portal without its demo is still a portal
         demo = [str(error)]
+    say("medrec", f"MedRec {__version__}")
     for line in [f"The portal is at {settings.PUBLIC_URL} (Ctrl-C stops it)", *demo]:
         say("medrec", line)
     reserve = DiskReserve(settings.VAR, settings.DISK_RESERVE_BYTES)

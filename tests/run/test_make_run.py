@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from chain.localchain.rpc import Rpc
+from medrec import __version__
 from medrec.run import AS_ROOT, CannotStart, _check_user
 from tests.run.portal import ROOT, children_of, portal_environment, run_portal
 
@@ -65,6 +66,7 @@ def test_it_serves_survives_a_kill_and_stops_without_a_trace(tmp_path: Path) -> 
         chain = Rpc(int(second.rpc_url.rsplit(":", 1)[1]))
         assert len(chain.call("eth_getCode", deployed["address"], "latest")) > 1000
         programs = second.children()
+        assert f"| MedRec {__version__}\n" in second.said()
         assert second.stop() == 0
         assert not any(alive(pid) for pid in programs)
         assert "Traceback" not in second.said()
