@@ -1,4 +1,4 @@
-"""The contract's ABI, read once from its committed artifact: types of acts, events and refusals."""
+"""The contract's ABI, read once from its committed artifacts: types of acts, events and refusals."""
 
 import json
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 ARTIFACT_PATH = Path(__file__).parent / "contracts" / "artifact.json"
+SUCCESSOR_PATH = ARTIFACT_PATH.with_name("successor.json")
 
 # The act whose fields an event carries, every one, by the same name.
 ACT_OF_EVENT = {
@@ -60,6 +61,13 @@ class EventType:
 def artifact() -> dict[str, Any]:
     """The committed build of the contract."""
     loaded: dict[str, Any] = json.loads(ARTIFACT_PATH.read_text())
+    return loaded
+
+
+@cache
+def successor_artifact() -> dict[str, Any]:
+    """Return the committed build of the contract that takes another's place: the same acts and events."""
+    loaded: dict[str, Any] = json.loads(SUCCESSOR_PATH.read_text())
     return loaded
 
 
@@ -124,7 +132,8 @@ def decode_log(topics: list[bytes], data: bytes) -> tuple[str, dict[str, Any]] |
 
 @cache
 def _functions() -> dict[str, dict[str, Any]]:
-    return {entry["name"]: entry for entry in artifact()["abi"] if entry["type"] == "function"}
+    entries = [*successor_artifact()["abi"], *artifact()["abi"]]
+    return {entry["name"]: entry for entry in entries if entry["type"] == "function"}
 
 
 def _abi_type(part: dict[str, Any]) -> str:
@@ -150,19 +159,25 @@ def decode_result(function: str, data: bytes) -> tuple[Any, ...]:
     return tuple(decode([_abi_type(part) for part in _functions()[function]["outputs"]], data))
 
 
-def constructor_data(*args: Any) -> bytes:
-    """The contract's creation code with its arguments."""
-    entry = next(e for e in artifact()["abi"] if e["type"] == "constructor")
-    return bytes.fromhex(artifact()["bytecode"][2:]) + encode([_abi_type(p) for p in entry["inputs"]], args)
+def constructor_data(*args: Any, build: dict[str, Any] | None = None) -> bytes:
+    """The creation code, of the first contract or of another build, with its constructor's arguments."""
+    build = artifact() if build is None else build
+    entry = next(e for e in build["abi"] if e["type"] == "constructor")
+    return bytes.fromhex(build["bytecode"][2:]) + encode([_abi_type(p) for p in entry["inputs"]], args)
 
 
 def code_matches(code: bytes) -> bool:
-    """Whether deployed code is this contract's, leaving out what its constructor fixed."""
-    expected = bytearray.fromhex(artifact()["deployedBytecode"][2:])
+    """Whether deployed code is this release's, first contract or successor."""
+    return _is_of(artifact(), code) or _is_of(successor_artifact(), code)
+
+
+def _is_of(build: dict[str, Any], code: bytes) -> bool:
+    """Whether code is of a build, leaving out what its constructor fixed."""
+    expected = bytearray.fromhex(build["deployedBytecode"][2:])
     given = bytearray(code)
     if len(expected) != len(given):
         return False
-    for places in artifact()["immutableReferences"].values():
+    for places in build["immutableReferences"].values():
         for place in places:
             start, end = place["start"], place["start"] + place["length"]
             expected[start:end] = given[start:end] = bytes(place["length"])

@@ -7,7 +7,7 @@ from django.db.models import Max, OuterRef, Subquery
 
 from chain import client
 from chain.decoding import decode_log
-from chain.deployment import Domain, domain
+from chain.deployment import Domain, domain_at
 from chain.errors import Reorganised
 from chain.models import Act, Block, Event, EventDigest
 from chain.models.bulk import BATCH, insert_rows
@@ -20,7 +20,7 @@ _NOTHING = "0x" + "0" * 64
 
 def events_of(found: BlockRange) -> list[Event]:
     """The acts' events of a range that are not kept yet, not saved and without their blocks. BadLog."""
-    speaking, known = domain(), _known(found)
+    speaking, known = domain_at(found.first), _known(found)
     fresh = (raw for raw in found.logs if (raw.block_hash, raw.log_index) not in known)
     return [event for raw in fresh if (event := _event(raw, found, speaking)) is not None]
 

@@ -24,7 +24,7 @@ from chain.answers import (
     sensible,
 )
 from chain.aside import step_aside
-from chain.deployment import Domain, deployment
+from chain.deployment import Domain, deployment, tenure_at
 from chain.errors import ChainUnavailable, KeyMismatch, RpcRefused
 from chain.retry_after import Pauses
 
@@ -32,6 +32,7 @@ __all__ = ["Head", "RawLog", "Receipt"]
 
 TIMEOUT = 10.0
 _BLOCKS_AT_ONCE = 100
+_WORDS_AT_ONCE = 200
 _NO_SUCH_METHOD = (-32601, -32004)  # JSON-RPC; EIP-1474
 _provider_lock = threading.Lock()
 _providers: dict[str, HTTPProvider] = {}
@@ -139,7 +140,10 @@ def blocks(numbers: Sequence[int]) -> list[Head | None]:
 
 
 def raw_logs(first: int, last: int) -> Any:
-    """The contract's logs in these blocks, both included, as the node gives them."""
+    """The contract's logs in these blocks, both included, as the node gives them.
+
+    All blocks are of one contract's time.
+    """
     return _ask("eth_getLogs", _logs_wanted(first, last))
 
 
@@ -185,6 +189,26 @@ def block_has_logs(block_hash: str, contract: str) -> bool:
 def code(address: str) -> bytes:
     """The code at an address; empty for a plain account."""
     return bytes_of(_ask("eth_getCode", address, "latest"))
+
+
+def words(contract: str, slots: Sequence[int], at: int | str = "latest") -> list[int]:
+    """Return what a contract keeps in slots of its storage."""
+    found: list[int] = []
+    for start in range(0, len(slots), _WORDS_AT_ONCE):
+        some = slots[start : start + _WORDS_AT_ONCE]
+        answers = batch([("eth_getStorageAt", [contract, hex(slot), _tag(at)]) for slot in some])
+        found += [number_of(answer) for answer in answers]
+    return found
+
+
+def topic_logs(contract: str, topic: str, first: int, last: int) -> list[RawLog]:
+    """Return any contract's logs with a first topic (0x-hex) in these blocks, both included."""
+    found: list[RawLog] = []
+    for start in range(first, last + 1, settings.CHAIN_BLOCK_RANGE_MAX):
+        end = min(start + settings.CHAIN_BLOCK_RANGE_MAX - 1, last)
+        wanted = {"address": contract, "topics": [topic], "fromBlock": hex(start), "toBlock": hex(end)}
+        found += logs_of(_ask("eth_getLogs", wanted))
+    return found
 
 
 def balance(address: str) -> int:
@@ -247,6 +271,23 @@ def origin_of(contract: str) -> tuple[int, str]:
     return chain, str(to_checksum_address(first))
 
 
+def predecessor_of(contract: str) -> tuple[str, int]:
+    """Return the contract whose place a successor takes, and its last block that counts; 0 while it loads."""
+    before, last_block = view("predecessor", contract=contract)
+    return str(to_checksum_address(before)), last_block
+
+
+def predecessors_of(contract: str) -> list[tuple[str, int]]:
+    """Return those whose place a successor took, the oldest first, each with the last block that counts."""
+    first, line = origin_of(contract)[1], [(contract, 0)]
+    while line[0][0] != first:
+        before, last_block = predecessor_of(line[0][0])
+        if not last_block or (len(line) > 1 and last_block >= line[0][1]):
+            raise ChainUnavailable(f"{contract} does not say whose place it took.")
+        line.insert(0, (before, last_block))
+    return line[:-1]
+
+
 def domain_of(contract: str) -> Domain:
     """Return the EIP-712 domain that a deployed contract checks signatures in (EIP-5267)."""
     _, _, _, chain, verifying, _, _ = view("eip712Domain", contract=contract)
@@ -297,7 +338,7 @@ def _tag(number: int | str) -> str:
 
 
 def _logs_wanted(first: int, last: int) -> dict[str, str]:
-    return {"address": deployment().address, "fromBlock": hex(first), "toBlock": hex(last)}
+    return {"address": tenure_at(first).deployment.address, "fromBlock": hex(first), "toBlock": hex(last)}
 
 
 def _call_fields(to: str, data: bytes, sender: str | None, gas: int | None) -> dict[str, str]:

@@ -42,7 +42,7 @@ def deploy() -> tuple[Deployment, bool]:
     except NotDeployed:
         return _deploy_first()
     fresh = _bring_back(known)
-    if read_deployment() is None:
+    if read_deployment() != known:
         write_deployment(known)
     return known, fresh
 
@@ -85,7 +85,8 @@ def check_code(known: Deployment) -> bool:
     if code and not code_matches(code):
         raise WrongDeployment(
             f"The contract in use, {known.address}, is of another version of MedRec, and everything is"
-            " registered there. Go on with that version, or begin anew with an empty data folder (VAR)."
+            " registered there. Go on with that version, move to a successor contract (docs/OPERATIONS.md),"
+            " or begin anew with an empty data folder (VAR)."
         )
     return bool(code)
 

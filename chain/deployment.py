@@ -1,7 +1,7 @@
 """The contract in use. The database says which one it is; settings and files only name it the first time."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
@@ -95,7 +96,15 @@ def read_deployment() -> Deployment | None:
         ) from None
 
 
-_kept: dict[tuple[str, ...], Deployment] = {}
+@dataclass(frozen=True)
+class Tenure:
+    """A contract, and the last block whose events count there; None while it is in use."""
+
+    deployment: Deployment
+    last_block: int | None = None
+
+
+_kept: dict[tuple[str, ...], tuple[Tenure, ...]] = {}
 
 
 def deployment() -> Deployment:
@@ -104,39 +113,78 @@ def deployment() -> Deployment:
     The first use writes it there, as contract.json or CHAIN_CONTRACT_ADDRESS name it. Later both must agree.
     Raises NotDeployed without a contract, WrongDeployment where something names another.
     """
+    return tenures()[-1].deployment
+
+
+def tenures() -> tuple[Tenure, ...]:
+    """Return the contract in use, the last, and those whose place it took. Raises as `deployment`."""
     place = _place()
     if (known := _kept.get(place)) is None:
-        known = known_deployment() or note_deployment(first_deployment())
+        known = _known_tenures() or _note_first(first_deployment())
         _check_names(known)
         # After a rollback the row may be gone. So it is remembered only once it is there for good.
         transaction.on_commit(partial(_kept.__setitem__, place, known))
     return known
 
 
+def tenure_at(block: int) -> Tenure:
+    """Return the contract whose events count in a block."""
+    known = tenures()
+    return next((tenure for tenure in known[:-1] if block <= (tenure.last_block or 0)), known[-1])
+
+
+def first_block() -> int:
+    """Return the first block that can hold an event that counts."""
+    return tenures()[0].deployment.block
+
+
+def domains() -> list[Domain]:
+    """Return the domains that acts of this database were signed for, the one in force last."""
+    return [_domain(tenure.deployment.chain_id, tenure.deployment.address) for tenure in tenures()]
+
+
 def forget_deployment() -> None:
-    """Ask the database again the next time."""
-    _kept.clear()
+    """Ask this database again the next time."""
+    _kept.pop(_place(), None)
 
 
 def known_deployment() -> Deployment | None:
     """Return the contract that the database belongs to; None before the first use."""
-    row = _identities().filter(last_block=None).first()
-    return None if row is None else _deployment_of(row)
+    known = _known_tenures()
+    return known[-1].deployment if known else None
 
 
 def note_deployment(deployed: Deployment) -> Deployment:
     """Bind the database to a contract, unless it is bound already. Returns the one that it is bound to."""
-    row, _ = _identities().get_or_create(
-        last_block=None,
-        defaults={
-            "chain_id": deployed.chain_id,
-            "contract": deployed.address,
-            "origin_chain": deployed.origin_chain,
-            "origin_contract": deployed.origin_contract,
-            "first_block": deployed.block,
-        },
-    )
+    row, _ = _identities().get_or_create(last_block=None, defaults=_columns_of(deployed))
     return _deployment_of(row)
+
+
+def _note_first(deployed: Deployment) -> tuple[Tenure, ...]:
+    """Bind the database to a contract and, where that is a successor, to those whose place it took."""
+    from chain import client  # the client asks for the deployment in its turn
+
+    is_first = deployed.address == deployed.origin_contract
+    line = [] if is_first else client.predecessors_of(deployed.address)
+    with transaction.atomic():
+        begins = 0
+        for address, last_block in line:
+            known = replace(deployed, address=address, block=begins)
+            columns = _columns_of(known) | {"last_block": last_block}
+            _identities().get_or_create(contract=address, defaults=columns)
+            begins = last_block + 1
+        note_deployment(replace(deployed, block=max(begins, deployed.block)))
+    return _known_tenures()
+
+
+def _columns_of(deployed: Deployment) -> dict[str, Any]:
+    return {
+        "chain_id": deployed.chain_id,
+        "contract": deployed.address,
+        "origin_chain": deployed.origin_chain,
+        "origin_contract": deployed.origin_contract,
+        "first_block": deployed.block,
+    }
 
 
 def first_deployment() -> Deployment:
@@ -147,6 +195,19 @@ def first_deployment() -> Deployment:
     if not named:
         raise NotDeployed("No contract is deployed yet: run `manage.py deploy_contract`.")
     return _ask_node(named)
+
+
+def note_successor(deployed: Deployment, last_block: int) -> None:
+    """Bind the database to a successor, in one transaction: its predecessor counts up to `last_block`."""
+    with transaction.atomic():
+        _identities().filter(last_block=None).update(last_block=last_block)
+        note_deployment(deployed)
+    forget_deployment()
+
+
+def _known_tenures() -> tuple[Tenure, ...]:
+    rows = _identities().order_by(F("last_block").asc(nulls_last=True))
+    return tuple(Tenure(_deployment_of(row), row.last_block) for row in rows)
 
 
 def _identities() -> Any:
@@ -174,9 +235,9 @@ def _place() -> tuple[str, ...]:
     return (*where, str(path), written, settings.CHAIN_CONTRACT_ADDRESS)
 
 
-def _check_names(known: Deployment) -> None:
-    """Raise WrongDeployment where settings or file name another contract than the database's."""
-    named = _named_contract()
+def _check_names(tenures: tuple[Tenure, ...]) -> None:
+    """Raise WrongDeployment where the settings name another contract, or the file one that it never had."""
+    named, known = _named_contract(), tenures[-1].deployment
     ours = f"this database belongs to contract {known.address} on chain {known.chain_id}"
     if named:
         if named != known.address:
@@ -185,7 +246,8 @@ def _check_names(known: Deployment) -> None:
             )
         return
     written = read_deployment()
-    if written is not None and (written.chain_id, written.address) != (known.chain_id, known.address):
+    ever = {(tenure.deployment.chain_id, tenure.deployment.address) for tenure in tenures}
+    if written is not None and (written.chain_id, written.address) not in ever:
         raise WrongDeployment(
             f"{deployment_path()} names contract {written.address} on chain {written.chain_id}, but {ours}. "
             "Put back the chain folder and the database of one backup, or remove this file if it is a stray."
@@ -208,6 +270,12 @@ def _ask_node(address: str) -> Deployment:
 def domain() -> Domain:
     """The domain of signatures in force."""
     deployed = deployment()
+    return _domain(deployed.chain_id, deployed.address)
+
+
+def domain_at(block: int) -> Domain:
+    """Return the domain of the acts whose events stand in a block."""
+    deployed = tenure_at(block).deployment
     return _domain(deployed.chain_id, deployed.address)
 
 

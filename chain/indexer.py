@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from chain import client
 from chain.archive import events_of, link_acts, store_range
-from chain.deployment import deployment
+from chain.deployment import deployment, first_block
 from chain.errors import (
     ChainError,
     ChainUnavailable,
@@ -96,7 +96,7 @@ def reindex_from(block: int) -> None:
     NotDeployed without a contract; ChainUnavailable without a node to read from, or where other processes
     read too eagerly.
     """
-    start = max(deployment().block - 1, 0)
+    start = max(first_block() - 1, 0)
     checked_head()  # who forgets revokes must be able to read them again at once
     for _ in range(_TRIES):
         cursor = cursor_row()
@@ -109,7 +109,7 @@ def reindex_from(block: int) -> None:
 
 def cursor_row() -> Cursor:
     """How far we are; NotDeployed without a contract."""
-    start = max(deployment().block - 1, 0)
+    start = max(first_block() - 1, 0)
     return Cursor.objects.get_or_create(name="events", defaults={"seen": start, "applied": start})[0]
 
 

@@ -75,6 +75,8 @@ def resubmit_act(act: Act) -> Act:
 
     Inside the caller's transaction. ActConflict when its slot's number is taken.
     """
+    if act.prepared.digest(domain()) != act.digest:
+        raise ActConflict("This cannot be sent again as it was signed. Look again, and decide anew.")
     check_number(act.slot, act.number)
     Act.objects.filter(pk=act.pk, state__in=(ActState.FAILED, ActState.RETURNED)).update(
         state=ActState.WAITING,

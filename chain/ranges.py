@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 
 from chain import client
 from chain.abi import event_types
-from chain.deployment import deployment
+from chain.deployment import tenure_at
 from chain.errors import ChainUnavailable, LogsMissing, NodeBehind, Reorganised, RpcRefused
 
 _CHECKED = 50_000  # blocks below the head whose every header is read
@@ -54,7 +54,7 @@ class RangeReader:
     def read(self, first: int, head: client.Head) -> BlockRange:
         """The next range, as long as the node gives one. ChainUnavailable, RpcRefused, as of `read_range`."""
         while True:
-            last = min(first + self.size - 1, head.number)
+            last = min(first + self.size - 1, head.number, tenure_at(first).last_block or head.number)
             begun = time.monotonic()
             try:
                 found = read_range(first, last, head)
@@ -126,8 +126,8 @@ def _check_links(found: list[client.RawLog], headers: dict[int, client.Head]) ->
     for number, header in headers.items():
         if (
             not said[number]
-            and may_hold_logs(header.bloom)
-            and _holds_logs(header.hash, deployment().address)
+            and may_hold_logs(header.bloom, contract := tenure_at(number).deployment.address)
+            and _holds_logs(header.hash, contract)
         ):
             raise LogsMissing(f"The node does not give the logs of block {number} yet.")
 
@@ -143,11 +143,10 @@ def _times(
     return times
 
 
-def may_hold_logs(bloom: str) -> bool:
-    """Whether a block's bloom filter (0x-hex) lets it hold an act's event of the contract."""
+def may_hold_logs(bloom: str, contract: str) -> bool:
+    """Whether a block's bloom filter (0x-hex) lets it hold an act's event of a contract."""
     bits = int(bloom, 16)
-    contract = bytes.fromhex(deployment().address[2:])
-    return bits & (mask := _mask(contract)) == mask and any(
+    return bits & (mask := _mask(bytes.fromhex(contract[2:]))) == mask and any(
         bits & (mask := _mask(topic)) == mask for topic in event_types()
     )
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from chain import client
-from chain.deployment import deployment, domain
+from chain.deployment import deployment, domains
 from chain.errors import RpcRefused
 from chain.models import Act, ActState, Event, Sender, Transaction
 from chain.models.sending import TransactionState
@@ -55,11 +55,11 @@ def find_wrong_links(look: Look) -> Iterator[Finding]:
 
 def find_changed_acts(look: Look) -> Iterator[Finding]:
     """Acts whose columns do not follow from the fields that were signed."""
-    speaking = domain()
+    spoken = domains()
     for part in row_chunks(Act.objects.all(), look):
         for act in part:
             prepared = act.prepared
-            if prepared.digest(speaking) != act.digest:
+            if all(prepared.digest(domain) != act.digest for domain in reversed(spoken)):
                 yield Finding(_named(act), "its fields are not those of its digest")
             elif (act.author, act.subject, (act.slot, act.number)) != (
                 prepared.author,

@@ -9,7 +9,7 @@ from django.db import transaction
 from chain import client
 from chain.abi import ACT_OF_EVENT, act_types, decode_log
 from chain.acts import PreparedAct
-from chain.deployment import Domain, domain
+from chain.deployment import Domain, domain_at, tenure_at
 from chain.errors import ChainUnavailable, RpcRefused
 from chain.indexer import apply_events
 from chain.models import Event
@@ -72,10 +72,10 @@ def _differ(told: Said | None, kept: Said | None) -> str:
 
 def _ranges(look: Look) -> Iterator[tuple[dict[Place, Said], dict[Place, Said]]]:
     """Range by range, what the node and what the archive say of each place up to the applied block."""
-    speaking = domain()
     first, last, size = look.first, applied_block(), settings.CHAIN_BLOCK_RANGE_MAX
     while first <= last:
-        end = min(first + size - 1, last)
+        end = min(first + size - 1, last, tenure_at(first).last_block or last)
+        speaking = domain_at(first)
         try:
             found = client.logs(first, end)
         except (ChainUnavailable, RpcRefused):

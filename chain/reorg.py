@@ -5,7 +5,7 @@ from bisect import bisect_left
 from itertools import islice
 
 from chain import client
-from chain.deployment import deployment
+from chain.deployment import first_block
 from chain.errors import NodeBehind, Reorganised
 from chain.handlers import announce_events, reset_projections, runs_of
 from chain.models import Act, Block, Event, Transaction
@@ -43,7 +43,7 @@ def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
     place = bisect_left(range(count), True, far // 2 + 1, min(far, count), key=shared)
     if patient and at(place - 1).number > head.number:
         raise NodeBehind("The chain's node is behind what it has shown before.")
-    return at(place).number if place < count else max(deployment().block - 1, 0)
+    return at(place).number if place < count else max(first_block() - 1, 0)
 
 
 def is_read_chain() -> bool:

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from chain import client
 from chain.archive import events_of, link_acts, store_range
-from chain.deployment import deployment
+from chain.deployment import first_block
 from chain.errors import ChainUnavailable, Reorganised
 from chain.handlers import reset_projections
 from chain.indexer import apply_events, checked_head, cursor_row, depth_of
@@ -83,7 +83,7 @@ class _Staged:
     def __init__(self, file: IO[str], progress: Progress) -> None:
         self._file, self._progress = file, progress
         self._reader = RangeReader(Cursor._meta.get_field("range").default)
-        self._first = deployment().block
+        self._first = first_block()
         self._marks: list[_Mark] = []
 
     def read_to_head(self) -> client.Head:
@@ -138,7 +138,7 @@ def _is_there(mark: _Mark, head: client.Head) -> bool:
 def _take(cursor: Cursor, head: client.Head) -> None:
     """Move the cursor to where the file ends: an indexer at work rolls back. _Overtaken."""
     here = Cursor.objects.filter(pk=cursor.pk, seen__lte=head.number)
-    applied = max(depth_of(head), deployment().block - 1, 0)
+    applied = max(depth_of(head), first_block() - 1, 0)
     if here.update(seen=head.number, applied=applied, head=head.number, behind_since=None) != 1:
         raise _Overtaken
 

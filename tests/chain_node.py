@@ -178,7 +178,9 @@ def remember(deployed: deployment.Deployment) -> None:
     """Have this process know its contract without a row in the database: a test's rows go with its end."""
     deployment.write_deployment(deployed)
     place = deployment._place()
-    deployment._kept[(*place[:-1], "")] = deployed  # whatever a test sets: it is taken back after this
+    deployment._kept[(*place[:-1], "")] = (
+        deployment.Tenure(deployed),
+    )  # whatever a test sets: it is taken back after this
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Compile the contract with npm's solc into artifact.json; `--check` tells whether a rebuild gives the same.
+"""Compile the contract and its successor with npm's solc into artifact.json and successor.json.
+
+`--check` tells whether a rebuild gives the same.
 
 Sources are named by their place below this folder and below node_modules, and the bytecode has no metadata,
 so that the bytes are the same in any folder. Needs Node: the one that NODE names, or the first of the PATH.
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-ARTIFACT = HERE / "artifact.json"
+ARTIFACTS = {"artifact.json": "src/MedRec.sol", "successor.json": "successor/MedRecSuccessor.sol"}
 
 SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 200},
@@ -26,6 +28,7 @@ OUTPUTS = [
     "evm.bytecode.object",
     "evm.deployedBytecode.object",
     "evm.deployedBytecode.immutableReferences",
+    "storageLayout",
 ]
 CODE_LIMIT = 24_576  # bytes, EIP-170
 
@@ -46,28 +49,34 @@ def run_solc(argument: str, given: str = "") -> str:
     return done.stdout
 
 
-def compile_contract() -> dict[str, Any]:
-    """Compile src/ into ABI, bytecodes (0x-hex), compiler, settings, sources' sha-256. Raises BuildError."""
-    sources = {f"src/{path.name}": path.read_text() for path in sorted((HERE / "src").glob("*.sol"))}
+def compile_contract(main: str = "src/MedRec.sol") -> dict[str, Any]:
+    """Compile a contract into ABI, bytecodes (0x-hex), storage, compiler, settings, sources' sha-256.
+
+    `main` is its source file. Raises BuildError.
+    """
+    name = Path(main).stem
+    files = [*sorted((HERE / "src").glob("*.sol")), *([] if main.startswith("src/") else [HERE / main])]
+    sources = {str(path.relative_to(HERE)): path.read_text() for path in files}
     request = {
         "language": "Solidity",
-        "sources": {name: {"content": text} for name, text in sources.items()},
-        "settings": SETTINGS | {"outputSelection": {"src/MedRec.sol": {"MedRec": OUTPUTS}}},
+        "sources": {place: {"content": text} for place, text in sources.items()},
+        "settings": SETTINGS | {"outputSelection": {main: {name: OUTPUTS}}},
     }
     output = json.loads(run_solc("--standard-json", json.dumps(request)))
     if complaints := [error["formattedMessage"] for error in output.get("errors", [])]:
         raise BuildError("\n".join(complaints))
-    contract = output["contracts"]["src/MedRec.sol"]["MedRec"]
+    contract = output["contracts"][main][name]
     deployed = contract["evm"]["deployedBytecode"]
     artifact = {
-        "contract": "MedRec",
+        "contract": name,
         "abi": contract["abi"],
         "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
         "deployedBytecode": "0x" + deployed["object"],
         "immutableReferences": deployed["immutableReferences"],
+        "storage": {entry["label"]: int(entry["slot"]) for entry in contract["storageLayout"]["storage"]},
         "compiler": run_solc("--build").split("Version: ")[1].strip(),
         "settings": SETTINGS,
-        "sources": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sources.items()},
+        "sources": {place: hashlib.sha256(text.encode()).hexdigest() for place, text in sources.items()},
     }
     check_artifact(artifact, sources["src/ActTypes.sol"])
     return artifact
@@ -90,18 +99,21 @@ def check_artifact(artifact: dict[str, Any], act_types: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Write artifact.json, or with --check compare it with a rebuild."""
+    """Write the artifacts, or with --check compare them with a rebuild."""
     try:
-        built = json.dumps(compile_contract(), indent=1) + "\n"
+        built = {
+            name: json.dumps(compile_contract(main), indent=1) + "\n" for name, main in ARTIFACTS.items()
+        }
     except BuildError as error:
         print(f"The contract cannot be built: {error}", file=sys.stderr)
         return 1
-    if "--check" not in arguments:
-        ARTIFACT.write_text(built)
-        return 0
-    if not ARTIFACT.exists() or ARTIFACT.read_text() != built:
-        print("artifact.json is not what its sources give: run chain/contracts/build.py", file=sys.stderr)
-        return 1
+    for name, text in built.items():
+        path = HERE / name
+        if "--check" not in arguments:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            print(f"{name} is not what its sources give: run chain/contracts/build.py", file=sys.stderr)
+            return 1
     return 0
 
 

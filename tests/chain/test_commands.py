@@ -129,7 +129,7 @@ def test_no_account_with_a_published_key_keeps_money(tmp_path: Path) -> None:
 
 
 def test_a_contract_of_another_version_is_not_left_for_a_new_one(first_use: Deployment) -> None:
-    write_deployment(replace(first_use, address=FACTORY))
+    write_deployment(replace(first_use, address=FACTORY, origin_contract=FACTORY))
     with pytest.raises(CommandError, match="another version of MedRec"):
         run("deploy_contract")
     assert deployment().address == FACTORY

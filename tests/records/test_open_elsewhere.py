@@ -17,8 +17,10 @@ from accounts.crypto.phrase import new_entropy, phrase_of
 from accounts.services import affiliations, vaults
 from accounts.services.institution_keys import open_entropy
 from chain.acts import prepare_act, sign_act
-from chain.deployment import deployment
+from chain.deployment import Deployment, deployment, note_deployment
+from chain.models import Act, ActState
 from chain.outbox import submit_act
+from chain.succession import succeed
 from records.content import settle_blobs
 from records.crypto.medrec_open import chain as open_chain
 from records.crypto.medrec_open.account import Account
@@ -26,7 +28,7 @@ from records.crypto.medrec_open.chain import Node
 from records.crypto.medrec_open.errors import Refused
 from records.crypto.medrec_open.store import Store
 from records.services import documents, folders, inbox, requests, revocations
-from tests.chain_node import ChainNode
+from tests.chain_node import ChainNode, remember
 from tests.people import PASSWORD, make_patient
 from tests.records.conftest import Clinic, grant, run_errands, select_all, upload
 
@@ -150,6 +152,44 @@ def test_a_doctor_s_phrase_opens_what_was_shared_and_nothing_else(
 
 def _record_of(opened: list[tuple[bytes, dict[str, Any]]], title: str) -> str:
     return next(str(row["record"].hex()) for _, row in opened if row["title"] == title)
+
+
+@pytest.fixture
+def former_contract(chain: ChainNode) -> Iterator[Deployment]:
+    """The contract that the tests after this one go on with."""
+    del chain
+    known = note_deployment(deployment())
+    yield known
+    remember(known)
+
+
+def test_people_go_on_after_a_succession_and_one_address_opens_both_contracts(
+    chain: ChainNode,
+    patient: Actor,
+    clinic: Clinic,
+    opener: Opener,
+    former_contract: Deployment,
+    tmp_path: Path,
+) -> None:
+    write_history(chain, patient, clinic)
+    (given,) = grant(patient, clinic.doctor.address, clinic.via, folders=(1,))
+    chain.settle()
+    assert succeed(lambda _: None).address != former_contract.address
+    chain.settle()
+    upload(patient, data=SCAN, title="Later", folder=1)
+    upload(clinic.doctor, patient=patient.address, folder=0, via=clinic.via, data=LETTER, title="Answer")
+    chain.settle()
+    assert not Act.objects.exclude(state=ActState.CONFIRMED).exists()
+    account = opener.account(entropy_of(patient))
+    seen = [title for title, _, _ in titles(account.records(tmp_path / "out"))]
+    assert sorted(seen) == ["Answer", "Blood", "Blood", "Later", "Letter"]
+    doctor = opener.account(entropy_of(clinic.doctor), index=1)
+    assert {row["title"] for _, row in doctor.received_records(tmp_path / "doctor")} == {"Later", "Letter"}
+    revocations.revoke_access(
+        actor=patient, grantee=clinic.doctor.address, via=clinic.via, scope=given.fields["scope"]
+    )
+    chain.settle()
+    assert not list(opener.account(entropy_of(clinic.doctor), index=1).received_records(None))
 
 
 def test_a_moved_folder_opens_by_the_newest_list(
@@ -348,6 +388,8 @@ def test_ranges_grow_again_when_the_node_was_only_busy(
         del node
         if method == "eth_blockNumber":
             return hex(1_000_000)
+        if method == "eth_getStorageAt":
+            return "0x0"  # a first contract
         spans.append(int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) + 1)
         if len(spans) <= 20:
             raise Refused("busy")

@@ -104,7 +104,7 @@ abstract contract Accounts is IMedRec, EIP712 {
     }
 
     /// @dev Whether there is no signature because the author's signer sends the act itself; what is not signed needs no hash.
-    function _isSentBy(address author, bytes calldata signature) internal view returns (bool) {
+    function _isSentBy(address author, bytes calldata signature) internal view virtual returns (bool) {
         if (signature.length != 0) return false;
         address signer = _signerOf(author);
         // In a relayed call the sender is this contract, which signs for nobody.
@@ -136,7 +136,12 @@ abstract contract Accounts is IMedRec, EIP712 {
     }
 
     /// @dev ECDSA first, whether or not the signer has code: an EIP-7702 delegation must not lock a patient out.
-    function _isSignedBy(address signer, bytes32 structHash, bytes calldata signature) private view returns (bool) {
+    function _isSignedBy(address signer, bytes32 structHash, bytes calldata signature)
+        internal
+        view
+        virtual
+        returns (bool)
+    {
         if (signature.length == 0) return msg.sender == signer && msg.sender != address(this);
         bytes32 digest = _hashTypedDataV4(structHash);
         (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);

@@ -34,6 +34,8 @@ NUMBERS = (
     "toEpoch", "generation", "blocked",
 )  # fmt: skip
 ORIGIN = "0x938b5f32"
+PREDECESSOR = "0x" + keccak256(b"predecessor()")[:4].hex()
+LAST_BLOCK = "0x10"  # slot of a successor's storage; empty in a first contract
 CAN_READ = "0x" + keccak256(b"canRead(address,address,address,bytes32)")[:4].hex()
 SPAN_MAX = 1 << 24  # blocks
 
@@ -44,20 +46,35 @@ class Node:
     def __init__(self, url: str) -> None:
         self.url = url
         self._times: dict[str, datetime] = {}
+        self._lines: dict[str, list[tuple[str, int | None]]] = {}
 
     def ask(self, method: str, *params: Any) -> Any:
         """The answer to one request, asked again while it is refused. Raises Refused."""
         return patiently(lambda: self._once(method, *params))
 
     def events(self, contract: str, topics: Topics) -> Iterator[Event]:
-        """The contract's events with these topics, in order."""
-        for log in self._logs({"address": contract, "topics": list(topics)}):
-            if log["topics"] and log["topics"][0][2:10] in EVENTS:
-                yield self._decode(log)
+        """The events with these topics, in order: of the contract, and of those whose place it took."""
+        wanted = list(topics)
+        for address, until in self._line(contract):
+            for log in self._logs({"address": address, "topics": wanted}, until):
+                if log["topics"] and log["topics"][0][2:10] in EVENTS:
+                    yield self._decode(log)
 
-    def _logs(self, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _line(self, contract: str) -> list[tuple[str, int | None]]:
+        """A contract and its predecessors, the oldest first, each with the last block that counts there."""
+        if contract not in self._lines:
+            line: list[tuple[str, int | None]] = [(contract, None)]
+            while last := int(self.ask("eth_getStorageAt", line[0][0], LAST_BLOCK, "latest"), 16):
+                if len(line) > 1 and last >= (line[0][1] or 0):
+                    raise Refused(f"the contracts before {contract} are in no order")
+                words = self.ask("eth_call", {"to": line[0][0], "data": PREDECESSOR}, "latest")
+                line.insert(0, ("0x" + words[26:66], last))
+            self._lines[contract] = line
+        return self._lines[contract]
+
+    def _logs(self, wanted: dict[str, Any], until: int | None) -> Iterator[dict[str, Any]]:
         """Logs by ranges of blocks: smaller ones where the node wants it so, then larger ones again."""
-        first, head = 0, int(self.ask("eth_blockNumber"), 16)
+        first, head = 0, int(self.ask("eth_blockNumber"), 16) if until is None else until
         span, too_large, in_a_row = SPAN_MAX, 2 * SPAN_MAX, 0
         while first <= head:
             last = min(first + span - 1, head)

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chain.deployment import deployment
+from chain.deployment import first_block
 from chain.errors import ChainError
 from chain.reconcile import Finding, Look, Result, acknowledge, applied_block, reconcile
 from records.services.reconciling import checks
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         try:
             block, first = applied_block(), options["from_block"]
             look = Look(
-                deployment().block if first is None else first,
+                first_block() if first is None else first,
                 options["deep"],
                 options["patience"],
                 progress.tick,
