@@ -89,13 +89,14 @@ def release_envelopes(events: Sequence[Event]) -> None:
     """What the act hands over may be found by its recipients now, through whichever portal they read.
 
     An act that was refused, and that somebody has sent all the same, hands over what is erased already.
+    Anybody may name any list: only an act of who sealed it counts.
     """
-    lists = {event["envelopes"] for event in events}
-    release_lists(lists)
-    erased = {row.pk for row in rows_in(Blob.objects.filter(state=Blob.State.DELETED), "pk", lists)}
-    for event in events:
-        if event["envelopes"] in erased:
-            ask_to_seal(list_of_event(event))
+    named = {(event["envelopes"], event.author): event for event in events}
+    rows = rows_in(EnvelopeList.objects.only("digest", "sender"), "digest", {digest for digest, _ in named})
+    own = {row.digest: named[row.digest, row.sender] for row in rows if (row.digest, row.sender) in named}
+    release_lists(own)
+    for row in rows_in(Blob.objects.filter(state=Blob.State.DELETED).only("pk"), "pk", own):
+        ask_to_seal(list_of_event(own[row.pk]))
 
 
 @on_news("AccessGranted")

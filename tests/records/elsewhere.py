@@ -2,14 +2,18 @@
 
 import time
 
+from django.conf import settings
+
 from accounts.actor import Actor
-from chain.acts import PreparedAct, prepare_act
+from chain.acts import PreparedAct, prepare_act, sign_act
+from chain.deploying import send_and_wait
+from chain.deployment import deployment
 from chain.outbox import next_number
 from chain.slots import folder_scope, slot_grant
 from records.chain_words import ZERO_WORD
 from records.services.epochs import current_epoch
 from tests.chain.raw_acts import send_from_elsewhere
-from tests.chain_node import ChainNode
+from tests.chain_node import FUNDER, ChainNode
 
 
 def grant_elsewhere(
@@ -21,6 +25,7 @@ def grant_elsewhere(
     envelopes: str,
     folder: int = 1,
     epoch: int | None = None,
+    relay: bool = True,
 ) -> None:
     """Grant a folder, at its present epoch, through another portal, which names this list."""
     now, scope = int(time.time()), folder_scope(folder)
@@ -36,7 +41,7 @@ def grant_elsewhere(
         request=ZERO_WORD,
         serial=next_number(slot_grant(patient.address, grantee, via, scope)),
     )
-    _send(chain, patient, act)
+    _send(chain, patient, act, relay=relay)
 
 
 def move_elsewhere(
@@ -60,7 +65,13 @@ def move_elsewhere(
     _send(chain, patient, act)
 
 
-def _send(chain: ChainNode, patient: Actor, act: PreparedAct) -> None:
+def _send(chain: ChainNode, patient: Actor, act: PreparedAct, *, relay: bool = True) -> None:
+    """Without `relay` what waits in this portal's outbox stays there."""
     key = patient.keys.signing_key
     assert key is not None
-    send_from_elsewhere(chain, act, key)
+    if relay:
+        return send_from_elsewhere(chain, act, key)
+    data = act.calldata(sign_act(act, key).signature)
+    assert send_and_wait(FUNDER, deployment().address, data, gas=5_000_000).succeeded
+    chain.mine(settings.CHAIN_CONFIRMATIONS)
+    return chain.sync()

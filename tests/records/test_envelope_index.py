@@ -25,7 +25,11 @@ from records.crypto.payloads import (
     SelectionPayload,
     Terms,
 )
-from records.handlers import erase_superseded_envelopes
+from records.handlers import (
+    ask_to_seal_late_grants,
+    erase_superseded_envelopes,
+    release_envelopes,
+)
 from records.models import Envelope, Grant, QueuedKey, Version
 from records.services import consent, documents, envelopes, scopes, sweeping
 from records.services.envelopes import ListAbout, keep_list, open_listed, seal_list
@@ -237,5 +241,6 @@ def test_many_grants_of_folders_are_asked_about_together(django_assert_max_num_q
         )
         for number in range(400)
     ]
-    with django_assert_max_num_queries(1):
-        erase_superseded_envelopes(grants)
+    for handler in (erase_superseded_envelopes, release_envelopes, ask_to_seal_late_grants):
+        with django_assert_max_num_queries(1):
+            handler(grants)

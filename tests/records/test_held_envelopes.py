@@ -15,8 +15,9 @@ from records.services import rekeying, revocations
 from records.services.epochs import current_epoch
 from records.storage import Cid
 from tests.chain_node import FUNDER, ChainNode
+from tests.people import make_patient
 from tests.records.conftest import Clinic, grant, make_clinic, run_errands, select_all, upload
-from tests.records.elsewhere import move_elsewhere
+from tests.records.elsewhere import grant_elsewhere, move_elsewhere
 from tests.records.test_holders import NOWHERE, list_elsewhere
 from tests.records.test_sharing import read
 
@@ -59,6 +60,22 @@ def test_envelopes_come_to_the_store_with_their_act(
     settle_blobs()
     assert in_store(files) == files
     assert not Blob.objects.filter(state=Blob.State.HELD).exists()
+
+
+def test_a_stranger_who_names_a_list_does_not_let_it_go(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    """Once an act is broadcast, anybody can read its list's digest, and name it first."""
+    stranger = make_patient("Ben Pike")
+    chain.settle()
+    grant(patient, clinic.doctor.address, clinic.via)
+    (act,) = Act.objects.waiting().of_kind("GrantAccess")
+    files = handed_over(act)
+    listed = act.fields["envelopes"]
+    grant_elsewhere(chain, stranger, clinic.doctor.address, clinic.via, envelopes=listed, relay=False)
+    settle_blobs()
+    assert in_store(files) == set()
+    assert Blob.objects.filter(state=Blob.State.HELD).count() == 3
 
 
 def test_what_a_refused_grant_would_have_handed_over_is_gone(
