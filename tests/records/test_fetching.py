@@ -15,7 +15,9 @@ import pytest
 import requests
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.actor import Actor
@@ -23,7 +25,7 @@ from accounts.models import User
 from chain.models import EventDigest
 from records.arrivals import LARGE, NO_ROOM, WantedFile, want_files
 from records.chain_words import word
-from records.content import store
+from records.content import read_blobs, store
 from records.erasing import erase_given_up, is_own
 from records.errors import NotArrived, RecordDamaged, StoreDown
 from records.models import Fetch, Holding, Version
@@ -509,3 +511,49 @@ def test_an_unknown_failure_ends_no_round(
 
     monkeypatch.setattr(PeerNode, "fetch_block", fail)
     assert fetch_all() >= 3
+
+
+def test_pages_of_a_record_whose_file_alone_has_not_arrived(
+    patient: Actor, clinic: Clinic, portal_b: PortalB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNASKED_FILE", 1000)
+    left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, data=LETTER, title="Left")
+    fetch_all()
+    ada, browser = Api(patient), sign_in(User.objects.get(pk=patient.user.pk))
+    page = browser.get(f"/records/{left}/")
+    assert (page.status_code, "not arrived here yet" in page.content.decode()) == (200, True)
+    for path in (f"/records/{left}/versions/1/file/", f"/records/{left}/versions/1/view/file/"):
+        refused = browser.get(path)
+        assert (refused.status_code, refused["Retry-After"]) == (503, "60")
+        assert "try again in a minute" in refused.content.decode()
+    looked = browser.get(f"/records/{left}/versions/1/view/")
+    assert "try again in a minute" in looked.content.decode()
+    (line,) = export_index(ada)["versions"]
+    assert line["title"] == "Left"
+    assert "has not arrived here yet" in line["problem"]
+    fetch_all()
+    assert browser.get(f"/records/{left}/versions/1/file/").status_code == 200
+    assert content_of(patient, left) == LETTER
+    (line,) = export_index(ada)["versions"]
+    assert not line["problem"]
+
+
+@pytest.mark.usefixtures("nodes")
+def test_many_files_that_have_not_arrived_cost_a_page_no_more_than_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In statements; and what the worker has looked for, a page does not even ask the store for."""
+    few = [wanted(number, author="0xNobody") for number in range(3)]
+    many = [wanted(number, author="0xNobody") for number in range(100, 160)]
+    counts = []
+    for files in (few, many):
+        for _ in range(2):
+            with CaptureQueriesContext(connection) as statements:
+                read = read_blobs(files)
+            assert {type(problem) for problem in read.problems.values()} == {NotArrived}
+            assert len(read.problems) == len(files)
+            counts.append(len(statements))
+    assert counts[:2] == counts[2:]
+    fetch_files()
+    monkeypatch.setattr(requests.Session, "send", None)
+    assert len(read_blobs(few + many).problems) == 63
