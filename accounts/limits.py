@@ -61,7 +61,7 @@ LIMITS = {
         # a line of the inbox.
         Limit("NOTICES_PER_PERSON", 20, ""),
         Limit("KEY_TASKS_PER_SENDER", 1_000, ""),
-        Limit("FETCHES_PER_SENDER", 20_000, ""),
+        Limit("FETCHES_PER_SENDER", 5_000, ""),
         Limit("INBOX_SHOWN_PER_SENDER", 50, "", daily=False),
         Limit("INBOX_SHOWN_PER_INSTITUTION", 500, "", daily=False),
     )

@@ -13,7 +13,7 @@ from chain.handlers import on_act_offered
 from chain.models import Act
 from records.arrivals import LARGE, NO_ROOM
 from records.chain_words import address_row
-from records.models import EmailRequest, Fetch, Holding, Record, Upload
+from records.models import EmailRequest, Fetch, Grant, Holding, Record, Request, Upload
 from records.services.folders import INBOX
 
 MIB = 1024**2
@@ -81,7 +81,7 @@ def room_for_fetch(row: Fetch) -> tuple[int, str]:
     The limits of uploads hold for it, too. 0: none is taken.
     """
     rooms = [(LARGEST_FILE if row.kind == Fetch.Kind.CONTENT else SMALL_FILE, NO_ROOM)]
-    if row.author != row.patient:
+    if row.author != row.patient or not _is_here(row.author):
         rooms += _room_of_sender(row.author)
     if row.kind == Fetch.Kind.CONTENT:
         record = Record.objects.filter(pk=row.record).first()
@@ -109,11 +109,23 @@ def _room_in_inbox(record: Record) -> list[tuple[int, str]]:
 
 
 def _unasked(record: Record | None) -> int:
-    """How much comes before somebody opens it: little of what no patient of this portal has agreed to."""
+    """How much comes before somebody opens it: little of what nobody of this portal has agreed to."""
     if record is None or record.closed:
         return 0
-    agreed = record.folder != INBOX and Account.objects.filter(address=record.patient).exists()
-    return LARGEST_FILE if agreed else UNASKED_FILE
+    if not _is_here(record.patient):
+        return UNASKED_FILE if _was_asked_for(record.patient) else 0
+    return UNASKED_FILE if record.folder == INBOX else LARGEST_FILE
+
+
+def _was_asked_for(patient: str) -> bool:
+    """Whether a patient elsewhere answered somebody of this portal: anybody may share anything with them."""
+    grants = Grant.objects.filter(patient=patient, ended=Grant.Ended.NO, expiry__gt=timezone.now())
+    asked = Request.objects.filter(pk__in=grants.exclude(request="").values("request"))
+    return asked.filter(author__in=Account.objects.values("address")).exists()
+
+
+def _is_here(address: str) -> bool:
+    return Account.objects.filter(address=address).exists()
 
 
 def _bytes_left(name: str, rows: "QuerySet[Any]") -> int:

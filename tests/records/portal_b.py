@@ -64,10 +64,10 @@ class PortalB:
         with self._at_work():
             return upload(author, **fields).record
 
-    def share(self, patient: Actor, clinic: Clinic) -> None:
+    def share(self, patient: Actor, clinic: Clinic, *, request: str | None = None) -> None:
         """The patient grants the folder General to a doctor."""
         with self._at_work():
-            grant(patient, clinic.doctor.address, clinic.via)
+            grant(patient, clinic.doctor.address, clinic.via, request=request)
 
     def ask(self, clinic: Clinic, patient: Actor) -> None:
         """The doctor asks the patient for access."""

@@ -44,6 +44,7 @@ from tests.kubo.node import KuboNode, require_kubo
 from tests.records.conftest import FILE, Clinic, upload
 from tests.records.portal_b import PortalB
 from tests.records.test_api import Api
+from tests.records.test_requests import ask
 
 pytestmark = [pytest.mark.kubo, pytest.mark.django_db]
 
@@ -342,10 +343,26 @@ def test_what_a_patient_elsewhere_shares_with_a_doctor_here(
     come_back(nodes)
     fetch_all()
     assert titles(doctor, patient.address) == {"At B"}
+    with pytest.raises(NotArrived):  # anybody may share anything with anybody
+        content_of(doctor, record)
+    fetch_all()
     assert content_of(doctor, record) == LETTER
     newer = portal_b.write(patient, title="Newer")
     fetch_all()
-    assert content_of(doctor, newer) == FILE
+    assert titles(doctor, patient.address) == {"At B", "Newer"}
+    assert Fetch.objects.get(pk=Version.objects.get(record=newer).content).error == LARGE
+
+
+def test_what_a_doctor_here_has_asked_for_comes_by_itself(
+    chain: ChainNode, patient: Actor, clinic: Clinic, nodes: tuple[KuboNode, KuboNode]
+) -> None:
+    asked = ask(clinic, patient.address)
+    chain.settle()
+    portal_b = PortalB(chain, nodes[1].url, patient)
+    record = portal_b.write(patient, title="At B", data=LETTER)
+    portal_b.share(patient, clinic, request=asked.id)
+    fetch_all()
+    assert content_of(clinic.doctor, record) == LETTER
 
 
 def test_who_signs_up_here_with_records_elsewhere_gets_them(
