@@ -1,5 +1,7 @@
 """Moving a folder to a higher epoch when a grant of it has ended: new envelopes for those who stay."""
 
+from contextlib import suppress
+
 from django.db import transaction
 
 from accounts.actor import Actor
@@ -15,7 +17,7 @@ from chain.slots import folder_scope
 from records.access import standing_grants
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import FolderPayload, Terms
-from records.errors import Conflict, FolderMoved
+from records.errors import Conflict, FolderMoved, StoreDown
 from records.models import Envelope
 from records.services.acceptance import prepare_until_kept
 from records.services.envelopes import ListAbout, grant_terms, keep_list, reachable_keys, seal_each
@@ -98,7 +100,10 @@ def _move_on(actor: Actor, folder: int) -> Act | None:
 
 
 def _recipients(actor: Actor, scope: str) -> list[tuple[PublicKey, Terms]]:
-    """The keys of those who stay, each with its grant's terms. Who has no key to seal to is left behind."""
+    """The keys of those who stay, each with its grant's terms. Who has no key to seal to is left behind.
+
+    No move waits for terms that another portal, or a store that is away, has: they are left out.
+    """
     patient = actor.address
     named = {
         grant.grantee: (grant.envelopes, grant.epoch, grant.permissions)
@@ -111,6 +116,8 @@ def _recipients(actor: Actor, scope: str) -> list[tuple[PublicKey, Terms]]:
     for key in reachable_keys(named):
         envelopes, epoch, permissions = named[key.account]
         about = ListAbout(Purpose.FOLDER, patient, patient, scope, epoch)
-        terms = grant_terms(actor, envelopes, about)
+        terms = None
+        with suppress(StoreDown):
+            terms = grant_terms(actor, envelopes, about)
         found.append((key, terms or Terms(purpose="PATRQT", kinds=(), permissions=permissions)))
     return found

@@ -1,5 +1,6 @@
 """Sealing grants of a record or a selection anew: the newest data key, to the grantee's newest key."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from records.access import LiveGrant, slot_of, standing_grants
 from records.chain_words import ZERO_WORD, address_field, raw, word
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import RecordPayload, SelectionPayload
+from records.errors import StoreDown
 from records.models import Grant, Record, Selection, SelectionRecord
 from records.services.envelopes import (
     ListAbout,
@@ -101,7 +103,9 @@ def _record(actor: Actor, grant: LiveGrant, about: ListAbout) -> _Fresh | None:
     opened = Keyring(actor, actor.address).open_latest(standing) if standing is not None else None
     if opened is None:
         return None
-    payload = open_listed(actor, grant.envelopes, about, RecordPayload).payload
+    payload = None
+    with suppress(StoreDown):  # what another portal has sealed may never come, and is not needed
+        payload = open_listed(actor, grant.envelopes, about, RecordPayload).payload
     terms = payload.terms if payload is not None else UNKNOWN_TERMS
     kept = payload is not None and payload.data_key == opened.data_key
     return _Fresh(RecordPayload(opened.data_key, terms).to_bytes(), kept)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.actor import Actor
@@ -232,3 +233,20 @@ def test_a_doctor_is_shown_what_a_patient_of_another_portal_grants(
     work()
     assert [view.address for view in consent.patients_of(actor=clinic.doctor)] == [patient.address]
     assert not Errand.objects.filter(account=patient.address, kind="rekey-folder").exists()
+
+
+def test_no_move_waits_for_a_list_that_has_not_arrived(
+    chain: ChainNode, patient: Actor, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another portal has granted the folder to somebody who stays, and its node does not answer."""
+    other = make_clinic(chain, "Jade Practice", "Omar Finch")
+    record = upload(patient).record
+    grant(patient, clinic.doctor.address, clinic.via)
+    chain.settle()
+    grant_elsewhere(chain, patient, other.doctor.address, other.via, envelopes=NOWHERE)
+    monkeypatch.setattr(settings, "IPFS_PIN_API_URLS", ["http://127.0.0.1:9"])
+    revoke(patient, clinic)
+    assert current_epoch(patient.address, 1) == 1
+    chain.settle()
+    assert moves_of(patient) == 1
+    assert read(other.doctor, record)
