@@ -21,8 +21,6 @@ from records.web.doors import refuse_request
 logger = logging.getLogger(__name__)
 
 API = "/api/"
-AGAIN_AFTER = "5"
-"""Seconds, for `Retry-After`."""
 _FULL = ("disk is full", "No space left", "could not extend file")
 
 
@@ -59,7 +57,6 @@ def answer_outage(request: HttpRequest, outage: Outage) -> HttpResponse:
         answer: HttpResponse = JsonResponse({"error": outage.words}, status=outage.status)
     else:
         answer = HttpResponse(render_to_string("503.html", {"words": outage.words}), status=outage.status)
-    answer.headers["Retry-After"] = AGAIN_AFTER
     answer._has_been_logged = True  # type: ignore[attr-defined]  # here, in one line
     return answer
 

@@ -123,7 +123,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 AWAY = (503, 507)
-AGAIN_AFTER = "30"
+AGAIN_AFTER = "5"
 """Seconds, where something that the portal stands on is away or full."""
 CLEAR_AT_SIGN_OUT = '"cache", "storage"'
 """Not the cookies: the session's and the vault's go by themselves, and a known browser stays known."""

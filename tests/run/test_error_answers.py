@@ -77,7 +77,7 @@ def test_whatever_is_away_says_when_to_come_again(
 
     monkeypatch.setitem(PROBES, "/healthz", raise_it)
     answer = ask("/healthz")
-    assert (answer.status_code, answer["Retry-After"]) == (error.status, "30")
+    assert (answer.status_code, answer["Retry-After"]) == (error.status, "5")
 
 
 @pytest.mark.django_db
