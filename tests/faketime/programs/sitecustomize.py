@@ -4,14 +4,21 @@ Its clock is the real one, less or more what a file of its name says. The monoto
 """
 
 import os
+import select
 import sys
+import time
+from typing import Any
 
 _PROGRAMS = {"gunicorn": "web", "worker": "worker", "beat": "beat", "chain.localchain": "chain"}
 
 
 def _start_anew() -> None:
     names = [name for word, name in _PROGRAMS.items() if word in sys.orig_argv]
-    if not names or "FAKETIME_TIMESTAMP_FILE" in os.environ:
+    if not names:
+        return
+    if "FAKETIME_TIMESTAMP_FILE" in os.environ:
+        time.sleep = _sleep
+        del os.environ["LD_PRELOAD"]  # not for anvil
         return
     clock = {
         "LD_PRELOAD": os.environ["FAKETIME_LIBRARY"],
@@ -20,6 +27,11 @@ def _start_anew() -> None:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     os.execve(sys.executable, sys.orig_argv, os.environ | clock)
+
+
+def _sleep(seconds: Any) -> None:
+    """Sleep; libfaketime takes clock_nanosleep until a monotonic moment for one until a date."""
+    select.select([], [], [], seconds)
 
 
 _start_anew()
