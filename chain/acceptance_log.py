@@ -1,7 +1,7 @@
 """Every act that was accepted, in a file that no backup restores (VAR/witness): signed bytes, no words.
 
 A restored database forgets what was accepted since the backup. Each machine has here what it accepted:
-what is not on the chain is accepted again, or its author is told. The files have some 30,000 acts.
+what is not on the chain is accepted again, or its author is told. The files have 5,000 acts or more.
 """
 
 import json

@@ -23,7 +23,7 @@ from chain.abi import ACT_OF_EVENT
 from chain.acceptance_log import collect_lost_acts
 from chain.acts import PreparedAct, SignedAct
 from chain.archive import named_digests
-from chain.errors import ChainError
+from chain.errors import ActConflict, ActError, ChainError
 from chain.models import Act, Event, Incarnation, LostAct
 from chain.models.bulk import batches
 from chain.outbox import last_number, submit_act
@@ -31,14 +31,14 @@ from chain.slots import SERIAL_SLOTS
 from records.content import open_stored, read_blob
 from records.crypto.envelopes import EnvelopeList
 from records.crypto.errors import BadList
-from records.errors import RecordsError
+from records.errors import RecordsError, StoreDown
 from records.models import Upload
 from records.services.folder_names import fetch_missing_names
 from records.services.list_index import read_lists
 from records.services.revocations import end_grant
 from records.shapes import RestoredView
 from records.storage import Cid
-from records.storage.errors import ContentCorrupt, ContentNotFound
+from records.storage.errors import ContentCorrupt, ContentNotFound, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +73,12 @@ def settle_restore(say: Callable[[str], None] = logger.warning) -> bool:
         return True
     if not lag.knows_chain():
         return False
-    for step in (mark_saved_uploads, accept_again, read_names_again, read_lists_again, tell_people):
-        say(f"After the restore: {step(life)}.")
+    try:
+        for step in (mark_saved_uploads, accept_again, read_names_again, read_lists_again, tell_people):
+            say(f"After the restore: {step(life)}.")
+    except ChainError as error:
+        logger.warning("What the restore asks for waits: %s", error)
+        return False
     Incarnation.objects.filter(pk=life.pk).update(settled_at=timezone.now())
     return True
 
@@ -183,7 +187,7 @@ def _accept_again(row: LostAct) -> Outcome:
                 end_grant(patient=row.author, grantee=row.fields["grantee"], scope=row.fields["scope"])
             elif row.kind == "GiveUpAccess":
                 end_grant(patient=row.fields["patient"], grantee=row.author, scope=row.fields["scope"])
-    except (ChainError, AccountsError, RecordsError) as error:
+    except (ActError, ActConflict, AccountsError, RecordsError) as error:
         logger.warning("%s is not accepted again: %s", row, type(error).__name__)
         return Outcome.LOST
     return Outcome.SENT
@@ -214,6 +218,8 @@ def _is_stored(cid: Cid) -> bool:
             return True
     except (ContentNotFound, ContentCorrupt):
         return False
+    except StorageError as error:
+        raise StoreDown from error
 
 
 def _newest_moment(life: Incarnation) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -17,12 +18,13 @@ from chain import incarnation, lag
 from chain.acceptance_log import collect_lost_acts
 from chain.deploying import send_and_wait
 from chain.deployment import deployment
+from chain.errors import ChainUnavailable
 from chain.forgotten import Watch
 from chain.models import Act, Incarnation, LostAct
 from chain.tasks import sync
 from chain.witness import witness_folder
 from records import content as contents
-from records.errors import AccessRefused
+from records.errors import AccessRefused, StoreDown
 from records.models import Blob, Grant, Upload
 from records.services import documents, folders, revocations, uploads
 from records.services.after_restore import AFTER_RESTORE, changes_of, settle_restore
@@ -283,6 +285,30 @@ def test_what_others_send_is_no_sign_of_a_restore(chain: ChainNode, patient: Act
     assert Grant.objects.filter(patient=patient.address).exists()
     assert not watch.look()
     assert incarnation.current().number == 1
+
+
+def test_a_store_or_a_node_that_is_away_is_waited_for(
+    chain: ChainNode, patient: Actor, hour: Hour, settings: Settings, tmp_path: Path
+) -> None:
+    blocked, folder = tmp_path / "a file", settings.STORE_PATH
+    blocked.write_text("not a folder")
+    sync()
+    settings.STORE_PATH = blocked / "store"
+    with pytest.raises(StoreDown):
+        settle_restore()
+    with pytest.raises(CommandError, match="file store does not answer"):
+        call_command("after_restore", stdout=StringIO())
+    settings.STORE_PATH = folder
+    with pytest.MonkeyPatch.context() as away:
+        away.setattr("records.services.after_restore.submit_act", _no_answer)
+        assert not settle_restore()
+    assert LostAct.objects.filter(outcome="open").exists()
+    settle(chain)
+    assert read(patient, hour.waiting) == FILE
+
+
+def _no_answer(*_: object) -> None:
+    raise ChainUnavailable("no answer")
 
 
 def test_what_was_said_anew_is_not_overwritten(

@@ -56,7 +56,7 @@ class Command(BaseCommand):
         except StoreDown as error:
             raise CommandError(f"The file store does not answer. Run this again. ({error})") from error
         if not done:
-            raise CommandError("The chain went back meanwhile. Run this again.")
+            raise CommandError("The chain cannot be asked now. Run this again.")
         self.stdout.write("All is done.")
 
     def _read_chain(self, patience: float) -> None:
