@@ -28,6 +28,6 @@ def sync() -> None:
     """Read the chain's new events; first, look whether the database was restored."""
     beat()
     collect_lost_acts()
+    _WATCH.look()  # before reading: the first look is at what the database knew
     run_indexer()
-    _WATCH.look()
     note_run("chain.tasks.sync")
