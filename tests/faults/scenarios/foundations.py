@@ -7,7 +7,6 @@ from random import Random
 
 from django.db import transaction
 
-from chain.deployment import deployment
 from chain.indexer import BEHIND_FOR
 from chain.localchain.rpc import Rpc
 from chain.outbox import submit_act
@@ -30,6 +29,8 @@ def lost_foundations(world: World, rounds: int) -> None:
     """
     node = world.node
     assert isinstance(node, AnvilNode)
+    with node.held() as rpc:
+        beginning = str(rpc.call("evm_snapshot"))
     for number in range(rounds):
         stories = [_Story(world) for _ in range(_PATIENTS)]
         for story in stories:
@@ -38,7 +39,12 @@ def lost_foundations(world: World, rounds: int) -> None:
         with node.held() as rpc:
             for story in stories:
                 story.accept(story.before)
-            pause = _NO_BLOCK + (_lose_all(world, rpc) if number % 4 == 3 else _lose_some(world, rpc))
+            pause = _NO_BLOCK
+            if number % 4 == 3:
+                beginning = _lose_all(rpc, beginning)
+                pause += BEHIND_FOR.total_seconds()  # until then it may be a node that is behind
+            else:
+                _lose_some(world, rpc)
             with world.working(2):
                 time.sleep(pause)
                 for story in stories:
@@ -60,21 +66,16 @@ class _Story:
         world.start(_accept_between, self._seed, world.seed, first, until, world.accepted).wait(60)
 
 
-def _lose_some(world: World, rpc: Rpc) -> float:
-    """Put other blocks in the place of those that have something applied. No seconds to wait for that."""
+def _lose_some(world: World, rpc: Rpc) -> None:
+    """Put other blocks in the place of those that have something applied."""
     least = head_of(rpc) - world.ask(newest_applied) + 1
     rpc.call("anvil_reorg", world.random.randint(least, max(least, _DEEPEST)), [])
-    return 0.0
 
 
-def _lose_all(world: World, rpc: Rpc) -> float:
-    """Put the chain back to the bare contract. The seconds for which that may be a node that is behind."""
-    rpc.call("anvil_rollback", head_of(rpc) - world.ask(_contract_block))
-    return BEHIND_FOR.total_seconds()
-
-
-def _contract_block() -> int:
-    return deployment().block
+def _lose_all(rpc: Rpc, beginning: str) -> str:
+    """Put the chain back to where the first story began. The snapshot of it that is left."""
+    assert rpc.call("evm_revert", beginning)
+    return str(rpc.call("evm_snapshot"))
 
 
 def _accept_between(seed: int, clinic: int, first: int, last: int, accepted: Path) -> None:
