@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from django.test import Client
 from rest_framework.settings import api_settings
 from rest_framework.throttling import UserRateThrottle
 
+from records.api.throttling import AccountThrottle
 from tests.records.racing import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -49,3 +51,14 @@ def test_proxies_are_trusted_as_behind_proxy_says(behind: str, proxies: int, tmp
         [sys.executable, "-c", SAID], cwd=ROOT, env=environment, capture_output=True, check=True
     )
     assert json.loads(done.stdout) == proxies
+
+
+@pytest.mark.usefixtures("two_a_minute")
+@pytest.mark.parametrize("ahead", [3600, 86_400])
+def test_calls_by_a_clock_that_has_stepped_back_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    with monkeypatch.context() as stepped:
+        stepped.setattr(AccountThrottle, "timer", staticmethod(lambda: time.time() + ahead))
+        assert [ask("192.0.2.3", "") for _ in range(3)] == [200, 200, 429]
+    assert [ask("192.0.2.3", "") for _ in range(3)] == [200, 200, 429]
