@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 100
 FIRST_PAUSE = timedelta(minutes=1)
-SERVER_PAUSE = timedelta(seconds=30)
-"""Until the mail at which the server failed is tried again; others are tried before it."""
 KEEP_SETTLED = timedelta(days=7)
 
 
@@ -134,6 +132,6 @@ def _settle(row: Notification, problem: Problem | None) -> None:
         ending = Notification.Ending.REFUSED
         mail.update(ended_at=now, ended_as=ending, sealed=None, problem=words, claimed_at=None)
         return
-    longer = FIRST_PAUSE * 2 ** min(row.attempts - 1, 10)
-    pause = SERVER_PAUSE if problem.of_server else min(longer, LONGEST_PAUSE)
-    mail.update(due_at=now + pause, problem=words, claimed_at=None)
+    pause = min(FIRST_PAUSE * 2 ** min(row.attempts - 1, 10), LONGEST_PAUSE)
+    due_at = None if problem.of_server else now + pause
+    mail.update(due_at=due_at, problem=words, claimed_at=None)

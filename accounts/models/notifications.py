@@ -21,13 +21,15 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(sent_at=None, ended_at=None)
 
     def due(self, now: datetime) -> "NotificationQuerySet":
-        """Those to be tried now, the one that expires first in front.
+        """Those to be tried now: the least tried in front, of these the one that expires first.
 
-        A time further ahead than any pause was written by a clock that has stepped back since.
+        So no mail that makes the server fail keeps the others from being tried. A time further ahead than any
+        pause was written by a clock that has stepped back since.
         """
         free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LASTS) | Q(claimed_at__gt=now + CLAIM_LASTS)
         due = Q(due_at=None) | Q(due_at__lte=now) | Q(due_at__gt=now + 2 * LONGEST_PAUSE)
-        return self.waiting().filter(free, due).order_by(F("expires_at").asc(nulls_last=True), "created_at")
+        soonest = (F("expires_at").asc(nulls_last=True), "created_at")
+        return self.waiting().filter(free, due).order_by("attempts", *soonest)
 
     def late(self) -> "NotificationQuerySet":
         """Waiting, and tried in vain."""

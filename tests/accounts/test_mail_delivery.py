@@ -126,8 +126,7 @@ def test_a_silent_server_is_asked_once_a_run_and_every_mail_gets_its_turn(
         for row in rows:
             row.refresh_from_db()
         assert sum(row.attempts for row in rows) == turn
-    assert [row.attempts for row in rows] == [1, 1, 1]
-    assert deliver_due() == 0, "all have a pause now"
+    assert [row.attempts for row in rows] == [1, 1, 1], "no mail keeps the others from being tried"
     silent.settimeout(0.1)
     for _ in range(3):
         silent.accept()[0].close()
@@ -135,8 +134,7 @@ def test_a_silent_server_is_asked_once_a_run_and_every_mail_gets_its_turn(
         silent.accept()
     server, smtp.EMAIL_PORT = MailServer(), free_port()
     with server.running(smtp.EMAIL_PORT):
-        make_due(*rows)
-        assert deliver_due() == 3
+        assert deliver_due() == 3, "none waits any longer once the server is back"
     assert sorted(server.addresses) == sorted(row.to for row in rows)
 
 
