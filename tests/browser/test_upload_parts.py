@@ -44,7 +44,12 @@ def test_a_cut_line_is_tried_again_and_a_pause_is_kept(window: Window, tmp_path:
 
     def once(route: Route) -> None:
         cut.append(route)
-        route.abort() if len(cut) == 1 else route.continue_()
+        if len(cut) == 1:
+            route.abort()
+        elif len(cut) == 2:  # what the web server says to a client that is too slow
+            route.fulfill(status=408, body="Please send it again.", content_type="text/plain")
+        else:
+            route.continue_()
 
     page.route("**/parts/1/", once)
     page.route("**/finish/", lambda route: route.abort())

@@ -171,15 +171,17 @@ class FileRow {
       throw new Closed(request.status === 403 ? (answer?.error ?? request.responseText) : "");
     }
     const wait = 1000 * (Number(request.getResponseHeader("Retry-After")) || 0);
+    // 408: the line was too slow for a moment, and the server has let go.
+    const passing = request.status >= 500 || request.status === 429 || request.status === 408;
     if (!answer) {
-      throw request.status >= 500 ? Object.assign(new Broken(), { wait }) : new Refused("The portal did not take the file. Try again.");
+      throw passing ? Object.assign(new Broken(), { wait }) : new Refused("The portal did not take the file. Try again.");
     }
     if (request.status < 300) return answer;
     if (request.status === 409 && answer.switch !== undefined) {
       throw Object.assign(new Switched(answer.error), { account: answer.switch });
     }
     if (request.status === 409) throw Object.assign(new Busy(answer.error), { startsOver: answer.starts_over === true });
-    if (request.status >= 500 || request.status === 429) throw Object.assign(new Broken(answer.error), { wait });
+    if (passing) throw Object.assign(new Broken(answer.error), { wait });
     throw new Refused(answer.error ?? "The portal did not take the file. Try again.");
   }
 
