@@ -50,7 +50,7 @@ CONTENT_TIME = 60.0  # seconds for one file in one round; what came of it by the
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 LAST = timedelta(seconds=1)
 REFUSED_FOR = timedelta(hours=6)
-STALE_AFTER = timedelta(minutes=10)
+STALE_AFTER = timedelta(minutes=5)  # a worker that takes longer has died
 COMPARED_EVERY = 3600  # seconds
 
 

@@ -31,13 +31,13 @@ from records.errors import NotArrived, RecordDamaged, StoreDown
 from records.models import Fetch, Holding, Version
 from records.readability import Readability
 from records.services import consent, documents, fetching, inbox, limits, reading
-from records.services.fetching import fetch_files
 from records.services.wanting import compare_files
 from records.storage import Cid, IpfsStore, LocalStore
 from records.storage.errors import ContentUnfinished
 from records.storage.ipfs import links_of
 from records.storage.node import ADD_OPTIONS
 from records.storage.peers import PeerNode
+from records.tasks import fetch_files
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode
 from tests.kubo.node import KuboNode, require_kubo
@@ -574,3 +574,18 @@ def test_many_files_that_have_not_arrived_cost_a_page_no_more_than_few(
     fetch_files()
     monkeypatch.setattr(requests.Session, "send", None)
     assert len(read_blobs(few + many).problems) == 63
+
+
+def test_what_a_worker_fetches_no_other_takes_unless_it_died_or_a_clock_stepped(
+    patient: Actor, clinic: Clinic, portal_b: PortalB
+) -> None:
+    portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")
+    now = timezone.now()
+    Fetch.objects.update(claimed_at=now)
+    assert fetch_files() == 0
+    Fetch.objects.update(claimed_at=now - timedelta(minutes=6))
+    assert fetch_files() >= 3
+    portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Later")
+    ahead = now + timedelta(days=1)
+    Fetch.objects.filter(state=Fetch.State.WANTED).update(claimed_at=ahead, due_at=ahead)
+    assert fetch_files() >= 3
