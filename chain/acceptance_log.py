@@ -6,6 +6,7 @@ what is not on the chain is accepted again, or its author is told. The files hav
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,15 +96,27 @@ def _row(line: str) -> LostAct | None:
 
 def _append(line: str) -> None:
     folder = witness_folder()
+    path = folder / "accepted"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (folder / "accepted").open("a") as file:
-            file.write(line + "\n")
-            size = file.tell()
+        try:
+            size = _write_line(path, line)
+        except FileNotFoundError:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            size = _write_line(path, line)
         if size > KEPT_BYTES:
-            (folder / "accepted").replace(folder / "accepted.1")
+            path.replace(folder / "accepted.1")
     except OSError as error:  # a full disk: the act itself is in the database
         logger.warning("VAR/witness cannot be written: %s", error)
+
+
+def _write_line(path: Path, line: str) -> int:
+    """Append a line in one piece, as several processes do at once; the size of the file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line.encode() + b"\n")
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
 
 
 def _collected() -> str:

@@ -23,6 +23,7 @@ from chain.forgotten import Watch
 from chain.models import Act, Incarnation, LostAct
 from chain.tasks import sync
 from chain.witness import witness_folder
+from medrec.prepare import notice_restore
 from records import content as contents
 from records.errors import AccessRefused, StoreDown
 from records.models import Blob, Grant, Upload
@@ -177,6 +178,14 @@ def test_sessions_end_as_soon_as_the_restore_is_noticed(chain: ChainNode, patien
     assert Session.objects.count() == OpenVault.objects.count() == 1
     incarnation.current()
     assert Session.objects.count() == OpenVault.objects.count() == 0
+
+
+def test_a_start_says_that_the_database_was_restored(chain: ChainNode, hour: Hour) -> None:
+    del hour
+    assert notice_restore()[0].startswith("The database was restored from a backup")
+    settle(chain)
+    incarnation._memory.clear()
+    assert notice_restore() == []
 
 
 def test_the_command_says_each_step_and_may_run_again(
