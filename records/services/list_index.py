@@ -21,13 +21,14 @@ from chain.models.bulk import batches, insert_rows
 from chain.slots import folder_of_scope, folder_scope
 from records.chain_words import ZERO_WORD
 from records.content import delete_envelopes
+from records.crypto.envelopes import Purpose
 from records.errors import NotArrived, StoreDown
 from records.models import Envelope, EnvelopeList, Fetch, Grant, Holding, Rekey
 from records.services.envelopes import SHARING, ListAbout, about_scope, index_list, own_list
 from records.services.epochs import current_epoch
 from records.services.holders import REKEY, has_leaver
 from records.services.rekeying import has_unserved
-from records.services.renewing import RENEW
+from records.services.renewing import RENEW, erase_superseded
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,17 @@ def _read_list(digest: str, about: ListAbout) -> bool:
     folder = folder_of_scope(about.scope) if known_accounts([about.patient]) else None
     if folder is not None and (has_leaver(about.patient, folder) or has_unserved(about.patient, folder)):
         add_errand(account=about.patient, kind=REKEY, subject=str(folder))
+    if about.purpose in (Purpose.RECORD, Purpose.SELECTION):
+        _erase_replaced(digest, about)
     return True
+
+
+def _erase_replaced(digest: str, about: ListAbout) -> None:
+    """The envelopes of the grants before have had their day, now that those of this one are known."""
+    events = Event.objects.applied().named("AccessGranted").about(about.sender)
+    with transaction.atomic():
+        for event in events.filter(args__envelopes=digest, args__scope=about.scope):
+            erase_superseded(event)
 
 
 def _ask_to_seal_again(digest: str, about: ListAbout) -> None:

@@ -24,11 +24,13 @@ def grant_elsewhere(
     *,
     envelopes: str,
     folder: int = 1,
+    record: str = "",
     epoch: int | None = None,
     relay: bool = True,
 ) -> None:
-    """Grant a folder, at its present epoch, through another portal, which names this list."""
-    now, scope = int(time.time()), folder_scope(folder)
+    """Grant a folder, at its present epoch, or a record through another portal, which names this list."""
+    now, scope = int(time.time()), record or folder_scope(folder)
+    epoch = 0 if record else epoch
     fields = {"grantee": grantee, "via": via, "scope": scope, "permissions": 1}
     times = {"notBefore": now - 60, "expiry": now + 86_400}
     act = prepare_act(

@@ -250,3 +250,28 @@ def test_no_move_waits_for_a_list_that_has_not_arrived(
     chain.settle()
     assert moves_of(patient) == 1
     assert read(other.doctor, record)
+
+
+def test_an_envelope_that_another_portal_has_replaced_goes(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    """It may be sealed to a key that somebody kept who has left. The new list is read after its grant."""
+    record = upload(patient).record
+    chain.settle()
+    grant(patient, clinic.doctor.address, clinic.via, folders=(), records=(record,))
+    chain.settle()
+    settle_blobs()
+    old = Envelope.objects.get(recipient=clinic.doctor.address)
+    about = ListAbout(Purpose.RECORD, patient.address, patient.address, record)
+    entries = [
+        foreign.entry(patient, about, key, b"sealed elsewhere")
+        for key in (patient.own_public_key, clinic.doctor.own_public_key)
+    ]
+    listed = foreign.put_list(entries)
+    grant_elsewhere(chain, patient, clinic.doctor.address, clinic.via, envelopes=listed, record=record)
+    assert store().has(Cid.from_digest(old.digest))
+    work()
+    settle_blobs()
+    assert not store().has(Cid.from_digest(old.digest))
+    new = Envelope.objects.get(list__digest=listed, recipient=clinic.doctor.address)
+    assert new.deleted_at is None
