@@ -158,6 +158,7 @@ def _begin(reason: Incarnation.Reason, before: Incarnation | None, seen: Seen | 
                 reason=reason,
                 read_block=Cursor.objects.values_list("applied", flat=True).first(),
             )
+            Incarnation.objects.filter(pk=row.pk).update(beat_tick=SharedNow())
             if reason == Reason.RESTORED:
                 announce_restore()
     except IntegrityError:
