@@ -7,9 +7,10 @@ from typing import Any
 from django.db.models import Model
 
 from accounts.models import Admission, Affiliation, PublishedKey
-from chain.abi import ACT_OF_EVENT, act_types, decode_log
+from chain.abi import ACT_OF_EVENT, act_types, decode_log, function_selector
 from chain.acts import PreparedAct
-from chain.deployment import deployment, domain
+from chain.deploying import FACTORY
+from chain.deployment import domains, tenures
 from chain.indexer import run_indexer
 from chain.localchain.rpc import Rpc
 from chain.models import (
@@ -127,16 +128,18 @@ def _plain(value: Any) -> Any:
 
 
 def _digests_on_chain(node: Rpc) -> Counter[str]:
-    """How often the chain holds each act, from the raw logs alone."""
-    wanted = {"address": deployment().address, "fromBlock": "0x0", "toBlock": "latest"}
+    """How often the chain holds each act, from the raw logs of each contract in its time alone."""
     found: Counter[str] = Counter()
-    for raw in node.call("eth_getLogs", wanted):
-        topics = [bytes.fromhex(topic[2:]) for topic in raw["topics"]]
-        decoded = decode_log(topics, bytes.fromhex(raw["data"][2:]))
-        if decoded is not None:
-            kind = ACT_OF_EVENT[decoded[0]]
-            fields = {name: decoded[1][name] for name, _ in act_types()[kind].members}
-            found[PreparedAct(kind, fields).digest(domain())] += 1
+    for tenure, domain in zip(tenures(), domains(), strict=True):
+        first, last = hex(tenure.deployment.block), hex(tenure.last_block) if tenure.last_block else "latest"
+        wanted = {"address": tenure.deployment.address, "fromBlock": first, "toBlock": last}
+        for raw in node.call("eth_getLogs", wanted):
+            topics = [bytes.fromhex(topic[2:]) for topic in raw["topics"]]
+            decoded = decode_log(topics, bytes.fromhex(raw["data"][2:]))
+            if decoded is not None:
+                kind = ACT_OF_EVENT[decoded[0]]
+                fields = {name: decoded[1][name] for name, _ in act_types()[kind].members}
+                found[PreparedAct(kind, fields).digest(domain)] += 1
     return found
 
 
@@ -154,6 +157,25 @@ def _nonces(node: Rpc) -> list[str]:
             Transaction.objects.filter(sender=sender).order_by("nonce").values_list("nonce", flat=True)
         )
         count = int(node.call("eth_getTransactionCount", sender.address, "latest"), 16)
+        nonces = sorted({*nonces, *_nonces_of_successions(node, sender.address)})
         if nonces and nonces != list(range(nonces[0], count)):
             found.append(f"nonces {nonces[:1]}..{nonces[-1:]} of {count} have a gap")
     return found
+
+
+def _nonces_of_successions(node: Rpc, sender: str) -> set[int]:
+    """The nonces by which a relayer key has made successors: those are not of the outbox."""
+    successors = {tenure.deployment.address.lower() for tenure in tenures()[1:]}
+    if not successors:
+        return set()
+    found = set()
+    for number in range(int(node.call("eth_blockNumber"), 16) + 1):
+        for sent in node.call("eth_getBlockByNumber", hex(number), True)["transactions"]:
+            made = sent["to"] == FACTORY.lower() or (sent["to"] in successors and _is_copying(sent["input"]))
+            if made and sent["from"] == sender.lower():
+                found.add(int(sent["nonce"], 16))
+    return found
+
+
+def _is_copying(data: str) -> bool:
+    return bytes.fromhex(data[2:10]) in (function_selector("load"), function_selector("open"))

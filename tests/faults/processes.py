@@ -51,6 +51,12 @@ class Child:
                 f"a process ended with exit code {code}, not by itself within {seconds:.0f} s"
             )
 
+    def wait_any(self, seconds: float) -> None:
+        """Until it has ended, killed or by itself. AssertionError when it has not, or with a failure."""
+        self._process.join(seconds)
+        if self._process.exitcode != -signal.SIGKILL:
+            self.wait(0)
+
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""

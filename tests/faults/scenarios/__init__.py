@@ -16,6 +16,7 @@ from tests.faults.scenarios.outages import outages
 from tests.faults.scenarios.reorgs import reorgs
 from tests.faults.scenarios.restores import restores
 from tests.faults.scenarios.strangers import strangers
+from tests.faults.scenarios.successions import successions
 from tests.faults.scenarios.tasks_twice import tasks_twice
 from tests.faults.scenarios.two_machines import two_machines
 from tests.faults.stage import StagedScenario
@@ -50,6 +51,7 @@ SCENARIOS: dict[str, Scenario | Staged] = {
     "strangers": Scenario(strangers, 25),
     "tasks-twice": Scenario(tasks_twice, 10),
     "clocks": Scenario(clocks, 20),
+    "successions": Scenario(successions, 12),
     "outages": Scenario(outages, 20),
     "two-machines": Staged(two_machines, 40),
     "restores": Scenario(restores, 12),
@@ -69,6 +71,7 @@ SHORT: dict[str, Scenario | Staged] = {
     "strangers": Scenario(strangers, 2),
     "tasks-twice": Scenario(tasks_twice, 1),
     "clocks": Scenario(clocks, 2),
+    "successions": Scenario(successions, 2),
     "outages": Scenario(outages, 3),
     "two-machines": Staged(two_machines, 9),
     "restores": Scenario(restores, 3),
