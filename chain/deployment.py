@@ -251,6 +251,7 @@ def _check_names(tenures: tuple[Tenure, ...]) -> None:
         raise WrongDeployment(
             f"{deployment_path()} names contract {written.address} on chain {written.chain_id}, but {ours}. "
             "Put back the chain folder and the database of one backup, or remove this file if it is a stray."
+            f" If it names a successor, remove it, and run `succeed_contract --join {written.address}`."
         )
 
 

@@ -1,23 +1,52 @@
 """The data folder of the last release, as its own code left it: it starts here, is read and is written to."""
 
 import json
+import sqlite3
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from chain.deploying import FACTORY
 from tests.release import DATA, TOLD
 from tests.release.make import BLOOD, LETTER, PATIENT
+from tests.run.portal import portal_environment
+from tests.run.test_make_run import run_refused
 from tests.story.plain import PlainVisitor
 from tests.story.portal import StoryPortal
 
 pytestmark = pytest.mark.slow
 
 
-def test_data_of_the_last_release_is_read_and_written(tmp_path: Path) -> None:
+def unpack(to: Path) -> Path:
+    """The data folder that the last release left."""
     with tarfile.open(DATA) as archive:
-        archive.extractall(tmp_path, filter="data")
-    portal = StoryPortal(tmp_path / "var")
+        archive.extractall(to, filter="data")
+    return to / "var"
+
+
+def tables_of(file: Path) -> tuple[int, set[str]]:
+    """How many migrations a database has had, and its tables."""
+    with closing(sqlite3.connect(file)) as database:
+        (count,) = database.execute("SELECT count(*) FROM django_migrations").fetchone()
+        return count, {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+
+
+def test_a_refused_upgrade_leaves_the_tables_as_they_were(tmp_path: Path) -> None:
+    var = unpack(tmp_path)
+    file, contract = var / "medrec.sqlite3", var / "chain" / "contract.json"
+    names = json.loads(contract.read_text())
+    contract.write_text(json.dumps(names | {"address": FACTORY, "origin_contract": FACTORY}))
+    before = tables_of(file)
+    said = run_refused(portal_environment(var) | {"DATABASE_URL": f"sqlite:///{file}"})
+    assert "is of another version of MedRec" in said
+    assert "docs/OPERATIONS.md" in said
+    assert tables_of(file) == before
+
+
+def test_data_of_the_last_release_is_read_and_written(tmp_path: Path) -> None:
+    portal = StoryPortal(unpack(tmp_path))
     told = json.loads((portal.var / TOLD).read_text())
     portal.settings["DATABASE_URL"] = f"sqlite:///{portal.var}/medrec.sqlite3"
     portal.start()

@@ -51,6 +51,7 @@ def test_a_lost_chain_is_not_replaced_by_a_new_one(var: Path, tmp_path: Path, ke
         (("celery", "--quiet", "-A", "medrec", "worker", "--pool", "threads"), 1),
         (("celery", "--quiet", "-A", "medrec", "beat", "--pidfile", ""), 1),
         (("gunicorn", "medrec.wsgi", "--worker-class", "gthread", "--no-control-socket"), 3),
+        (("gunicorn", "medrec.wsgi", "--config", "python:medrec.server.config"), 3),
     ],
 )
 def test_no_program_starts_on_another_chain(var: Path, program: tuple[str, ...], code: int) -> None:
