@@ -20,6 +20,7 @@ from chain.deployment import (
     deployment,
     deployment_path,
     domains,
+    first_block,
     forget_deployment,
     note_deployment,
     origin,
@@ -30,10 +31,11 @@ from chain.deployment import (
 from chain.errors import ActConflict, ChainError
 from chain.models import Act, ActState, Block, ChainIdentity, Cursor, Event
 from chain.outbox import resubmit_act
+from chain.ranges import RangeReader
 from chain.resync import resync
 from chain.signer import address_of_key
 from tests.chain.every_act import Cast, tables, tell
-from tests.chain_node import ChainNode, own_chain, state_of
+from tests.chain_node import ChainNode, fresh_person, own_chain, state_of
 from tests.faults.judge import dump
 
 pytestmark = pytest.mark.django_db
@@ -117,8 +119,10 @@ def storage_of(chain: ChainNode, address: str) -> dict[int, int]:
 
 
 def test_every_word_is_copied_whatever_act_wrote_it(chain: ChainNode) -> None:
-    former = deployment()
+    former, stranger = deployment(), fresh_person()
     tell(chain)
+    stranger.submit("BlockSender", sender=former.address, blocked=True, serial=1)  # and published no key
+    chain.settle()
     assert set(Event.objects.values_list("name", flat=True)) == set(ACT_OF_EVENT)
     before = storage_of(chain, former.address)
     made = succeed()
@@ -133,6 +137,7 @@ def test_the_archive_of_both_contracts_is_made_anew_from_the_chain(chain: ChainN
     cast.part()
     chain.settle()
     before = tables()
+    assert RangeReader(1_000).read(first_block(), client.head()).last == tenures()[0].last_block
     resync(lambda *_: None)
     assert tables() == before
     out = io.StringIO()
