@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from eth_utils.crypto import keccak
+
 from chain import client
 from chain.errors import MissingKey
 from chain.keys import admission_key, anchor_key
@@ -35,7 +37,6 @@ def missing_roles() -> list[MissingRole]:
             address = address_of_key(read())
         except MissingKey:
             continue
-        (identifier,) = client.view(role)
-        if client.view("hasRole", identifier, address) != (True,):
+        if client.view("hasRole", keccak(text=role), address) != (True,):
             found.append(MissingRole(name, role, address))
     return found
