@@ -14,7 +14,7 @@ from chain.errors import ChainUnavailable
 from chain.retry_after import LONGEST, seconds_of
 from tests.retry_after import BusyServer, serve_busy
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 @pytest.fixture
