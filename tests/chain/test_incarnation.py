@@ -37,6 +37,11 @@ def restore(rows: Rows) -> None:
     start_anew()
 
 
+def stop_other_machines() -> None:
+    """Nobody else was sure of the database lately."""
+    Incarnation.objects.update(beat_tick=None)
+
+
 def start_anew() -> None:
     """As a process that has just started."""
     incarnation._memory.clear()
@@ -88,6 +93,7 @@ def test_nobody_knows_what_a_machine_without_a_witness_comes_to() -> None:
     shutil.rmtree(witness_folder())
     assert current().number == 1, "the process that has seen it knows"
     start_anew()
+    stop_other_machines()
     shutil.rmtree(witness_folder(), ignore_errors=True)
     assert (current().number, current().reason) == (2, "unknown"), "no machine was sure of it lately"
 
@@ -130,6 +136,7 @@ def test_a_damaged_witness_is_none() -> None:
         assert read_witness() is not None, "the process that knows writes it again"
         (witness_folder() / "seen").write_bytes(damaged)
         start_anew()
+        stop_other_machines()
         assert current().number == before + 1
 
 
