@@ -19,9 +19,9 @@ from accounts.services.errands import ErrandCard, add_errand, settle_errand, sho
 from chain.abi import act_types
 from chain.acts import prepare_act
 from chain.errors import ActConflict
-from chain.models import Act
+from chain.models import Act, Event
 from chain.outbox import last_number, next_number, submit_act
-from chain.slots import folder_of_scope
+from chain.slots import SERIAL_SLOTS, folder_of_scope
 from records.chain_words import ZERO_WORD, address_row, moment
 from records.content import keep_blob
 from records.errors import Conflict, NotFound
@@ -110,12 +110,22 @@ class Refusal:
 
 
 def note_refusal(act: Act) -> None:
-    """Leave a refused act to its author's decision, unless a later word has taken its place."""
-    if last_number(act.slot) < act.number:
+    """Leave a refused act to its author's decision, unless a later word has taken its place.
+
+    Not so where another portal's word took the same serial: that says something else.
+    """
+    if last_number(act.slot) < act.number or _lost_its_serial(act):
         details = {"kind": act.kind, "slot": act.slot, "record": act.fields.get("record", "")}
         if act.kind == "BlockSender":
             details["blocked"] = act.fields["blocked"]
         add_errand(account=act.author, kind=NOT_DONE, subject=act.digest, details=details)
+
+
+def _lost_its_serial(act: Act) -> bool:
+    """Whether the newest word on a slot with serials has this act's, and is another one."""
+    if act.slot.split(":", 1)[0] not in SERIAL_SLOTS or last_number(act.slot) != act.number:
+        return False
+    return not Event.objects.filter(slot=act.slot, number=act.number, act_digest=act.digest).exists()
 
 
 def forget_refusals(author: str, slot: str) -> None:

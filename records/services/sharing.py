@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
@@ -13,7 +13,7 @@ from accounts.actor import Actor
 from accounts.models import Account
 from accounts.services.directory import Person, unusable_keys
 from chain.freshness import ChainTimes, chain_times
-from chain.models import Act
+from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in
 from chain.slots import folder_of_scope
 from records import access
@@ -165,10 +165,26 @@ def _with_unusable_keys(views: list[GrantView]) -> list[GrantView]:
 
 
 def _latest_acts(patient: str) -> dict[str, Act]:
-    """By slot, the newest act on a grant that the chain has not confirmed, if nothing newer is confirmed."""
+    """Return by slot the newest act on a grant, where the chain has neither it nor anything as new."""
     acts = Act.objects.by(patient).of_kind("GrantAccess", "RevokeAccess").order_by("number", "created_at")
     newest = {act.slot: act for act in acts}
-    return {slot: act for slot, act in newest.items() if act.state != "confirmed"}
+    unconfirmed = {slot: act for slot, act in newest.items() if act.state != "confirmed"}
+    events = _newest_numbers(list(unconfirmed))
+    return {slot: act for slot, act in unconfirmed.items() if not _is_overtaken(act, events.get(slot, 0))}
+
+
+def _newest_numbers(slots: list[str]) -> dict[str, int]:
+    """Return the highest number that the chain has confirmed, by slot; whoever sent it."""
+    numbers: dict[str, int] = {}
+    for some in batches(slots):
+        events = Event.objects.applied().filter(slot__in=some).order_by().values("slot")
+        numbers |= dict(events.annotate(last=Max("number")).values_list("slot", "last"))
+    return numbers
+
+
+def _is_overtaken(act: Act, confirmed: int) -> bool:
+    """Whether another word counts instead. A revoke that was accepted ends what has its own number, too."""
+    return confirmed >= act.number if act.kind == "GrantAccess" else confirmed > act.number
 
 
 def _parties(rows: Iterable[Grant], acts: Iterable[Act]) -> set[str]:

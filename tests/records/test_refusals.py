@@ -20,8 +20,19 @@ from chain.settling import refuse_act
 from chain.slots import slot_affiliation
 from records import access
 from records.errors import Conflict, NotFound
-from records.services import consent, documents, folders, inbox, refusals, requests, revocations, senders
+from records.services import (
+    consent,
+    documents,
+    folders,
+    inbox,
+    refusals,
+    requests,
+    revocations,
+    senders,
+    sharing,
+)
 from tests.accounts.conftest import sign_in
+from tests.chain.raw_acts import send_signed
 from tests.chain_node import ChainNode
 from tests.people import make_patient
 from tests.records.conftest import Clinic, grant, run_errands, upload
@@ -309,3 +320,30 @@ def test_a_refusal_is_its_author_s_alone(patient: Actor, clinic: Clinic) -> None
     assert browser.get(f"/not-done/{found.id}/").status_code == 404
     assert browser.post(f"/not-done/{found.id}/leave/").status_code == 404
     assert the_only(patient) == found
+
+
+def test_who_loses_a_serial_to_another_portal_is_told(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    inbox.block_sender(actor=patient, sender=clinic.doctor.address)
+    act = Act.objects.get(kind="BlockSender")
+    send_signed(chain, patient.sign(prepare_act("BlockSender", **act.fields | {"blocked": False})))
+    assert not senders.is_blocked(patient.address, clinic.doctor.address)
+    (refusal,) = refusals.list_refusals(actor=patient)
+    assert refusal.title == "A sender was not blocked"
+    again(patient)
+    chain.settle()
+    assert senders.is_blocked(patient.address, clinic.doctor.address)
+
+
+def test_a_grant_that_another_portal_overtakes_is_shown_as_it_stands(
+    chain: ChainNode, patient: Actor, clinic: Clinic
+) -> None:
+    grant(patient, clinic.doctor.address, clinic.via)
+    act = Act.objects.get(kind="GrantAccess")
+    sooner = act.fields | {"expiry": act.fields["expiry"] - 86_400}
+    send_signed(chain, patient.sign(prepare_act("GrantAccess", **sooner)))
+    (held,) = access.live_grants(clinic.doctor, patient=patient.address)
+    (shown,) = sharing.grants_by(actor=patient)
+    assert (shown.state, shown.expires_at) == ("live", held.expiry)
+    assert [refusal.kind for refusal in refusals.list_refusals(actor=patient)] == ["GrantAccess"]
