@@ -21,7 +21,7 @@ from accounts.services.invitations import find_invitation
 from accounts.sign_in.events import SecurityEvent, log
 from accounts.sign_in.known_browsers import note_sign_in
 from accounts.sign_in.limits import clear_attempts, count_attempt, tell_locked, user_of
-from accounts.sign_in.pending_vault import keep_pending, take_pending
+from accounts.sign_in.pending_vault import forget_unopened, keep_pending, note_unopened, take_pending
 from accounts.sign_in.second_factor import has_app, may_skip
 from accounts.vault_session import VaultSession
 
@@ -105,6 +105,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         vault: VaultSession | None = getattr(request, "vault", None)
         if bundle is not None and vault is not None:
             vault.open(user, bundle)
+        elif first:
+            note_unopened(request.session)
         note_sign_in(request, user, first=first)
 
 
@@ -122,6 +124,7 @@ def unseal_vault(request: HttpRequest, user: User, password: str) -> None:
         return
     if request.user == user:
         vault.open(user, bundle)
+        forget_unopened(request.session)
         request.session.cycle_key()
     else:
         keep_pending(request.session, user, bundle)

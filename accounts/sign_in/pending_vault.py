@@ -16,6 +16,7 @@ from accounts.crypto.bundle import KeyBundle
 from accounts.models import User
 
 PENDING = "pending_vault"
+UNOPENED = "vault_never_opened"
 
 
 def keep_pending(session: SessionBase, user: User, bundle: KeyBundle) -> None:
@@ -42,3 +43,18 @@ def limit_pending(session: SessionBase) -> None:
     """Let a session that waits for a later stage end with that stage, so that the sweep deletes its row."""
     if PENDING in session:
         session.set_expiry(app_settings.LOGIN_TIMEOUT)
+
+
+def note_unopened(session: SessionBase) -> None:
+    """Remember that a sign-up has ended with the mailed code: the password has opened no vault here yet."""
+    session[UNOPENED] = True
+
+
+def is_unopened(session: SessionBase) -> bool:
+    """Whether this session came from a sign-up, and no vault was opened in it since."""
+    return UNOPENED in session
+
+
+def forget_unopened(session: SessionBase) -> None:
+    """Forget it: the vault was opened."""
+    session.pop(UNOPENED, None)

@@ -21,6 +21,7 @@ from accounts.models import Vault
 from accounts.requests import PortalRequest
 from accounts.services import errands, signup, vaults
 from accounts.sign_in.events import SecurityEvent, log, record
+from accounts.sign_in.pending_vault import forget_unopened, is_unopened
 from accounts.web.access import go_next, next_url, signed_in
 from accounts.web.kept_forms import KeptForm, kept_form, show_kept_form
 
@@ -50,6 +51,7 @@ def open_vault(request: PortalRequest) -> HttpResponse:
         "password_form": password_form,
         "phrase_form": phrase_form,
         "stale": vault.stale,
+        "first": is_unopened(request.session),
         "by_phrase": by_phrase or vault.stale,
         "next": next_url(request),
         "kept": kept_form(request),
@@ -164,6 +166,7 @@ def _open_by_phrase(request: PortalRequest, form: PhraseForm) -> bool:
         form.add_error("current_password", str(error))
         return False
     request.vault.open(request.user, bundle)
+    forget_unopened(request.session)
     request.session.cycle_key()
     record(SecurityEvent.PHRASE_USED, request.user, request)
     return True

@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 
 from accounts.actor import Actor
 from accounts.crypto.phrase import new_entropy, phrase_of
-from accounts.models import Account, Errand, PublishedKey, User, Vault
+from accounts.models import Account, Errand, OpenVault, PublishedKey, User, Vault
 from accounts.services import signup, vaults
 from chain.models import Act
 from records.content import settle_blobs
@@ -72,8 +72,14 @@ def test_records_folders_and_grants_are_there_again(chain: ChainNode, patient: A
     assert returned.address == address
     asked = client.get("/records/")
     assert asked["Location"] == "/vault/?next=%2Frecords%2F", "the password, no phrase"
+    page = client.get(asked["Location"]).content.decode()
+    assert "One more step: your password opens your records." in page
+    assert "closed" not in page.partition("<main")[2]
     client.post("/vault/", {"password": PASSWORD, "next": "/records/"})
     assert "Echo" in client.get("/records/").content.decode()
+    OpenVault.objects.all().delete()
+    assert "Your vault is closed" in client.get(asked["Location"]).content.decode(), "later it has closed"
+    client.post("/vault/", {"password": PASSWORD})
     fetch_folder_names()
     assert {view.number: view.name for view in folders.list_folders(actor=returned)}[folder] == "Heart"
     views = documents.list_records(actor=returned, patient=address)
