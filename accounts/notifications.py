@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -107,6 +108,18 @@ def text_of(row: Notification) -> tuple[str, str]:
 def is_mail_late() -> bool:
     """Whether mails wait that were tried in vain: the mail server does not answer, or takes nothing now."""
     return Notification.objects.late().exists()
+
+
+def is_delayed(email: str) -> bool:
+    """Whether a mail to this address was tried in vain within the last hour, and none has been sent since.
+
+    One that a newer has replaced counts, too: so the answer is the same for an address that is registered
+    and for one that is not.
+    """
+    recent = Notification.objects.filter(to=email, created_at__gt=timezone.now() - timedelta(hours=1))
+    open_or_replaced = Q(ended_at=None) | Q(ended_as=Notification.Ending.REPLACED)
+    failed = recent.filter(open_or_replaced, sent_at=None).exclude(problem="").order_by("-created_at").first()
+    return failed is not None and not recent.filter(sent_at__gt=failed.created_at).exists()
 
 
 def undelivered(about: str, addresses: Iterable[str]) -> set[tuple[str, str]]:

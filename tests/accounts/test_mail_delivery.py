@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from accounts.mail_delivery import deliver_due
 from accounts.models import Institution, Notification
 from accounts.models.notifications import TRIED_FOR
-from accounts.notifications import notify, queue_sealed, text_of, undelivered
+from accounts.notifications import is_delayed, notify, queue_sealed, text_of, undelivered
 from accounts.services import invitations
 from accounts.tasks import sweep
 from chain.localchain.node import free_port
@@ -200,10 +201,43 @@ def test_sign_up_and_reset_wait_for_no_mail_server() -> None:
     page = client.get(answer["Location"]).content.decode()
     assert "may take some minutes" in page
     assert 'A code is on its way to <a href="mailto:ada@example.org">' in page, "not that it was sent"
-    assert "A mail is on its way to ada@example.org" in page
+    assert page.count("on its way") == 1
     deliver_due()
     for page in (answer["Location"], "/accounts/password/reset/done/"):
-        assert "Our mail server does not answer" in client.get(page).content.decode()
+        assert "Our mail server does not " in client.get(page).content.decode()
+    page = client.get(answer["Location"]).content.decode()
+    assert "could not be sent yet" in page
+    assert "tried again by itself" in page
+    assert "on its way" not in page
+    assert '<a href="/accounts/login/">sign in</a> with your password' in page
+
+
+@pytest.mark.usefixtures("silent", "chain")
+def test_another_code_is_not_on_its_way_either_while_the_mail_server_is_silent() -> None:
+    client = PageClient()
+    client.post("/accounts/signup/", FORM)
+    deliver_due()
+    cache.clear()  # one code in ten seconds
+    again = PageClient()
+    answer = again.post("/accounts/login/", {"login": FORM["email"], "password": FORM["password1"]})
+    page = again.get(answer["Location"]).content.decode()
+    assert "could not be sent yet" in page
+    assert "on its way" not in page
+
+
+@pytest.mark.usefixtures("server")
+def test_a_mail_is_delayed_until_it_or_a_newer_one_is_sent(server: MailServer) -> None:
+    server.answers = {"ada@example.org": "450 later"}
+    queue("ada@example.org")
+    assert not is_delayed("ada@example.org"), "not tried yet"
+    deliver_due()
+    assert is_delayed("ada@example.org")
+    assert not is_delayed("ben@example.org")
+    queue("ada@example.org")
+    assert is_delayed("ada@example.org"), "replaced by one that was not tried yet"
+    server.answers = {}
+    deliver_due()
+    assert not is_delayed("ada@example.org")
 
 
 @pytest.mark.usefixtures("chain")
