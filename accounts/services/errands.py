@@ -33,11 +33,12 @@ _cards: dict[str, Callable[[Errand], "ErrandCard"]] = {}
 
 @dataclass(frozen=True)
 class ErrandCard:
-    """How a page shows an errand that needs a decision."""
+    """How a page shows an errand that needs a decision, or news that somebody has to read."""
 
     title: str
     text: str
     url: str
+    is_news: bool = False
 
 
 def add_errand(*, account: str, kind: str, subject: str, details: dict[str, Any] | None = None) -> Errand:

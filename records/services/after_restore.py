@@ -153,9 +153,13 @@ def tell_people(life: Incarnation) -> str:
 def show_restored(errand: Errand) -> ErrandCard:
     """What a restore changed for this account."""
     lost = len(errand.details.get("lost", []))
-    text = f"{lost} of what you did has to be done again." if lost else "Look what that means for you."
+    if lost:
+        text = f"{lost} things that you did have to be" if lost > 1 else "One thing that you did has to be"
+        text += " done again."
+    else:
+        text = "Look what that means for you."
     url = reverse("records:restored", args=[errand.pk])
-    return ErrandCard("This portal was restored from a backup", text, url)
+    return ErrandCard("This portal was restored from a backup", text, url, is_news=True)
 
 
 def changes_of(errand: Errand) -> RestoredView:

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.actor import Actor
 from accounts.models import Account, Institution, Membership, User, Vault
-from accounts.services.errands import decisions_for
+from accounts.services.errands import ErrandCard, decisions_for
 from chain.status import chain_status
 from records.services import documents
 
@@ -80,9 +80,19 @@ class Portal:
         )
 
     @cached_property
-    def errand_count(self) -> int:
+    def errands(self) -> list[ErrandCard]:
+        """What waits for this account: decisions, and news to read."""
+        return decisions_for(self.actor.address) if self.actor else []
+
+    @cached_property
+    def news(self) -> list[ErrandCard]:
+        """What has to be read, and is told in its own words."""
+        return [card for card in self.errands if card.is_news]
+
+    @cached_property
+    def decision_count(self) -> int:
         """How many errands wait for a decision of this account."""
-        return len(decisions_for(self.actor.address)) if self.actor else 0
+        return len(self.errands) - len(self.news)
 
     @cached_property
     def chain_problem(self) -> str:

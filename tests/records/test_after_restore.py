@@ -158,7 +158,7 @@ def test_each_person_is_told_what_changed(
     assert changes.again == ["1 record saved", "1 permission ended"]
     assert [(what, who) for what, who, _ in changes.lost] == [("permission given", hour.other.address)]
     (card,) = decisions_for(patient.address)
-    assert card.text == "1 of what you did has to be done again."
+    assert card.text == "One thing that you did has to be done again."
     assert Notification.objects.filter(user=patient.user, template="waiting").count() == 1
     quiet = changes_of(news_of(clinic.doctor))
     assert (quiet.back, quiet.again, quiet.lost) == ([], [], [])

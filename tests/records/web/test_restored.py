@@ -27,7 +27,12 @@ def test_a_person_reads_what_changed_and_puts_it_away(patient: Visitor, clinic: 
     address = leave(patient.address, clinic.doctor.address)
     waiting = patient.client.get("/errands/").content.decode()
     assert address in waiting
-    assert "1 of what you did has to be done again." in waiting
+    assert "One thing that you did has to be done again." in waiting
+    assert "your keys" not in waiting
+    home = patient.client.get("/").content.decode()
+    assert "This portal was restored from a backup. One thing that you did has to be done again." in home
+    assert address in home
+    assert "for your decision" not in home
     page = patient.client.get(address).content.decode()
     name = clinic.doctor.user.name
     for words in (
@@ -44,6 +49,12 @@ def test_a_person_reads_what_changed_and_puts_it_away(patient: Visitor, clinic: 
     assert Errand.objects.get(kind=AFTER_RESTORE).state == Errand.State.DONE
     assert address not in patient.client.get("/errands/").content.decode()
     assert "I have read this" not in patient.client.get(address).content.decode()
+
+
+def test_many_things_to_do_again_are_counted(patient: Visitor) -> None:
+    lost = [["GrantAccess", "", "2026-11-30T22:00:00+00:00"]] * 2
+    add_errand(account=patient.address, kind=AFTER_RESTORE, subject="2", details={"lost": lost})
+    assert "2 things that you did have to be done again." in patient.client.get("/errands/").content.decode()
 
 
 def test_nobody_reads_what_changed_for_somebody_else(

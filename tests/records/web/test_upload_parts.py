@@ -60,6 +60,7 @@ def test_the_script_sends_parts_asks_where_it_is_and_finishes(patient: Visitor) 
     assert "Zebrafish scan" in page
     assert at["page"] in page
     assert "scan.pdf" in client.get(at["page"]).content.decode()
+    assert "only the rest is sent" in client.get(at["page"]).content.decode()
     client.put(f"{at['parts']}2/", part_of(2), content_type=OCTETS)
     changed = client.put(at["finish"], "0" * 64, content_type="text/plain")
     assert changed.status_code == 409
@@ -95,6 +96,9 @@ def test_an_upload_that_starts_over_says_so_to_pages_and_programs(patient: Visit
         assert (answer.status_code, answer.json()["starts_over"]) == (409, True)
         assert "begins again with its first part" in answer.json()["error"]
         assert patient.client.get(at["status"]).json()["next_part"] == 0
+        page = patient.client.get(at["page"]).content.decode()
+        assert "it is sent from the beginning" in page
+        assert "only the rest" not in page
 
 
 def test_nobody_else_comes_near_an_upload(patient: Visitor, stranger: Visitor) -> None:
