@@ -55,7 +55,7 @@ def collect_lost_acts() -> int:
         with transaction.atomic():
             insert_rows(rows, unique=("digest",))
             if rows:
-                Incarnation.objects.filter(pk=life.pk).update(settled_at=None)
+                Incarnation.objects.filter(pk=life.pk).update(settled_at=None, ends_accepted_at=None)
         _write(_DONE, life.key)
     return len(rows)
 
@@ -64,6 +64,7 @@ def _unknown() -> Iterator[LostAct]:
     for some in batches(_read()):
         digests = [row.digest for row in some]
         known = set(Act.objects.filter(digest__in=digests).values_list("digest", flat=True))
+        known.update(LostAct.objects.filter(digest__in=digests).values_list("digest", flat=True))
         yield from (row for row in some if row.digest not in known)
 
 

@@ -2,7 +2,8 @@
 
 Who may read what follows from rows that a worker keeps up with the chain. Where that worker stands still, or
 a backup was put back, they say what was true once. So nobody reads what somebody else shared unless the chain
-was read to its head since this process started, and a moment ago.
+was read to its head since this process started, and a moment ago. After a restore, lost acts that ended
+access are accepted again first.
 """
 
 import threading
@@ -12,10 +13,11 @@ from datetime import datetime, timedelta
 
 from django.core.signals import request_finished, request_started
 from django.db import connection
+from django.db.models import Exists
 from django.utils import timezone
 
 from chain.errors import ChainNotRead
-from chain.models import Cursor
+from chain.models import Cursor, Incarnation
 from chain.shared_clock import SharedNow, is_within, machine_tick, ticks
 
 MOST_AGE = timedelta(seconds=10)  # of a reading that access is decided by
@@ -32,9 +34,15 @@ class Reading:
     began: int | None
     head_time: datetime | None
     head_seen: int | None  # None where it is not known when the newest block was new
+    misses_ends: bool = False  # a restore forgot acts that end access, and they are not accepted again yet
 
     @property
     def is_fresh(self) -> bool:
+        """Whether it began after this process did, and a moment ago, and misses no end of access."""
+        return not self.misses_ends and self.is_recent
+
+    @property
+    def is_recent(self) -> bool:
         """Whether it began after this process did, and a moment ago."""
         now = machine_tick()
         return is_within(self.began, MOST_AGE, now) and self.began is not None and self.began > _STARTED
@@ -79,11 +87,6 @@ def require_fresh() -> ChainTimes:
     return _times(reading)
 
 
-def is_fresh() -> bool:
-    """Whether the chain is known now. The database is asked."""
-    return last_reading().is_fresh
-
-
 def chain_times() -> ChainTimes:
     """Return the bounds of the time that it is now, for the portal and for the contract."""
     return _times(_request.reading or last_reading())
@@ -99,16 +102,19 @@ def _times(reading: Reading) -> ChainTimes:
 
 def last_reading() -> Reading:
     """Return the last whole reading, from the database."""
-    cursor = Cursor.objects.annotate(tick=SharedNow())
-    row = cursor.values_list("read_tick", "head_time", "head_tick", "tick").first()
+    restores = Incarnation.objects.filter(reason=Incarnation.Reason.RESTORED, settled_at=None)
+    cursor = Cursor.objects.annotate(
+        tick=SharedNow(), misses_ends=Exists(restores.filter(ends_accepted_at=None))
+    )
+    row = cursor.values_list("read_tick", "head_time", "head_tick", "tick", "misses_ends").first()
     if row is None:
         return _keep(Reading(None, None, None))
-    began, head_time, head_tick, now = row
+    began, head_time, head_tick, now, misses_ends = row
     behind = machine_tick() - now  # this machine's clock, less the shared one
     if began is None or began > now:
-        return _keep(Reading(None, head_time, None))  # of a clock that is gone
+        return _keep(Reading(None, head_time, None, misses_ends))  # of a clock that is gone
     seen = None if head_tick is None or head_tick > now else head_tick + behind
-    return _keep(Reading(began + behind, head_time, seen))
+    return _keep(Reading(began + behind, head_time, seen, misses_ends))
 
 
 def _keep(reading: Reading) -> Reading:

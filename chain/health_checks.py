@@ -10,7 +10,7 @@ from chain.abi import code_matches
 from chain.acceptance_log import collect_lost_acts
 from chain.deployment import Deployment, deployment
 from chain.errors import NotDeployed, WrongDeployment
-from chain.freshness import is_fresh
+from chain.freshness import last_reading
 from chain.health import LIMIT, Unhealthy, register_check
 from chain.lag import measure_lag
 from chain.models import Cursor
@@ -77,9 +77,17 @@ def check_lag() -> None:
 
 
 def check_reading() -> None:
-    """What others shared can be read: the chain is known, since this process started and a moment ago."""
-    if not is_fresh():
+    """What others shared can be read: the chain is known, since this process started and a moment ago.
+
+    After a restore, lost acts that ended access are accepted again.
+    """
+    reading = last_reading()
+    if not reading.is_recent:
         raise Unhealthy("the chain was not read to its end in the last seconds")
+    if reading.misses_ends:
+        raise Unhealthy(
+            "the database was restored, and permissions ended since the backup are not ended again yet"
+        )
 
 
 def check_tasks() -> None:

@@ -27,7 +27,7 @@ def relay(address: str = "") -> None:
 def sync() -> None:
     """Read the chain's new events; first, look whether the database was restored."""
     beat()
-    collect_lost_acts()
     _WATCH.look()  # before reading: the first look is at what the database knew
+    collect_lost_acts()
     run_indexer()
     note_run("chain.tasks.sync")

@@ -352,6 +352,7 @@ CELERY_BEAT_SCHEDULE = {
     "relay": {"task": "chain.tasks.relay", "schedule": 1.0},
     "sync": {"task": "chain.tasks.sync", "schedule": 1.0},
     "sweep-records": {"task": "records.tasks.sweep", "schedule": 60.0},
+    "settle-after-restore": {"task": "records.tasks.settle_after_restore", "schedule": 2.0},
     "replicate": {"task": "records.tasks.replicate", "schedule": 60.0},
     "fetch-files": {"task": "records.tasks.fetch_files", "schedule": 60.0},
     "send-mails": {"task": "accounts.tasks.send_mails", "schedule": 10.0},

@@ -3,6 +3,8 @@
 from celery import shared_task
 from django.conf import settings
 
+from chain.breaker import Breaker
+from chain.freshness import last_reading
 from chain.nudging import Nudge
 from chain.turns import OneAtATime
 from records.content import settle_blobs
@@ -20,6 +22,7 @@ _settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
 _read_lists = OneAtATime(list_index.read_lists)
 _fetch_names = OneAtATime(names.fetch_folder_names)
 _settle_restore = OneAtATime(settle_restore)
+_STORE_OF_RESTORE = Breaker("the file store, for what a restore asks,")
 _COPYING = Nudge("records.tasks.replicate")
 _fetch_files = OneAtATime(fetching.fetch_files)
 
@@ -71,11 +74,19 @@ def fetch_files() -> int:
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def settle_after_restore() -> int:
-    """Do what a restore from a backup asks for, as soon as the chain is read."""
+    """Do what a restore from a backup asks for, as soon as the chain is read. Looks every two seconds.
+
+    A store that is down is left alone for some seconds, unless grants are still closed: that needs no store.
+    """
+    if not (_STORE_OF_RESTORE.may_ask() or last_reading().misses_ends):
+        return 0
     try:
-        return _settle_restore()
-    except StoreDown:
-        return 0  # the store is down: the sweep tries again
+        done = _settle_restore()
+    except StoreDown as error:
+        _STORE_OF_RESTORE.note_failure(error)
+        return 0
+    _STORE_OF_RESTORE.note_answer()
+    return done
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

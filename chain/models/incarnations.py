@@ -26,6 +26,9 @@ class Incarnation(models.Model):
     read_block = models.PositiveBigIntegerField(
         null=True, help_text="How far the chain was read when it began: what is above, this database forgot."
     )
+    ends_accepted_at = models.DateTimeField(
+        null=True, help_text="When lost acts that end access were accepted again: until then nobody reads."
+    )
     settled_at = models.DateTimeField(null=True, help_text="When all was done that a restore asks for.")
 
     class Meta:

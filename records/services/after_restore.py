@@ -5,27 +5,31 @@ Each step may be done again, and may be cut off at any moment: what is left is d
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.actor import Actor
 from accounts.errors import AccountsError
 from accounts.models import Account, Errand, User
 from accounts.notifications import notify
-from accounts.services.errands import ErrandCard, add_errand, shows_errand
+from accounts.services.errands import ErrandCard, add_errand, runs_errand, shows_errand
 from chain import incarnation, lag
 from chain.abi import ACT_OF_EVENT
 from chain.acceptance_log import collect_lost_acts
 from chain.acts import PreparedAct, SignedAct
 from chain.archive import named_digests
+from chain.deployment import domain
 from chain.errors import ActConflict, ActError, ChainError
 from chain.models import Act, Event, Incarnation, LostAct
-from chain.models.bulk import batches
 from chain.outbox import last_number, submit_act
 from chain.slots import SERIAL_SLOTS
 from records.content import open_stored, read_blob
@@ -44,6 +48,17 @@ logger = logging.getLogger(__name__)
 
 Outcome = LostAct.Outcome
 AFTER_RESTORE = "after-restore"
+RETURNED = "returned-after-restore"
+ENDING = (
+    "RevokeAccess",
+    "GiveUpAccess",
+    "BlockSender",
+    "AffiliateDoctor",
+    "LeaveInstitution",
+    "AdmitInstitution",
+)
+"""Acts that may end somebody's access. They need no file."""
+RECORD_KINDS = ("NewRecord", "ModifyRecord")
 TOLD = {
     "NewRecord": ("record saved", "records saved"),
     "ModifyRecord": ("change to a record", "changes to records"),
@@ -65,7 +80,7 @@ TOLD = {
 def settle_restore(say: Callable[[str], None] = logger.warning) -> bool:
     """Do all that the last restore asks for, once the chain is read. False while it has to wait for that.
 
-    Raises StoreDown.
+    May run twice at once. Grants open after the first step, which needs no file. Raises StoreDown.
     """
     collect_lost_acts()
     life = incarnation.unsettled_restore()
@@ -74,13 +89,49 @@ def settle_restore(say: Callable[[str], None] = logger.warning) -> bool:
     if not lag.knows_chain():
         return False
     try:
-        for step in (mark_saved_uploads, accept_again, read_names_again, read_lists_again, tell_people):
+        for step in (
+            end_access_again,
+            mark_saved_uploads,
+            accept_again,
+            read_names_again,
+            read_lists_again,
+            tell_people,
+        ):
             say(f"After the restore: {step(life)}.")
     except ChainError as error:
         logger.warning("What the restore asks for waits: %s", error)
         return False
-    Incarnation.objects.filter(pk=life.pk).update(settled_at=timezone.now())
+    with transaction.atomic():
+        lives = Incarnation.objects.select_for_update().filter(pk=life.pk)
+        lives.get()  # another machine that brings lost acts waits, or was first
+        if LostAct.objects.filter(outcome=Outcome.OPEN).exists():
+            return False
+        lives.update(settled_at=timezone.now())
     return True
+
+
+def end_access_again(life: Incarnation) -> str:
+    """Accept once more what may end access; then what others share can be read again.
+
+    What cannot be accepted here is tried once more in its turn, and keeps nothing closed.
+    """
+    refused: list[int] = []
+    sent = 0
+    ending = LostAct.objects.filter(outcome=Outcome.OPEN, kind__in=ENDING)
+    while True:
+        for row in ending.exclude(pk__in=refused):
+            outcome = _accept_again(row)
+            if outcome == Outcome.LOST:
+                refused.append(row.pk)
+            else:
+                sent += outcome == Outcome.SENT
+                _keep_outcome(row, outcome)
+        with transaction.atomic():
+            lives = Incarnation.objects.select_for_update().filter(reason=life.reason, settled_at=None)
+            list(lives)  # another machine that brings lost acts waits, or was first
+            if not ending.exclude(pk__in=refused).exists():
+                lives.update(ends_accepted_at=timezone.now())
+                return f"{sent} acts that may end access are sent again, grants are open"
 
 
 def mark_saved_uploads(life: Incarnation) -> str:
@@ -108,8 +159,7 @@ def accept_again(life: Incarnation) -> str:
     """Accept once more what was accepted and is not on the chain, as far as its files are here."""
     del life
     for row in LostAct.objects.filter(outcome=Outcome.OPEN):
-        outcome = _accept_again(row)
-        LostAct.objects.filter(pk=row.pk).update(outcome=outcome)
+        _keep_outcome(row, _accept_again(row))
     counts = Counter(LostAct.objects.values_list("outcome", flat=True))
     return (
         f"of what was accepted after the backup, {counts[Outcome.KNOWN]} are on the chain, "
@@ -149,6 +199,41 @@ def tell_people(life: Incarnation) -> str:
     return f"{told} people find on their pages what changed"
 
 
+@receiver(post_save, sender=Account, dispatch_uid="records.after_restore")
+def await_returned(instance: Account, created: bool, **_: object) -> None:
+    """Tell somebody whose registration a restore forgot what changed, once the new account is opened."""
+    life = _last_restore() if created else None
+    if life is None:
+        return
+    address = instance.address
+    if (
+        life.settled_at is None
+        or LostAct.objects.filter(author=address).exists()
+        or Event.objects.authored_by(address).exists()
+    ):
+        add_errand(account=address, kind=RETURNED, subject=str(life.number))
+
+
+@runs_errand(RETURNED)
+def tell_returned(actor: Actor, errand: Errand) -> bool:
+    """Leave a person who has registered again what the last restore changed. Waits until that is known."""
+    del errand
+    life = _last_restore()
+    if life is None:
+        return True
+    if incarnation.unsettled_restore() is not None or not lag.knows_chain():
+        return False
+    try:
+        changes = _changes(life, actor.address).get(actor.address)
+    except StoreDown:
+        return False
+    if changes:
+        since = _newest_moment(life)
+        details = {"since": since.isoformat() if since else "", **changes}
+        _leave(actor.address, str(life.number), details)
+    return True
+
+
 @shows_errand(AFTER_RESTORE)
 def show_restored(errand: Errand) -> ErrandCard:
     """What a restore changed for this account."""
@@ -174,12 +259,24 @@ def changes_of(errand: Errand) -> RestoredView:
     )
 
 
+def _keep_outcome(row: LostAct, outcome: Outcome) -> None:
+    LostAct.objects.filter(pk=row.pk, outcome=Outcome.OPEN).update(outcome=outcome)
+
+
+def _last_restore() -> Incarnation | None:
+    return Incarnation.objects.filter(reason=Incarnation.Reason.RESTORED).first()
+
+
 def _accept_again(row: LostAct) -> Outcome:
-    act = PreparedAct(row.kind, row.fields)
+    try:
+        act = PreparedAct(row.kind, row.fields)
+        slot, number = act.slot
+        act.digest(domain())
+    except (KeyError, TypeError, ValueError) as error:
+        logger.warning("%s is damaged: %s", row, type(error).__name__)
+        return Outcome.LOST
     if Event.objects.filter(act_digest=row.digest).exists() or Act.objects.filter(digest=row.digest).exists():
-        is_record = row.kind in ("NewRecord", "ModifyRecord")
-        return Outcome.KNOWN if not is_record or _files_are_here(row.fields) else Outcome.LOST
-    slot, number = act.slot
+        return Outcome.KNOWN if row.kind not in RECORD_KINDS or _files_are_here(row.fields) else Outcome.LOST
     if last_number(slot) >= number:
         return Outcome.OVERTAKEN if slot.split(":")[0] in SERIAL_SLOTS else Outcome.LOST
     if not _files_are_here(row.fields):
@@ -197,8 +294,11 @@ def _accept_again(row: LostAct) -> Outcome:
     return Outcome.SENT
 
 
-def _files_are_here(fields: dict[str, Any]) -> bool:
-    """Whether every file that an act names can be read, a list's envelopes too. Raises StoreDown."""
+def _files_are_here(fields: dict[str, Any], *, some_envelopes: bool = False) -> bool:
+    """Whether every file that an act names can be read, a list's envelopes too. Raises StoreDown.
+
+    `some_envelopes`: one of a list is enough, since those of ended grants are erased.
+    """
     for digest in named_digests(fields):
         if digest == fields.get("content"):
             if not _is_stored(Cid.from_digest(digest, dag_pb=bool(fields.get("flags", 0) & 1))):
@@ -211,7 +311,8 @@ def _files_are_here(fields: dict[str, Any]) -> bool:
             entries = EnvelopeList.from_bytes(data).entries
         except BadList:
             continue  # a description or a name
-        if any(read_blob("0x" + entry.envelope.hex()) is None for entry in entries):
+        are_here = (read_blob("0x" + entry.envelope.hex()) is not None for entry in entries)
+        if not (not entries or any(are_here) if some_envelopes else all(are_here)):
             return False
     return True
 
@@ -235,27 +336,50 @@ def _newest_moment(life: Incarnation) -> datetime | None:
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-def _changes(life: Incarnation) -> dict[str, dict[str, Any]]:
-    """By account: what came back from the chain, what was sent again, and what is lost."""
+def _changes(life: Incarnation, author: str | None = None) -> dict[str, dict[str, Any]]:
+    """By account (all, or one): what came back from the chain, what was sent again, and what is lost.
+
+    A record is back only with its files. Raises StoreDown.
+    """
     changes: dict[str, dict[str, Any]] = {}
     first = life.read_block if life.read_block is not None else 0
-    events = Event.objects.filter(block_number__gt=first).values_list("act_digest", "name", "author")
-    for some in batches(events.iterator(chunk_size=2_000)):
-        known = set(Act.objects.filter(digest__in=[row[0] for row in some]).values_list("digest", flat=True))
-        for digest, name, author in some:
-            if digest not in known:
-                _count(changes, author, "back", ACT_OF_EVENT[name])
-    for row in LostAct.objects.filter(outcome__in=(Outcome.SENT, Outcome.LOST)):
-        if row.kind not in TOLD:
-            continue
+    events = Event.objects.filter(block_number__gt=first).in_order()
+    acts = LostAct.objects.filter(outcome__in=(Outcome.SENT, Outcome.LOST))
+    if author is not None:
+        events, acts = events.authored_by(author), acts.filter(author=author)
+    rows = events.iterator(chunk_size=500)
+    while some := list(islice(rows, 500)):
+        _add_events(changes, some)
+    for row in acts:
         if row.outcome == Outcome.SENT:
             _count(changes, row.author, "again", row.kind)
-        else:
+        elif row.kind in TOLD:
             named = ("grantee", "sender", "doctor", "patient")
             who = next((row.fields[name] for name in named if name in row.fields), "")
-            lost = changes.setdefault(row.author, {}).setdefault("lost", [])
-            lost.append([row.kind, "" if who == row.author else who, row.accepted_at.isoformat()])
+            _add_lost(changes, row.author, row.kind, "" if who == row.author else who, row.accepted_at)
     return changes
+
+
+def _add_events(changes: dict[str, dict[str, Any]], events: Sequence[Event]) -> None:
+    """Add what the chain has and this database forgot. What is lost is told by the act that was kept."""
+    digests = [event.act_digest for event in events]
+    known = set(Act.objects.filter(digest__in=digests).values_list("digest", flat=True))
+    lost = LostAct.objects.filter(digest__in=digests, outcome=Outcome.LOST)
+    known.update(lost.values_list("digest", flat=True))
+    authors = {event.author for event in events}
+    here = set(Account.objects.filter(address__in=authors).values_list("address", flat=True))
+    for event in events:
+        kind = ACT_OF_EVENT[event.name]
+        if event.act_digest in known or event.author not in here:
+            continue
+        if kind in RECORD_KINDS and not _files_are_here(event.args, some_envelopes=True):
+            _add_lost(changes, event.author, kind, "", event.block_time)
+        else:
+            _count(changes, event.author, "back", kind)
+
+
+def _add_lost(changes: dict[str, dict[str, Any]], account: str, kind: str, who: str, at: datetime) -> None:
+    changes.setdefault(account, {}).setdefault("lost", []).append([kind, who, at.isoformat()])
 
 
 def _count(changes: dict[str, dict[str, Any]], account: str, what: str, kind: str) -> None:

@@ -9,17 +9,21 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import Model
-from pytest_django import Settings
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.actor import Actor
 from accounts.models import Errand, Notification, OpenVault
+from accounts.services import tokens
 from accounts.services.errands import decisions_for
-from chain import incarnation, lag
+from chain import freshness, incarnation, lag
 from chain.acceptance_log import collect_lost_acts
 from chain.deploying import send_and_wait
 from chain.deployment import deployment
 from chain.errors import ChainUnavailable
 from chain.forgotten import Watch
+from chain.health import Unhealthy
+from chain.health_checks import check_reading
 from chain.models import Act, Incarnation, LostAct
 from chain.tasks import sync
 from chain.witness import witness_folder
@@ -30,10 +34,12 @@ from records.models import Blob, Grant, Upload
 from records.services import documents, folders, revocations, uploads
 from records.services.after_restore import AFTER_RESTORE, changes_of, settle_restore
 from records.services.epochs import EPOCHS_AHEAD
+from records.tasks import settle_after_restore
 from tests.chain_node import FUNDER, ChainNode
-from tests.people import make_doctor
+from tests.people import make_doctor, make_patient
 from tests.records.conftest import FILE, Clinic, grant, pieces, run_errands, upload
 from tests.records.reconcile.story import models
+from tests.records.test_returning import phrase_of_actor, return_with
 from tests.records.test_sharing import read
 from tests.records.test_uploads import describe
 
@@ -334,3 +340,167 @@ def test_what_was_said_anew_is_not_overwritten(
     assert outcomes["RevokeAccess"] == "overtaken"
     assert Act.objects.filter(kind="GrantAccess", state="confirmed").exists()
     assert not Blob.objects.filter(data=None, state="deleting").exists()
+
+
+@dataclass
+class Readers:
+    """A record, the doctor whose access ended after the backup, and one whose access goes on."""
+
+    record: str
+    ended: str
+    other: str
+
+    def answers(self) -> tuple[int, int]:
+        """What each is answered who opens the record."""
+        first, second = (
+            Client()
+            .get(
+                f"/api/v1/records/{self.record}/content",
+                headers={"authorization": f"Bearer {secret}"},
+            )
+            .status_code
+            for secret in (self.ended, self.other)
+        )
+        return first, second
+
+
+@pytest.fixture
+def readers(request: pytest.FixtureRequest, chain: ChainNode, patient: Actor, clinic: Clinic) -> Readers:
+    """Access that was ended and had not reached the chain when the backup was put back."""
+    record, other = upload(patient).record, make_doctor(clinic.institution, "Nora Lund")
+    chain.settle()
+    for doctor, via in ((clinic.doctor, clinic.via), (other, "")):
+        grant(patient, doctor.address, via)
+        chain.settle()
+    secrets = [
+        tokens.make_token(actor=doctor, name="reader", scope="act", days=1)[1]
+        for doctor in (clinic.doctor, other)
+    ]
+    contents.settle_blobs()
+    readers = Readers(record, *secrets)
+    assert readers.answers() == (200, 200)
+    incarnation.advance()
+    backup = Backup()
+    if getattr(request, "param", "revoked") == "revoked":
+        revocations.revoke_access(actor=patient, grantee=clinic.doctor.address, via=clinic.via, scope=SCOPE)
+    else:
+        revocations.give_up_access(actor=clinic.doctor, patient=patient.address, via=clinic.via, scope=SCOPE)
+    incarnation.advance()
+    backup.restore()
+    return readers
+
+
+@pytest.mark.parametrize("readers", ["revoked", "given up"], indirect=True)
+def test_nobody_reads_through_a_grant_until_ended_access_is_ended_again(
+    readers: Readers, patient: Actor
+) -> None:
+    sync()
+    assert lag.knows_chain()
+    assert readers.answers() == (503, 503)
+    assert read(patient, readers.record) == FILE
+    with pytest.raises(Unhealthy, match="the database was restored"):
+        check_reading()
+    settle_after_restore()
+    assert readers.answers() == (403, 200)
+    check_reading()
+    assert incarnation.unsettled_restore() is None
+
+
+def test_a_store_that_is_away_keeps_no_grant_closed(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LostAct.objects.create(
+        digest="0x" + "7" * 64,
+        kind="RevokeAccess",
+        author="0x" + "1" * 40,
+        fields={"of": "another version"},
+        signature=b"",
+        accepted_at="2020-01-01T00:00:00Z",
+    )
+
+    def no_store(*_: object, **__: object) -> None:
+        raise StoreDown
+
+    monkeypatch.setattr("records.services.after_restore.mark_saved_uploads", no_store)
+    sync()
+    assert settle_after_restore() == 0
+    assert incarnation.unsettled_restore() is not None
+    assert readers.answers() == (403, 200)
+    check_reading()
+
+
+def test_lost_acts_that_another_machine_brings_close_grants_again(chain: ChainNode, readers: Readers) -> None:
+    (witness_folder() / "accepted").rename(witness_folder() / "elsewhere")
+    settle(chain)
+    assert readers.answers() == (200, 200), "nothing here knows of it"
+    (witness_folder() / "elsewhere").rename(witness_folder() / "accepted")
+    (witness_folder() / "collected").unlink()
+    sync()
+    assert readers.answers() == (503, 503)
+    settle_after_restore()
+    assert readers.answers() == (403, 200)
+    (witness_folder() / "collected").unlink()
+    sync()
+    assert readers.answers() == (403, 200), "they are known"
+
+
+@pytest.mark.usefixtures("readers")
+def test_a_restore_is_asked_for_with_the_cursor(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    sync()
+    with django_assert_num_queries(1):
+        assert freshness.last_reading().misses_ends
+
+
+@pytest.mark.parametrize("is_settled", [True, False], ids=["settled before", "settled after"])
+def test_somebody_who_registered_after_the_backup_is_told_on_returning(
+    chain: ChainNode, is_settled: bool
+) -> None:
+    incarnation.advance()
+    backup = Backup()
+    patient = make_patient()
+    phrase = phrase_of_actor(patient)
+    chain.settle()
+    kept = upload(patient).record
+    contents.settle_blobs()
+    chain.settle()
+    upload(patient, title="Its description is nowhere")
+    incarnation.advance()
+    backup.restore()
+    sync()
+    if is_settled:
+        settle(chain)
+    _, returned = return_with(phrase)
+    assert returned.address == patient.address
+    run_errands(returned)
+    if not is_settled:
+        assert not Errand.objects.filter(kind=AFTER_RESTORE).exists(), "it is not known yet"
+        settle(chain)
+        Errand.objects.update(tried_at=None)
+        run_errands(returned)
+    changes = changes_of(news_of(returned))
+    assert "1 record saved" in changes.back
+    assert [what for what, _, _ in changes.lost] == ["record saved"]
+    assert read(returned, kept) == FILE
+    assert not Errand.objects.filter(kind="returned-after-restore", state="open").exists()
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_record_on_the_chain_whose_file_is_lost_did_not_come_back(
+    chain: ChainNode, patient: Actor, settings: Settings, is_lost: bool
+) -> None:
+    incarnation.advance()
+    backup = Backup()
+    upload(patient)
+    contents.settle_blobs()
+    incarnation.advance()
+    chain.settle()
+    (witness_folder() / "accepted").unlink()
+    backup.restore()
+    if is_lost:
+        for path in Path(settings.STORE_PATH).rglob("*"):
+            if path.is_file():
+                path.unlink()
+    settle(chain)
+    changes = changes_of(news_of(patient))
+    assert ("1 record saved" in changes.back) is not is_lost
+    assert [what for what, _, _ in changes.lost] == ["record saved"] * is_lost

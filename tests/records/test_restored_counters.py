@@ -19,6 +19,7 @@ from records.crypto.mdr1 import CHUNK_BYTES
 from records.errors import Conflict, StartOver
 from records.models import FolderState, PatientFolder, Upload
 from records.services import epochs, folders, revocations, uploads
+from records.services.after_restore import settle_restore
 from records.services.epochs import EPOCHS_AHEAD, current_epoch, hand_out, next_epoch
 from tests.chain_node import ChainNode
 from tests.people import make_doctor
@@ -87,6 +88,7 @@ def test_a_folder_goes_on_after_a_restore_and_who_left_reads_nothing_new(
     grant(patient, clinic.doctor.address, clinic.via)
     chain.settle()
     incarnation.begin_restored()
+    assert settle_restore()
     scope = f"0x{1:064x}"
     revocations.revoke_access(actor=patient, grantee=clinic.doctor.address, via=clinic.via, scope=scope)
     chain.settle()
