@@ -6,9 +6,11 @@ And which tests run again on servers: `python -m tests.servers -- pytest -m serv
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -77,6 +79,14 @@ def _no_witness() -> None:
     """Each test has a database of its own: what this machine has seen of the last one's is gone."""
     incarnation._memory.clear()
     shutil.rmtree(witness_folder(), ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_life_from_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe asks on a connection of its own: a life that it began would stay on a server after the test."""
+    if connection.vendor != "sqlite":
+        names = vars(incarnation) | {"current": lambda: None}
+        monkeypatch.setattr("chain.health_checks.incarnation", SimpleNamespace(**names))
 
 
 @pytest.fixture(autouse=True)
