@@ -25,12 +25,17 @@ __all__ = ["chain", "chain_node", "chromium"]
 _SHARED_PORTALS = {"deploy", "geth", "leaks", "run", "servers", "story"}
 _SHARED_FIXTURES = {"tests/chain/test_resync.py", "tests/exploits/test_seeded_bugs.py"}
 _WHOLE_PORTALS = {"faults", "leaks", "run", "story"}
-# On servers the story is told over the API alone: its pages are the same on any database, as browser/ is.
+# Not run again on servers: pages that are the same anywhere, and what has servers of its own.
+_REPLAYED = (
+    "tests/faults/test_scenarios.py::test_every_act_is_once_on_the_chain_and_the_tables_equal_a_replay"
+)
 _SAME_ANYWHERE = {
     "tests/story/test_browser.py",
     "tests/story/test_open.py",
     "tests/run/test_disk_full.py",
-    "tests/faults/test_scenarios.py::test_every_act_is_once_on_the_chain_and_the_tables_equal_a_replay[outages]",
+    "tests/run/test_restore.py",
+    f"{_REPLAYED}[outages]",
+    f"{_REPLAYED}[two-machines]",
 }
 
 

@@ -99,11 +99,12 @@ def test_nobody_knows_what_a_machine_without_a_witness_comes_to() -> None:
 
 
 def test_a_machine_that_comes_to_a_database_at_work_joins_it() -> None:
-    if connection.vendor == "sqlite":
-        pytest.skip("a file of SQLite has one machine")
     first = advance()
     shutil.rmtree(witness_folder())
     start_anew()
+    if connection.vendor == "sqlite":
+        assert current().reason == "unknown", "a file of SQLite has one machine"
+        return
     assert current() == first
     for lately in (shared_now() - ticks(timedelta(minutes=1)), shared_now() + ticks(timedelta(minutes=1))):
         shutil.rmtree(witness_folder())

@@ -8,16 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from tests.run.portal import run_portal
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="copies a file of SQLite"
-    ),
-]
+pytestmark = pytest.mark.slow
 
 WITHIN = 120.0  # seconds, on a busy machine
 
