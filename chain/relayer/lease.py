@@ -15,6 +15,7 @@ from chain.models import Sender
 from chain.shared_clock import SharedNow, ended
 
 _TERM = timedelta(seconds=20)  # after a crash, the next process waits this long at most
+_WAIT = timedelta(seconds=20)  # for SQLite's lock, after the clock was read: others lease meanwhile
 
 
 class LeaseLost(ChainError):
@@ -47,7 +48,7 @@ class Lease:
 def hold(sender: Sender) -> Iterator[Lease | None]:
     """The lease for the time of the block; None if another process has it."""
     token = secrets.token_hex(16)
-    free = Sender.objects.filter(Q(lease="") | ended("lease_tick", _TERM), pk=sender.pk)
+    free = Sender.objects.filter(Q(lease="") | ended("lease_tick", _TERM + _WAIT), pk=sender.pk)
     if not _take(free, token):
         yield None
         return
