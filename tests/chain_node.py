@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,14 @@ class ChainNode:
             time.sleep(0.005)
 
     def set_clock(self) -> None:
-        """Have the next blocks say what time it is.
+        """Have the next blocks say what time it is, rounded up.
 
         After a reorganisation anvil's clock stays behind by the age of the last block kept, for ever: what is
-        granted from now on would not be in force on the chain yet.
+        granted from now on would not be in force on the chain yet. Nor would it be where the clock is behind
+        by a part of a second.
         """
-        if client.head().time < timezone.now():  # ahead it may be: of blocks in one second each has its own
-            self.rpc("evm_setTime", hex(int(time.time())))
+        if client.head().time < timezone.now():
+            self.rpc("evm_setTime", hex(ceil(time.time())))
 
     def sync(self) -> None:
         """What the indexer's task does."""

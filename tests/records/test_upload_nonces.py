@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
@@ -117,10 +117,13 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> Sealed:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEP, min_size=4, max_size=16))
+@example(steps=FIRST_OF_X + FINISH_X)
+@example(steps=FIRST_OF_X)
 @pytest.mark.usefixtures("_small_parts")
 def test_one_key_and_counter_encrypt_one_plaintext(
     patient: Actor, sealed: Sealed, tmp_path: Path, steps: list[tuple[str, int, int, str, bool]]
 ) -> None:
+    Upload.objects.all().delete()  # of the example before
     described = describe(patient, size=SIZE)
     _do_all(patient, described, steps, Backup(tmp_path / "backup"))
     assert sealed.twice == []

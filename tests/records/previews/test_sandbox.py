@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,6 +53,17 @@ def test_a_process_that_was_killed_is_started_anew() -> None:
     assert decoder._process.pid != first
 
 
+def _only_child(process: Path) -> str:
+    """Wait until the children of earlier questions have ended."""
+    until = time.monotonic() + 5
+    while True:
+        children = (process / "task" / process.name / "children").read_text().split()
+        if len(children) == 1 or time.monotonic() > until:
+            (child,) = children
+            return child
+        time.sleep(0.01)
+
+
 def test_it_has_no_environment_and_its_children_have_bounds() -> None:
     seen: list[str] = []
     asking = Asking(dicom_file("CT_small.dcm"))
@@ -59,7 +71,7 @@ def test_it_has_no_environment_and_its_children_have_bounds() -> None:
     def read_at(offset: int, length: int) -> Iterator[bytes]:
         assert decoder._process is not None
         process = Path(f"/proc/{decoder._process.pid}")
-        (child,) = (process / "task" / process.name / "children").read_text().split()
+        child = _only_child(process)
         lines = (process.parent / child / "limits").read_text().splitlines()
         seen.extend(" ".join(line.split()[:-1]) for line in lines)
         names = {line.partition("=")[0] for line in (process / "environ").read_text().split("\0") if line}
