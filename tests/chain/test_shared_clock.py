@@ -53,6 +53,17 @@ def test_a_lease_further_ahead_than_its_term_is_free(sender: Sender, ahead: time
             assert theirs is None
 
 
+@pytest.mark.parametrize("waited", [timedelta(seconds=1), timedelta(seconds=15)])
+def test_a_lease_taken_while_this_process_waited_for_the_lock_is_held(
+    sender: Sender, waited: timedelta
+) -> None:
+    """SQLite's clock is read before it waits for its lock, so a lease may end later than a term from then."""
+    full_term = ticks(timedelta(seconds=20))
+    Sender.objects.update(lease="somebody's", lease_tick=shared_now() + ticks(waited) + full_term)
+    with hold(sender) as mine:
+        assert mine is None
+
+
 def test_a_lease_that_ran_out_is_free_and_its_holder_learns_of_it(sender: Sender) -> None:
     with hold(sender) as slow:
         assert slow is not None
