@@ -68,6 +68,7 @@ check: .venv/.dev-stamp node_modules/.dev-stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@$(WITH_NODE) $(BIN)/python chain/contracts/build.py --check
