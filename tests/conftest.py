@@ -40,7 +40,7 @@ _SAME_ANYWHERE = {
     f"{_REPLAYED}[two-machines]",
 }
 
-# A busy machine fails no property. The full check draws the same examples each time; `make test` draws new ones.
+# A busy machine fails no property. The full check draws the same examples each time, `make test` new ones.
 budget.register_profile("medrec", deadline=None, derandomize="MEDREC_REQUIRE_ALL" in os.environ)
 budget.load_profile("medrec")
 
