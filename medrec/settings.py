@@ -1,6 +1,6 @@
 """Every setting, read once from the environment; with nothing set the whole system runs on embedded parts.
 
-docs/OPERATIONS.md and the table in README.md say what each one means.
+docs/CONFIGURATION.md says what each one means.
 """
 
 import os
@@ -255,7 +255,7 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", 10.0)  # seconds that a mail server may be silent
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "MedRec <portal@localhost>")
 
-# A vault closes after this many idle seconds, and after this many in all (KEYS in docs/FORMAT.md).
+# A vault closes after this many idle seconds, and after this many in all.
 VAULT_IDLE_SECONDS = env.int("VAULT_IDLE_SECONDS", 30 * 60)
 VAULT_MAX_SECONDS = env.int("VAULT_MAX_SECONDS", 12 * 60 * 60)
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from django.core.checks import run_checks
 
-from tests.deploy.machines import UNITS, settings_file, unit_command
+from tests.deploy.machines import UNITS, unit_command
 from tests.requirements import require_tool
 from tests.run.portal import ROOT
 
@@ -36,14 +36,6 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     command = [str(tool), "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_settings_file_has_only_settings_that_the_readme_explains() -> None:
-    lines = settings_file({}).splitlines()
-    names = [line.partition("=")[0] for line in lines if line and not line.startswith("#")]
-    explained = (ROOT / "README.md").read_text()
-    assert len(names) > 10
-    assert [name for name in names if f"`{name}`" not in explained] == []
 
 
 @pytest.mark.parametrize(
