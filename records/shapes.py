@@ -263,12 +263,10 @@ class HistoryEntry:
     """
 
     at: datetime
-    what: (
-        str  # viewed | requested | granted | revoked | given up | denied | withdrawn | added | modified | ...
-    )
-    words: str
-    who: str
-    who_name: str
+    action: str  # viewed | listed | requested | granted | ...: log.STEPS and log.VIEWED have them all
+    text: str  # the same as the rest of a sentence that begins with the agent's name
+    agent: str  # who did it: an address
+    agent_name: str
     via: str
     via_name: str
     record: str
@@ -282,7 +280,7 @@ class HistoryEntry:
     @property
     def is_view(self) -> bool:
         """Whether it tells of a look, which no act has made."""
-        return self.what in ("viewed", "listed")
+        return self.action in ("viewed", "listed")
 
 
 @dataclass(frozen=True)

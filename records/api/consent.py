@@ -182,7 +182,7 @@ class History(ActorView):
         chosen = log.HistoryFilter(
             topic=query.get("topic", ""),
             record=query.get("record", ""),
-            who=query.get("who", ""),
+            agent=query.get("agent", ""),
             fold=query["fold"],
         )
         page = log.access_history(

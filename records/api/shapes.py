@@ -313,10 +313,10 @@ class HistoryShape(serializers.Serializer):  # type: ignore[type-arg]
     """A line of the access history. Of a look, block and transaction are its anchor's, once confirmed."""
 
     at = serializers.DateTimeField()
-    what = serializers.CharField()
-    words = serializers.CharField()
-    who = serializers.CharField()
-    who_name = serializers.CharField()
+    action = serializers.CharField()
+    text = serializers.CharField()
+    agent = serializers.CharField()
+    agent_name = serializers.CharField()
     via = serializers.CharField()
     record = serializers.CharField()
     title = serializers.CharField()
@@ -347,7 +347,7 @@ class HistoryQuery(serializers.Serializer):  # type: ignore[type-arg]
 
     topic = serializers.ChoiceField(["", "views", "sharing", "changes"], required=False)
     record = serializers.CharField(required=False, help_text="Id of a record.")
-    who = AddressField(required=False)
+    agent = AddressField(required=False)
     fold = serializers.BooleanField(
         required=False,
         default=False,

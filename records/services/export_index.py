@@ -14,7 +14,7 @@ from django.utils.safestring import mark_safe
 from records.readability import Readability
 from records.shapes import HistoryEntry
 
-FORMAT = 1
+FORMAT = 2
 History: TypeAlias = Iterable[list[HistoryEntry]]  # some lines at a time
 _HISTORY = "<!-- history -->"
 
@@ -55,7 +55,7 @@ class ExportedVersion:
 
 
 def index_json(about: dict[str, Any], versions: list[ExportedVersion], history: History) -> Iterator[bytes]:
-    """`{"format": 1, "made_at", ..., "versions": [...], "missing": count, "history": [...]}`, UTF-8."""
+    """`{"format": 2, "made_at", ..., "versions": [...], "missing": count, "history": [...]}`, UTF-8."""
     values = {
         "format": FORMAT,
         "made_at": timezone.now(),

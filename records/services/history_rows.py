@@ -54,12 +54,12 @@ _SALT = "access-history"
 class HistoryFilter:
     """Which lines. `fold` makes one line of one viewer's looks at one record, and of one sender's requests.
 
-    `topic` is "" for all, or one of TOPICS; `record` and `who` are "" for any. Raises InvalidInput.
+    `topic` is "" for all, or one of TOPICS; `record` and `agent` are "" for any. Raises InvalidInput.
     """
 
     topic: str = ""
     record: str = ""
-    who: str = ""
+    agent: str = ""
     fold: bool = False
 
     def __post_init__(self) -> None:
@@ -67,8 +67,8 @@ class HistoryFilter:
             raise InvalidInput("topic", "Choose views, sharing or changes.")
         if self.record and not re.fullmatch("0x[0-9a-f]{64}", self.record):
             raise InvalidInput("record", "This is not the id of a record.")
-        if self.who and not re.fullmatch("0x[0-9a-fA-F]{40}", self.who):
-            raise InvalidInput("who", "This is not an address.")
+        if self.agent and not re.fullmatch("0x[0-9a-fA-F]{40}", self.agent):
+            raise InvalidInput("agent", "This is not an address.")
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def _views(patient: str, chosen: HistoryFilter) -> QuerySet[Any, Any]:
         looks = looks.none()
     if chosen.record:
         looks = looks.filter(record=chosen.record)
-    if chosen.who:
-        looks = looks.filter(viewer=chosen.who)
+    if chosen.agent:
+        looks = looks.filter(viewer=chosen.agent)
     named = looks.order_by().values("viewer", "via", "record", "what")
     if not chosen.fold:
         each = _each("at", Cast("id", CharField()))
@@ -174,7 +174,7 @@ def _acts(patient: str, chosen: HistoryFilter) -> QuerySet[Any, Any]:
 def _narrowed(rows: QuerySet[Any], chosen: HistoryFilter) -> QuerySet[Any]:
     if chosen.record:
         rows = rows.filter(slot__in=[slot_record(chosen.record), slot_close(chosen.record)])
-    return rows.filter(author=chosen.who) if chosen.who else rows
+    return rows.filter(author=chosen.agent) if chosen.agent else rows
 
 
 def _group(folded: Any, name: str, via: Any, key: Any) -> Case:

@@ -25,7 +25,7 @@ __all__ = ["HistoryFilter", "HistoryPage", "access_history", "every_line", "was_
 
 PAGE = 50
 EXPORTED = 500
-WORDS = {
+STEPS = {
     "AccessRequested": ("requested", "asked for access"),
     "RequestWithdrawn": ("withdrawn", "took a request back"),
     "AccessDenied": ("denied", "refused a request"),
@@ -38,7 +38,7 @@ WORDS = {
     "RecordClosed": ("closed", "closed a record"),
     "SenderBlocked": ("blocked", "changed who may leave records"),
 }
-EVENT_OF_ACT = {ACT_OF_EVENT[event]: event for event in WORDS}
+EVENT_OF_ACT = {ACT_OF_EVENT[event]: event for event in STEPS}
 VIEWED = {
     ViewLog.What.CONTENT: ("viewed", "opened a record"),
     ViewLog.What.LIST: ("listed", "looked at the list"),
@@ -129,8 +129,8 @@ class _Words:
     def of_view(self, row: HistoryRow) -> HistoryEntry:
         """A look, or several of one viewer at one thing."""
         look = row.values
-        what, words = VIEWED[ViewLog.What(look["what"])]
-        line = self._line(row.newest_at, what, words, look["viewer"], look["via"], look["record"])
+        action, text = VIEWED[ViewLog.What(look["what"])]
+        line = self._line(row.newest_at, action, text, look["viewer"], look["via"], look["record"])
         anchor = self.anchors.get(look["last_position"])
         if anchor is None:
             return line
@@ -138,11 +138,11 @@ class _Words:
 
     def of_event(self, event: Event) -> HistoryEntry:
         """A step that the chain tells."""
-        what, words = WORDS[event.name]
+        action, text = STEPS[event.name]
         line = self._line(
             event.block_time,
-            what,
-            _towards(words, event.args, self.people),
+            action,
+            _towards(text, event.args, self.people),
             event.author,
             address_row(event.args.get("via", "")),
             _record(event),
@@ -156,19 +156,19 @@ class _Words:
 
     def of_act(self, act: Act) -> HistoryEntry:
         """A step that waits for the chain, or was refused."""
-        what, words = WORDS[EVENT_OF_ACT[act.kind]]
-        words = _towards(words, act.fields, self.people)
+        action, text = STEPS[EVENT_OF_ACT[act.kind]]
+        text = _towards(text, act.fields, self.people)
         via = address_row(act.fields.get("via", ""))
-        line = self._line(act.created_at, what, words, act.author, via, _record_of_act(act))
+        line = self._line(act.created_at, action, text, act.author, via, _record_of_act(act))
         return replace(line, state=act_state(act))
 
-    def _line(self, at: datetime, what: str, words: str, who: str, via: str, record: str) -> HistoryEntry:
+    def _line(self, at: datetime, action: str, text: str, agent: str, via: str, record: str) -> HistoryEntry:
         return HistoryEntry(
             at=at,
-            what=what,
-            words=words,
-            who=who,
-            who_name=self.people[who].name,
+            action=action,
+            text=text,
+            agent=agent,
+            agent_name=self.people[agent].name,
             via=via,
             via_name=self.people[via].name if via else "",
             record=record,
@@ -177,9 +177,9 @@ class _Words:
         )
 
 
-def _towards(words: str, args: dict[str, str], people: dict[str, Person]) -> str:
+def _towards(text: str, args: dict[str, str], people: dict[str, Person]) -> str:
     grantee = args.get("grantee") or args.get("sender")
-    return f"{words}: {people[grantee].name}" if grantee in people else words
+    return f"{text}: {people[grantee].name}" if grantee in people else text
 
 
 def _record(event: Event) -> str:

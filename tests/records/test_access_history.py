@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 MANY = 10_000
 DOCTOR, OTHER, VIA = "0x" + "1" * 40, "0x" + "3" * 40, "0x" + "2" * 40
-WRONG = ("cursor=x", "cursor=MQ:1:x", "topic=all", "record=1", "who=%00", "record=%00")
+WRONG = ("cursor=x", "cursor=MQ:1:x", "topic=all", "record=1", "agent=%00", "record=%00")
 LONG_AGO = datetime.fromisoformat("2026-01-02T03:04:05.000006+00:00")
 
 
@@ -131,7 +131,7 @@ def test_every_line_is_reached_after_ten_thousand_of_strangers(patient: Actor, r
     lines = walk(patient)
     assert len(lines) == before + 3 + MANY
     assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
-    assert [line.what for line in lines[-3:]] == ["viewed"] * 3
+    assert [line.action for line in lines[-3:]] == ["viewed"] * 3
     auth, path, told = token(patient), "/api/v1/history?limit=1000", []
     while path:
         answer = Client().get(path, headers=auth)
@@ -154,23 +154,23 @@ def test_filters_count_before_a_page_is_cut(patient: Actor, record: str) -> None
         return lines
 
     assert len(told("topic=views")) == 5
-    assert [line["what"] for line in told("topic=changes")] == ["added"]
-    assert {line["what"] for line in told(f"record={record}")} == {"viewed", "added"}
-    assert len(told(f"who={OTHER}")) == 2
-    assert {line["what"] for line in told("topic=sharing&limit=1000")} == {"requested"}
+    assert [line["action"] for line in told("topic=changes")] == ["added"]
+    assert {line["action"] for line in told(f"record={record}")} == {"viewed", "added"}
+    assert len(told(f"agent={OTHER}")) == 2
+    assert {line["action"] for line in told("topic=sharing&limit=1000")} == {"requested"}
     (requests,) = told("topic=sharing&fold=true")
-    assert (requests["count"], requests["what"]) == (MANY, "requested")
+    assert (requests["count"], requests["action"]) == (MANY, "requested")
 
 
 def test_looks_of_one_viewer_at_one_record_are_one_line_with_a_count(patient: Actor, record: str) -> None:
     look_at(patient, record, 505)
     look_at(patient, record, 2, viewer=OTHER)
     folded = walk(patient, HistoryFilter(topic="views", fold=True))
-    counts = {line.who: line.count for line in folded}
+    counts = {line.agent: line.count for line in folded}
     assert counts == {DOCTOR: 505, OTHER: 2}
-    (mine,) = (line for line in folded if line.who == DOCTOR)
+    (mine,) = (line for line in folded if line.agent == DOCTOR)
     assert (mine.first_at, mine.at) == (LONG_AGO, LONG_AGO + timedelta(minutes=504))
-    each = walk(patient, HistoryFilter(topic="views", who=DOCTOR, record=record))
+    each = walk(patient, HistoryFilter(topic="views", agent=DOCTOR, record=record))
     assert len({line.at for line in each}) == 505
 
 
@@ -238,13 +238,13 @@ def test_nobody_has_opened_it_only_where_nobody_has(patient: Actor, record: str)
     told = browser.get(page).content.decode()
     assert "Nobody has opened it." not in told
     assert "505 times" in told
-    each = browser.get(f"/history/?each=1&topic=views&record={record}&who={DOCTOR}").content.decode()
+    each = browser.get(f"/history/?each=1&topic=views&record={record}&agent={DOCTOR}").content.decode()
     assert each.count("opened a record") == 50
     assert "Older" in each
 
 
 @pytest.mark.parametrize(
-    "query", ["cursor=x", "cursor=MQ:1:x", "topic=all", "record=1", "who=%00", "record=%00"]
+    "query", ["cursor=x", "cursor=MQ:1:x", "topic=all", "record=1", "agent=%00", "record=%00"]
 )
 def test_what_is_no_page_of_the_history_is_refused(patient: Actor, query: str) -> None:
     assert sign_in(patient.user).get(f"/history/?{query}").status_code == 400

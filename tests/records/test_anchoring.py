@@ -122,7 +122,7 @@ def test_looks_are_anchored_together_and_the_history_says_where(chain: ChainNode
     made = Anchor.objects.get()
     assert (made.act, made.size, made.root) == (act.digest, 5, root_of(rows))
     assert [row.position for row in numbered()] == [0, 1, 2, 3, 4]
-    told = {(line.what, line.block_number, line.tx_hash) for line in history(patient)}
+    told = {(line.action, line.block_number, line.tx_hash) for line in history(patient)}
     assert told == {("listed", made.block_number, made.tx_hash)}
     assert found() == []
 
@@ -134,7 +134,7 @@ def test_page_and_api_say_where_a_look_was_anchored(chain: ChainNode, patient: A
     assert anchor_views() is not None
     assert "anchored in block" not in browser.get("/history/").content.decode()
     (told,) = api.get("history").json()
-    assert (told["what"], told["block_number"], told["tx_hash"]) == ("listed", None, "")
+    assert (told["action"], told["block_number"], told["tx_hash"]) == ("listed", None, "")
     chain.settle()
     made = Anchor.objects.get()
     page = browser.get("/history/").content.decode()

@@ -86,7 +86,7 @@ def test_the_story(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
     dana.send(b"%PDF-" + b"x-ray" * 999, patient=patient.address, via=clinic.via, folder=1, title="X-ray")
     chain.settle()
     assert {row["title"] for row in ada.get("records").json()} == {"Blood report", "X-ray"}
-    assert "viewed" in {line["what"] for line in ada.get("history").json()}
+    assert "viewed" in {line["action"] for line in ada.get("history").json()}
     (grant,) = ada.get("grants").json()
     end = {"grantee": grant["grantee"], "via": grant["via"], "scope": grant["scope"]}
     first, again = ada.post("grants/revoke", **end), ada.post("grants/revoke", **end)

@@ -72,7 +72,7 @@ def test_everything_is_in_it_with_an_index_last(chain: ChainNode, patient: Actor
     line = taken.line_of(second)
     assert (line["title"], line["kind"], line["service_date"]) == ("<b>X-ray</b>", "11502-2", "2026-03-01")
     assert (line["author_name"], line["state"], line["problem"]) == ("Ada Moss", "confirmed", "")
-    assert "added a record" in {entry["words"] for entry in taken.index["history"]}
+    assert "added a record" in {entry["text"] for entry in taken.index["history"]}
     assert "&lt;b&gt;X-ray" in taken.page
     assert "<b>X-ray" not in taken.page
     assert 'href="records/General/2026-03-01%20Blood%20report.pdf"' in taken.page

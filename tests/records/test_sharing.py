@@ -71,8 +71,8 @@ def test_a_granted_doctor_reads_and_the_patient_sees_it(
     assert (seen.title, seen.can_write) == ("Blood report", False)
     assert read(clinic.doctor, record) == FILE
     lines = log.access_history(actor=patient, patient=patient.address).lines
-    viewed = next(line for line in lines if line.what == "viewed")
-    assert (viewed.who_name, viewed.via, viewed.title) == ("Dana Reed", clinic.via, "Blood report")
+    viewed = next(line for line in lines if line.action == "viewed")
+    assert (viewed.agent_name, viewed.via, viewed.title) == ("Dana Reed", clinic.via, "Blood report")
 
 
 def test_revoking_is_obeyed_at_once_and_moves_the_folder(

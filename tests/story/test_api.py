@@ -30,10 +30,10 @@ class Story:
         self.patient = visitor.make_token()
         self.record = ""
 
-    def history(self, what: str) -> int:
+    def history(self, action: str) -> int:
         """How many confirmed lines of this kind the patient's history has."""
         lines = self.patient.get("history").json()
-        return sum(line["what"] == what and line["state"] == "confirmed" for line in lines)
+        return sum(line["action"] == action and line["state"] == "confirmed" for line in lines)
 
     def grant(self, **what: Any) -> None:
         """The patient grants to the doctor, through the hospital; returns once the doctor can use it."""
@@ -109,8 +109,8 @@ def test_5_and_6_the_patient_narrows_it_and_the_doctor_reads(story: Story) -> No
     assert (held["address"], held["name"]) == (patient.address, "Asha Verma")
     opened = doctor.get(f"records/{story.record}/content")
     assert (opened.status, opened.body) == (200, BLOOD)
-    viewed = [line for line in patient.get("history").json() if line["what"] == "viewed"]
-    assert (viewed[0]["who"], viewed[0]["record"]) == (doctor.address, story.record)
+    viewed = [line for line in patient.get("history").json() if line["action"] == "viewed"]
+    assert (viewed[0]["agent"], viewed[0]["record"]) == (doctor.address, story.record)
 
 
 def test_bad_input_is_refused_in_words_and_changes_nothing(story: Story) -> None:

@@ -54,7 +54,7 @@ def twice(visitor: PlainVisitor, path: str, page: str = "", **fields: Any) -> An
 
 def kinds_on_chain(pair: Pair) -> list[str]:
     """What has happened to the patient's records and consent, oldest first."""
-    return [line["what"] for line in reversed(pair.api.get("history").json())]
+    return [line["action"] for line in reversed(pair.api.get("history").json())]
 
 
 def test_a_folder_is_made_and_named_once(pair: Pair) -> None:

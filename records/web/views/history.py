@@ -17,9 +17,9 @@ TOPICS = (("", "All"), ("views", "Views"), ("sharing", "Sharing"), ("changes", "
 @actor_view(PATIENT)
 def history(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Who looked, asked, was given, and what changed; newest first. With `each`, nothing is folded."""
-    query = {name: request.GET.get(name, "") for name in ("topic", "record", "who", "each")}
+    query = {name: request.GET.get(name, "") for name in ("topic", "record", "agent", "each")}
     chosen = log.HistoryFilter(
-        topic=query["topic"], record=query["record"], who=query["who"], fold=not query["each"]
+        topic=query["topic"], record=query["record"], agent=query["agent"], fold=not query["each"]
     )
     cursor = request.GET.get("cursor", "")
     page = log.access_history(actor=actor, patient=actor.address, chosen=chosen, cursor=cursor)
