@@ -102,7 +102,7 @@ def _no_life_from_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _patient_freshness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No worker runs here: what `chain.settle()` has read may be as old as a slow test takes."""
+    """No worker runs here: what the fixture `chain` has read may be as old as a slow test takes."""
     monkeypatch.setattr("chain.freshness.MOST_AGE", timedelta(minutes=30))
 
 

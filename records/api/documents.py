@@ -70,7 +70,7 @@ class Records(ActorView):
     def get(self, request: Request) -> Response:
         """One's own, or with `patient` (and `via`) those of a patient who granted access.
 
-        Words to search for go by POST to `records/search`: an address stands in logs.
+        Words to search for go by POST to `/records/search`: an address stands in logs.
         """
         return _listed(self.actor, checked(ListQuery, request.query_params))
 

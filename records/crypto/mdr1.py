@@ -1,5 +1,6 @@
-"""MDR1, the encrypted file: a 70-byte header and 64 KiB chunks of AES-256-GCM (docs/FORMAT.md, "MDR1").
+"""Write and read MDR1: a 70-byte header and 64 KiB chunks of AES-256-GCM.
 
+docs/FORMAT.md, "MDR1, the encrypted file", has its fields.
 Source: STREAM (Hoang, Reyhanitabar, Rogaway, Vizar, 2015) as age has it; the header's commitment keeps
 one file from opening under two keys.
 """

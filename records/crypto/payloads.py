@@ -1,4 +1,4 @@
-"""What envelopes hold: keys of fixed width, then the terms (docs/FORMAT.md, "Payloads")."""
+"""Write and read what envelopes hold: keys of fixed width, then the terms (docs/FORMAT.md, "Envelopes")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def shapes(address: str) -> list[str]:
-    """The ways of field.md J1."""
+    """Addresses as people paste them: with spaces, prefixes, quotes and other letters."""
     return [
         address.lower(), "0X" + address[2:], f"Ethereum:{address}", f"eip155:1:{address}", f"<{address}>",
         f"{address}.", f"{address[:20]}\n{address[20:]}", f"\u200b{address}", f"\u200e{address}\u200e",
