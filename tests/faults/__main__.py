@@ -6,11 +6,13 @@ import secrets
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import django
 
 from tests.faults.running import Verdict, play
+from tests.faults.servers import servers
 
 _SHOWN = 8  # problems of a scenario
 
@@ -26,6 +28,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="NAME", help="this scenario; may be given again")
     parser.add_argument("--rounds", type=int, help="instead of the scenario's own number")
     parser.add_argument("--short", action="store_true", help="the short run, as in the tests")
+    parser.add_argument("--servers", action="store_true", help="on geth, PostgreSQL, Redis and Kubo")
     parser.add_argument("--jobs", type=int, default=2, help="scenarios at the same time")
     options = parser.parse_args()
     known = SHORT if options.short else SCENARIOS
@@ -35,12 +38,15 @@ def main() -> int:
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     _say(f"seed {seed}")
     _say(f"{'scenario':<22} {'rounds':>6} {'acts':>6} {'healed max':>10} {'took':>7}  verdict")
-    with tempfile.TemporaryDirectory(prefix="medrec-faults-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="medrec-faults-") as folder,
+        servers() if options.servers else nullcontext(),
+    ):
         template = Path(folder) / "migrated.sqlite3"
 
         def run(name: str) -> bool:
             rounds = options.rounds or known[name].rounds
-            verdict = play(name, rounds=rounds, seed=seed, template=template)
+            verdict = play(name, rounds=rounds, seed=seed, template=template, among_servers=options.servers)
             _say(describe(verdict))
             return not verdict.problems
 

@@ -1,4 +1,4 @@
-"""The nodes that faults are done to: anvil, the local chain, and anvil behind a faulty proxy."""
+"""The nodes that faults are done to: anvil, geth, the local chain, and anvil behind a faulty proxy."""
 
 import os
 import secrets
@@ -16,13 +16,17 @@ from typing import Protocol
 from chain.localchain import Anvil
 from chain.localchain.errors import LocalChainError
 from chain.localchain.files import DRAFT
+from chain.localchain.identity import make_funder_key
 from chain.localchain.node import free_port
 from chain.localchain.rpc import Rpc
 from chain.localchain.saving import BLOCKS_APART
 from chain.localchain.tether import tie_to_parent
+from chain.signer import address_of_key
 from tests.chain.local_chain import node_behind
 from tests.faults.processes import Child
 from tests.faults.proxy import serve_faults
+from tests.geth.build import GETH
+from tests.geth.node import GethNode
 
 _EVERY = 0.15  # seconds between two blocks
 _LITTLE_WORK = 0.001  # seconds: the local chain saves its state as often as it may
@@ -150,8 +154,24 @@ class LocalChain:
         return process
 
 
-def make_node(kind: str, folder: Path, seed: int) -> Node:
-    """A running node: "anvil", "local chain" or "proxy"."""
+class Geth:
+    """A geth with a block each second, on which the local chain's key has money."""
+
+    def __init__(self, folder: Path) -> None:
+        self._node = GethNode(GETH.require())
+        self._node.__enter__()
+        self._node.fund(address_of_key(make_funder_key(folder / "chain")), ether=1_000_000)
+        self.port, self.url = self._node.port, self._node.url
+
+    def close(self) -> None:
+        """End it."""
+        self._node.close()
+
+
+def make_node(kind: str, folder: Path, seed: int, *, among_servers: bool) -> Node:
+    """Start a node: "any", "anvil", "local chain" or "proxy"."""
+    if kind == "any" and among_servers:
+        return Geth(folder)
     if kind == "local chain":
         return LocalChain(folder)
     return ProxiedNode(seed) if kind == "proxy" else AnvilNode()

@@ -29,9 +29,14 @@ class Verdict:
     said: list[str] = field(default_factory=list)
 
 
-def play(name: str, *, rounds: int, seed: int, template: Path) -> Verdict:
-    """Run a scenario of tests.faults.scenarios. `template`: a migrated SQLite file, made if it is missing."""
+def play(name: str, *, rounds: int, seed: int, template: Path, among_servers: bool = False) -> Verdict:
+    """Run a scenario of tests.faults.scenarios. `template`: a migrated SQLite file, made if it is missing.
+
+    `among_servers`: on geth, where any node will do; the environment names the other servers.
+    """
     command = [sys.executable, "-m", "tests.faults.scene", name, "--rounds", str(rounds), "--seed", str(seed)]
+    if among_servers:
+        command.append("--among-servers")
     done = subprocess.run(
         [*command, "--template", str(template)], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("name")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--among-servers", action="store_true", help="on geth, where any node will do")
     parser.add_argument("--template", type=Path, help="a migrated SQLite file, made there if it is missing")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its folder and its processes go all the same
@@ -40,7 +41,7 @@ def main() -> int:
     try:
         _set_environment(folder)
         django.setup()
-        _play(verdict, folder, options.template)
+        _play(verdict, folder, options.template, among_servers=options.among_servers)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     verdict.seconds = time.monotonic() - begun
@@ -61,12 +62,12 @@ def _set_environment(folder: Path) -> None:
     }
 
 
-def _play(verdict: Verdict, folder: Path, template: Path | None) -> None:
+def _play(verdict: Verdict, folder: Path, template: Path | None, *, among_servers: bool) -> None:
     from tests.faults.scenarios import SCENARIOS, SHORT, Scenario
 
     scenario = (SCENARIOS | SHORT)[verdict.name]
     if isinstance(scenario, Scenario):
-        _play_in_world(scenario, verdict, folder, template)
+        _play_in_world(scenario, verdict, folder, template, among_servers=among_servers)
     else:
         _play_on_stage(scenario, verdict, folder)
 
@@ -84,7 +85,9 @@ def _play_on_stage(scenario: "Staged", verdict: Verdict, folder: Path) -> None:
     verdict.healed = max(stage.healed, default=0.0)
 
 
-def _play_in_world(scenario: "Scenario", verdict: Verdict, folder: Path, template: Path | None) -> None:
+def _play_in_world(
+    scenario: "Scenario", verdict: Verdict, folder: Path, template: Path | None, *, among_servers: bool
+) -> None:
     """Make the world, do the faults, judge."""
     from django.conf import settings
 
@@ -94,7 +97,7 @@ def _play_in_world(scenario: "Scenario", verdict: Verdict, folder: Path, templat
     from tests.faults.world import World
 
     used, empty = make_databases(folder, template=template)
-    node = make_node(scenario.node, folder, verdict.seed)
+    node = make_node(scenario.node, folder, verdict.seed, among_servers=among_servers)
     settings.CHAIN_RPC_URL = node.url
     world = World(folder, verdict.seed, node, used)
     try:

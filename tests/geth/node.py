@@ -79,6 +79,10 @@ class GethNode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and remove its folder."""
         self.kill()
         self._folder.cleanup()
 

@@ -25,11 +25,11 @@ from tests.faults.world import World
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is done how many times in a world, and to which node."""
+    """What is done how many times in a world, and to which node. "any": anvil, or geth among servers."""
 
     run: Callable[[World, int], None]
     rounds: int
-    node: Literal["anvil", "local chain", "proxy"] = "anvil"
+    node: Literal["any", "anvil", "local chain", "proxy"] = "any"
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,14 @@ class Staged:
 
 
 SCENARIOS: dict[str, Scenario | Staged] = {
-    **{f"kill-{name}": Scenario(kills([point]), 25) for name, point in POINTS.items()},
+    **{
+        f"kill-{name}": Scenario(kills([point]), 25, "anvil" if point.scene else "any")
+        for name, point in POINTS.items()
+    },
     "node-kills": Scenario(node_kills, 50, "local chain"),
     "broken-tails": Scenario(broken_tails, 20, "local chain"),
-    "reorgs": Scenario(reorgs, 100),
-    "lost-foundations": Scenario(lost_foundations, 40),
+    "reorgs": Scenario(reorgs, 100, "anvil"),
+    "lost-foundations": Scenario(lost_foundations, 40, "anvil"),
     "faulty-node": Scenario(faulty_node, 25, "proxy"),
     "crowd": Scenario(crowd, 500),
     "strangers": Scenario(strangers, 25),
@@ -60,12 +63,12 @@ _SENDING = [point for point in POINTS.values() if point.is_of_sending]
 _READING = [point for point in POINTS.values() if not point.is_of_sending]
 # The short run kills at many points in one world.
 SHORT: dict[str, Scenario | Staged] = {
-    "kills-sending": Scenario(kills(_SENDING), 2),
-    "kills-reading": Scenario(kills(_READING), 2),
+    "kills-sending": Scenario(kills(_SENDING), 2, "anvil"),
+    "kills-reading": Scenario(kills(_READING), 2, "anvil"),
     "node-kills": Scenario(node_kills, 4, "local chain"),
     "broken-tails": Scenario(broken_tails, 2, "local chain"),
-    "reorgs": Scenario(reorgs, 8),
-    "lost-foundations": Scenario(lost_foundations, 4),
+    "reorgs": Scenario(reorgs, 8, "anvil"),
+    "lost-foundations": Scenario(lost_foundations, 4, "anvil"),
     "faulty-node": Scenario(faulty_node, 3, "proxy"),
     "crowd": Scenario(crowd, 60),
     "strangers": Scenario(strangers, 2),
