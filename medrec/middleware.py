@@ -1,4 +1,4 @@
-"""Headers that every answer carries; and the probes, which are answered before anything else is asked."""
+"""Headers of every answer, but the policy that django-csp adds, and the probes, which come before all."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -17,22 +17,6 @@ from medrec.health import live, ready
 from medrec.metrics import metrics
 from medrec.proxy_check import PATH, show_request
 from records.room import disk_reserve
-
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "frame-src 'self'",  # the reader of PDFs: the one page that lets itself be framed
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-        "manifest-src 'self'",
-    ]
-)
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": live,
@@ -114,7 +98,6 @@ def _has_zero(request: HttpRequest) -> bool:
 
 
 HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cache-Control": "private, no-store",
     "Permissions-Policy": "geolocation=(), microphone=(), payment=()",
     "X-Content-Type-Options": "nosniff",

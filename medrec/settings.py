@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import environ
+from csp.constants import NONE, SELF
 from kombu.entity import Queue
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
+    "csp",
     "medrec",
     "chain",
     "accounts",
@@ -66,6 +68,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "accounts.middleware.VaultCookieMiddleware",  # first: nothing after it sees the vault cookie
     "medrec.middleware.SecurityHeadersMiddleware",  # next: no answer goes out without them
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "medrec.middleware.RefusePlainApiMiddleware",
     "medrec.middleware.ProbesMiddleware",
@@ -205,6 +208,21 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {  # of every answer that has no other
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],  # the reader of PDFs: the one page that lets itself be framed
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
 
 # --- Sign-in ------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from itertools import chain as joined
 from typing import TypeVar
 from urllib.parse import quote
 
+from csp.constants import HEADER, NONE
+from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -23,6 +25,7 @@ from records.shapes import OpenedContent
 
 MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(;[ -~]*)?", re.ASCII)
 UNKNOWN = "application/octet-stream"
+FILE_POLICY = build_policy({"sandbox": True, "default-src": [NONE], "frame-ancestors": [NONE]})
 BytesOf = Callable[[int, int], Iterator[bytes]]
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 
@@ -133,7 +136,7 @@ def _with_headers(answer: HttpResponseBase, etag: str) -> HttpResponseBase:
 def shielded(answer: Answer) -> Answer:
     """With what keeps an author's bytes from acting: no scripts, no guessing, no other site, no cache."""
     answer["Cache-Control"] = "private, no-store"
-    answer["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
+    answer[HEADER] = FILE_POLICY
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Cross-Origin-Resource-Policy"] = "same-origin"
     return answer

@@ -20,6 +20,7 @@ from records.services.file_names import NAME_BYTES_MAX, safe_name
 from records.services.ranges import Span, Unsatisfiable, is_known, requested_span
 from records.services.registering import Received
 from records.services.registering import _describe as describe
+from tests import policies
 from tests.chain_node import ChainNode
 from tests.records.conftest import Clinic, grant, upload
 from tests.records.test_api import Api
@@ -155,7 +156,7 @@ class TestOverHttp:
         assert answer["Accept-Ranges"] == "bytes"
         assert answer["Cache-Control"] == "private, no-store"
         assert answer["X-Content-Type-Options"] == "nosniff"
-        assert "sandbox" in answer["Content-Security-Policy"]
+        assert policies.directives(answer["Content-Security-Policy"]) == policies.FILE
         assert answer["X-Accel-Buffering"] == "no"
         assert answer["Content-Disposition"] == 'attachment; filename="report.pdf"'
 

@@ -4,6 +4,8 @@ import math
 from http import HTTPStatus
 from typing import Any
 
+from csp.constants import HEADER, NONE, SELF, WASM_UNSAFE_EVAL
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -90,23 +92,22 @@ def pdf_reader(request: HttpRequest) -> HttpResponse:
     The same for everybody. What it shows it gets from the page around it, piece by piece; all it may fetch is
     the portal's static files.
     """
+    static = request.build_absolute_uri(settings.STATIC_URL)
+    policy = {
+        "sandbox": ["allow-scripts"],
+        "default-src": [NONE],
+        "script-src": [static, WASM_UNSAFE_EVAL],
+        "worker-src": ["blob:"],
+        "style-src": [static],
+        "img-src": [static, "data:", "blob:"],
+        "font-src": [static, "data:"],
+        "connect-src": [static],
+        "base-uri": [NONE],
+        "form-action": [NONE],
+        "frame-ancestors": [SELF],
+    }
     answer = render(request, "records/view/reader.html")
-    ours = request.build_absolute_uri(settings.STATIC_URL)
-    answer["Content-Security-Policy"] = "; ".join(
-        [
-            "sandbox allow-scripts",
-            "default-src 'none'",
-            f"script-src {ours} 'wasm-unsafe-eval'",
-            "worker-src blob:",
-            f"style-src {ours}",
-            f"img-src {ours} data: blob:",
-            f"font-src {ours} data:",
-            f"connect-src {ours}",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'self'",
-        ]
-    )
+    answer[HEADER] = build_policy(policy)
     return answer
 
 

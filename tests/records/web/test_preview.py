@@ -13,6 +13,7 @@ from accounts.services.signup import open_actor
 from records.demo.images import ecg_strip
 from records.models import Grant, ViewLog
 from records.services import inspecting
+from tests import policies
 from tests.chain_node import ChainNode
 from tests.people import PASSWORD
 from tests.records.conftest import grant
@@ -62,7 +63,7 @@ def test_a_picture_is_given_as_what_its_bytes_are(patient: Visitor) -> None:
     answer = patient.client.get(f"{base}view/file/")
     assert b"".join(answer.streaming_content) == PNG  # type: ignore[attr-defined]
     assert (answer["Content-Type"], answer["Content-Disposition"]) == ("image/png", "inline")
-    assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
+    assert policies.directives(answer["Content-Security-Policy"]) == policies.FILE
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -155,7 +156,7 @@ def test_a_pdf_in_a_dicom_file_is_shown_by_the_reader_and_saved_by_itself(patien
     assert saved["Content-Disposition"].startswith("attachment")
     assert ".pdf" in saved["Content-Disposition"]
     assert ".." not in saved["Content-Disposition"]
-    assert saved["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
+    assert policies.directives(saved["Content-Security-Policy"]) == policies.FILE
     assert saved["ETag"] != patient.client.head(f"{base}file/")["ETag"]
 
 
