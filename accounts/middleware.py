@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from typing import cast
 from urllib.parse import urlencode, urlsplit
 
@@ -14,7 +13,6 @@ from accounts.actor import Actor
 from accounts.errors import VaultClosed
 from accounts.models import Account, User, Vault
 from accounts.requests import PortalRequest
-from accounts.services import errands
 from accounts.sign_in.second_factor import has_app, must_show_factor
 from accounts.vault_session import COOKIE, VaultSession, take_cookie
 from accounts.web.kept_forms import form_of, is_script
@@ -24,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 ACTING_AS = "acting_as"
-ERRANDS_EVERY = timedelta(seconds=5)
 MANAGER_PAGES = ("accounts:institution", "accounts:institution-invite", "accounts:institution-affiliate")
 
 
@@ -48,13 +45,13 @@ class VaultCookieMiddleware:
 
 
 class ActorMiddleware:
-    """Last: `request.actor`, the errands of whoever opens a page, and the closed-vault page."""
+    """Last: `request.actor`, and the closed-vault page."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Find who acts; show a phrase that was never shown; run errands on page loads and polls."""
+        """Find who acts; show a phrase that was never shown."""
         portal = cast(PortalRequest, request)
         portal.actor = None
         if portal.user.is_authenticated:
@@ -63,8 +60,6 @@ class ActorMiddleware:
                 return HttpResponseRedirect(_with_next(reverse("accounts:phrase"), request))
             if not is_poll(request):
                 portal.vault.touch(portal.user)
-            if request.method == "GET":
-                run_errands(portal)
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -140,16 +135,6 @@ def phrase_waits(request: PortalRequest) -> bool:
     if path in ways or path.startswith(("/api/", "/static/", "/accounts/")):
         return False
     return Vault.objects.filter(user=request.user, phrase_shown_at=None, stale=False).exists()
-
-
-def run_errands(request: PortalRequest) -> None:
-    """Run what waits for the open keys of all the user's accounts, at most every few seconds."""
-    user, vault = request.user, request.vault
-    if not vault.claim_errands(user, ERRANDS_EVERY):
-        return
-    bundle = vault.bundle(user)
-    for account in Account.objects.filter(user=user):
-        errands.run_errands(Actor(user=user, account=account, open_bundle=lambda: bundle))
 
 
 def closed_vault_response(request: HttpRequest) -> HttpResponse:

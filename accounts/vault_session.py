@@ -82,18 +82,6 @@ class VaultSession:
             with suppress(OperationalError):  # a full disk fails no read
                 OpenVault.objects.filter(pk=row.pk).update(seen_at=now)
 
-    def claim_errands(self, user: User, every: timedelta) -> bool:
-        """True for the one request that may run errands now: at most one in `every`."""
-        row = self._live_row(user)
-        now = timezone.now()
-        if row is None or now - row.errands_at < every:
-            return False
-        try:
-            claimed = OpenVault.objects.filter(pk=row.pk, errands_at=row.errands_at).update(errands_at=now)
-        except OperationalError:  # a full disk: what waits for the keys waits on
-            return False
-        return bool(claimed)
-
     def keep_phrase_check(self, user: User, words: dict[int, str]) -> None:
         """Remember, sealed, the words of the phrase that will be asked back (place -> word)."""
         row = self._live_row(user)

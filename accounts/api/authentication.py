@@ -1,17 +1,17 @@
 """Token authentication: `Authorization: Bearer medrec_...` gives request.user and request.actor."""
 
-from django.core.cache import cache
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from accounts.actor import Actor
 from accounts.models import User
-from accounts.services import errands, tokens
+from accounts.services import tokens
+from accounts.services.key_tasks import run_in_turn
 from accounts.sign_in.events import SecurityEvent, log
 
 KEYWORD = "Bearer"
-ERRANDS_EVERY_SECONDS = 10
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -30,10 +30,8 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("The token is unknown, revoked or past its end.")
         request._request.actor = actor  # type: ignore[attr-defined]
         request.actor = actor  # type: ignore[attr-defined]
-        lately = f"errands:{actor.address}"
-        # Asked before it is added: adding takes the database's lock, and most often there is nothing to add.
-        if cache.get(lately) is None and cache.add(lately, 1, ERRANDS_EVERY_SECONDS):
-            errands.run_errands(actor)
+        if request.method not in SAFE_METHODS:
+            run_in_turn(actor.user, [actor])
         return actor.user, actor
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002

@@ -26,6 +26,12 @@ class Vault(models.Model):
     sealed_at = models.DateTimeField(default=timezone.now)
     phrase_shown_at = models.DateTimeField(null=True, blank=True)
     phrase_confirmed_at = models.DateTimeField(null=True, blank=True)
+    key_tasks_after = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="No run of the person's key tasks begins before: one run at a time.",
+    )
 
     def __str__(self) -> str:
         return f"vault of {self.user_id}"
@@ -44,7 +50,9 @@ class OpenVault(models.Model):
     phrase_check = models.BinaryField(null=True, help_text="The words asked back, sealed like the bundle.")
     opened_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
-    errands_at = models.DateTimeField(default=timezone.now)
+    errands_at = models.DateTimeField(
+        default=timezone.now, help_text="Not used any more: only the release before reads it."
+    )
 
     class Meta:
         indexes = (models.Index(fields=("seen_at",), name="open_vault_seen"),)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.errors import AccountsError
@@ -104,16 +104,17 @@ def waiting_for(account: str) -> int:
     return Errand.objects.filter(account=account, state=Errand.State.OPEN, kind__in=kinds).count()
 
 
+def due_errands() -> QuerySet[Errand]:
+    """Return everybody's open errands that run by themselves and were not tried a moment ago."""
+    return Errand.objects.filter(is_past("tried_at", AGAIN_AFTER), state=Errand.State.OPEN, kind__in=_runners)
+
+
 def run_errands(actor: "Actor") -> int:
     """Run what this actor's open keys can do; returns how many were done. Never raises."""
     if not actor.can_sign:
         return 0
-    due = Errand.objects.filter(
-        is_past("tried_at", AGAIN_AFTER),
-        account=actor.address,
-        state=Errand.State.OPEN,
-        kind__in=_runners,
-    ).order_by(F("tried_at").asc(nulls_first=True), "created_at")
+    due = due_errands().filter(account=actor.address)
+    due = due.order_by(F("tried_at").asc(nulls_first=True), "created_at")
     done, until = 0, time.monotonic() + AT_MOST_SECONDS
     for errand in due[:AT_ONCE]:
         try:
@@ -140,7 +141,7 @@ def _run(actor: "Actor", errand: Errand) -> bool:
         logger.info("errand %s (%s) waits: %s", errand.pk, errand.kind, type(error).__name__)
         return False
     except Exception as error:
-        # The page that happened to run it must not suffer. Without the message, which may hold medical words.
+        # The call that happened to run it must not suffer. Without the message, which may hold medical words.
         where = "".join(traceback.format_tb(error.__traceback__))
         logger.error("errand %s (%s) failed: %s\n%s", errand.pk, errand.kind, type(error).__name__, where)
         return False

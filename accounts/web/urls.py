@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.web import institutions, profile, second_factor, tokens, vault
+from accounts.web import institutions, key_tasks, profile, second_factor, tokens, vault
 
 app_name = "accounts"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("profile/patient-account/", profile.open_patient_account, name="open-patient-account"),
     path("switch/", profile.switch_account, name="switch"),
     path("errands/", profile.list_errands, name="errands"),
+    path("key-tasks/", key_tasks.run_key_tasks, name="key-tasks"),
     path("phrase/", vault.show_phrase, name="phrase"),
     path("phrase/check/", vault.check_phrase, name="phrase-check"),
     path("vault/", vault.open_vault, name="vault-open"),

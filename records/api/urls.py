@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from records.api import consent, documents, observations, refusals
+from records.api import consent, documents, key_tasks, observations, refusals
 from records.api import schema as _schema  # noqa: F401  (importing registers how tokens are described)
 
 app_name = "api"
@@ -43,6 +43,7 @@ urlpatterns = [
     path("grants", consent.Grants.as_view(), name="grants"),
     path("grants/revoke", consent.Revoke.as_view(), name="revoke"),
     path("grants/give-up", consent.GiveUp.as_view(), name="give-up"),
+    path("key-tasks", key_tasks.KeyTasks.as_view(), name="key-tasks"),
     path("refusals", refusals.Refusals.as_view(), name="refusals"),
     path("refusals/<uuid:refusal>/send-again", refusals.SendRefused.as_view(), name="send-refused"),
     path("refusals/<uuid:refusal>/drop", refusals.DropRefused.as_view(), name="drop-refused"),

@@ -25,6 +25,7 @@ EXEMPT = {
     "mfa_": "second factors belong to the user",
     "accounts:invitation": "joins the user, who may have no account yet",
     "accounts:switch": "names the account to switch to, and is the way out of a refusal",
+    "accounts:key-tasks": "runs what waits for the keys of the user, all accounts in one",
     "accounts:vault-open": "opens the vault of the user, all accounts in one",
     "accounts:phrase": "one phrase for all accounts of the user",
     "accounts:phrase-check": "one phrase for all accounts of the user",

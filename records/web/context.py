@@ -10,6 +10,8 @@ from django.urls import reverse
 from accounts.actor import Actor
 from accounts.models import Account, Institution, Membership, User, Vault
 from accounts.services.errands import ErrandCard, decisions_for
+from accounts.services.key_tasks import DueTasks, due_tasks
+from accounts.vault_session import VaultSession
 from chain.status import chain_status
 from records.services import documents
 
@@ -44,8 +46,10 @@ class Portal:
 
     def __init__(self, request: HttpRequest) -> None:
         self.path = request.path
+        self.full_path = request.get_full_path() if request.method == "GET" else ""
         self.user: User | None = request.user if isinstance(request.user, User) else None
         self.actor: Actor | None = getattr(request, "actor", None)
+        self.vault: VaultSession = getattr(request, "vault", None) or VaultSession(None)
 
     @property
     def role(self) -> str:
@@ -93,6 +97,13 @@ class Portal:
     def decision_count(self) -> int:
         """How many errands wait for a decision of this account."""
         return len(self.errands) - len(self.news)
+
+    @cached_property
+    def key_tasks(self) -> DueTasks | None:
+        """What the page can have done now that this person's keys are open; None while they are closed."""
+        if self.user is None or self.actor is None or not self.vault.is_open(self.user):
+            return None
+        return due_tasks(self.user)
 
     @cached_property
     def chain_problem(self) -> str:

@@ -26,9 +26,10 @@ from tests.people import PASSWORD, make_doctor, make_institution, make_patient, 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
 
 
-def authenticate(header: str) -> Actor | None:
+def authenticate(header: str, method: str = "get") -> Actor | None:
     """Who a request with this Authorization header acts as."""
-    request = APIRequestFactory().get("/api/v1/records/", headers={"authorization": header})
+    factory = APIRequestFactory()
+    request = getattr(factory, method)("/api/v1/records/", headers={"authorization": header})
     found = TokenAuthentication().authenticate(Request(request))
     return found[1] if found else None
 
@@ -162,7 +163,7 @@ def test_the_page_shows_the_secret_once_and_revokes_only_ones_own() -> None:
     assert client.post("/tokens/", {**form, "days": "0"}).status_code == 400
 
 
-def test_using_a_token_runs_what_waits_for_the_accounts_keys(chain: ChainNode) -> None:
+def test_a_call_that_may_change_something_runs_what_waits_for_the_accounts_keys(chain: ChainNode) -> None:
     from accounts.models import Errand
     from accounts.services import errands
 
@@ -171,6 +172,8 @@ def test_using_a_token_runs_what_waits_for_the_accounts_keys(chain: ChainNode) -
     _, secret = tokens.make_token(actor=patient, name="script", scope="act", days=30)
     errands.add_errand(account=patient.address, kind="publish-key", subject=patient.address)
     authenticate(f"Bearer {secret}")
+    assert Errand.objects.get(state="open").attempts == 0
+    authenticate(f"Bearer {secret}", "post")
     assert not Errand.objects.filter(state="open").exists()
 
 

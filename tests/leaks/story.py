@@ -180,7 +180,7 @@ class MarkedStory:
         doctor.send("POST", "requests", email=other.email, **self.terms("mailed request"))
         while "/requests/mailed/" not in (mailed := self.portal.mailbox.take_link(other.email)):
             pass  # other mails say that something waits
-        page = other.go(mailed)
+        page = other.post(mailed)
         assert self.marked.words["note of mailed request"].decode() in page.text
         request = page.url.removeprefix(self.portal.url)
         other.post(f"{request}deny/", reason=self.marked.say("reason of mailed request"))

@@ -104,8 +104,11 @@ class PlainVisitor:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def go(self, path: str) -> Answer:
-        """Open a page."""
-        return ask(self._opener, "GET", self._url + path)
+        """Open a page; where it has a button for what waits for the person's keys, press it."""
+        page = ask(self._opener, "GET", self._url + path)
+        if "data-key-tasks" not in page.text:
+            return page
+        return self.post_blind("/key-tasks/", **self._hidden(page) | {"next": path})
 
     def post(self, path: str, page: str = "", **fields: Any) -> Answer:
         """Fill in the form of a page (by default at the same path) and send it to a path."""

@@ -202,8 +202,14 @@ def test_8_a_grant_to_the_institution_runs_out_and_the_folder_moves_at_the_next_
     assert doctor.get(f"records/{record}/content").body == BLOOD_2
     wait_for(lambda: doctor.get(f"records/{record}/content").status == 403, "the end of the grant")
     assert timezone.now() >= ends - timedelta(seconds=1)  # the chain counts whole seconds
-    # A sweep leaves the errand within a minute; the patient's next call runs it.
-    wait_for(lambda: story.history("rekeyed") == rekeyed + 1, "the folder's next epoch", seconds=120)
+    # A sweep leaves the key task within a minute; a GET runs none, the patient's next call that is none does.
+    wait_for(lambda: patient.get("key-tasks").json()["waiting"] == 1, "the key task", seconds=120)
+
+    def moved() -> bool:
+        patient.send("POST", "key-tasks")
+        return story.history("rekeyed") == rekeyed + 1
+
+    wait_for(moved, "the folder's next epoch")
 
 
 def test_9_with_the_chain_frozen_an_upload_is_taken_and_confirmed_later(story: Story) -> None:

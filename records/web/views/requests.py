@@ -109,7 +109,7 @@ def _answer_shown(request: HttpRequest, actor: Actor, author: str) -> HttpRespon
     return redirect(request.get_full_path())
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 def email_request(request: HttpRequest, secret: str) -> HttpResponseBase:
     """The mailed link. It is not kept through a sign-in, so that its secret never enters a stored session."""
     if not request.user.is_authenticated:
@@ -118,7 +118,9 @@ def email_request(request: HttpRequest, secret: str) -> HttpResponseBase:
 
 
 @actor_view(PATIENT)
-def _open_email_request(_request: HttpRequest, actor: Actor, secret: str) -> HttpResponse:
+def _open_email_request(request: HttpRequest, actor: Actor, secret: str) -> HttpResponse:
+    if request.method == "GET":
+        return render(request, "records/email_request_open.html")
     asked = asking.open_email_request(actor=actor, secret=secret)
     return redirect("records:request", asked.id)
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chain.models import Act
+from records.models import EmailRequest
 from tests.chain_node import ChainNode
 from tests.mails import newest_mail
 from tests.people import make_person
@@ -186,8 +187,10 @@ def test_a_mailed_link_is_opened_by_its_address_and_not_kept_through_a_sign_in(
     link = found[0]
     asked = Client().get(link).content.decode()
     assert link.split("/")[-2] not in asked
-    assert stranger.client.get(link).status_code == 403
-    page = patient.client.get(link)
+    assert stranger.client.post(link).status_code == 403
+    assert "data-send-now" in patient.client.get(link).content.decode()
+    assert EmailRequest.objects.get().patient == ""
+    page = patient.client.post(link)
     assert page.status_code == 302
     assert "Before your appointment" in patient.client.get(page["Location"]).content.decode()
 
