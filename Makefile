@@ -22,7 +22,7 @@ NPM_CI = $(WITH_NODE) npm ci --ignore-scripts --no-progress --loglevel=error >/d
 help:
 	@echo "make run    the portal, with its own chain, database and demo, at http://127.0.0.1:8000 (PORT=... to change)"
 	@echo "make test   every test            make check   style, types, arrows, migrations, contract bytes"
-	@echo "make bench  measured figures      make setup   only install        make format   let ruff format"
+	@echo "make bench  measured figures      make setup   only install        make format   let ruff and biome format"
 	@echo "make lock   pin packages by requirements*.in: UPGRADE=--upgrade for their newest versions"
 	@echo "make faults processes and nodes killed, chains reorganised, nodes that lie: FAULTS='--short' for less"
 
@@ -88,6 +88,7 @@ check: dev-setup
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/djlint --lint --quiet templates
+	@$(WITH_NODE) node_modules/.bin/biome ci --error-on-warnings
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@$(WITH_NODE) $(BIN)/python chain/contracts/build.py --check
@@ -103,3 +104,4 @@ faults: dev-setup
 format: dev-setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@$(WITH_NODE) node_modules/.bin/biome check --write

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // npm's solc as the command that forge and build.py expect: `--version`, or `--standard-json` on stdin. forge asks for the
 // version before everything: `--version` answers without loading the compiler; `--build` also names the build.
-const fs = require("fs");
-const path = require("path");
+const fs = require("node:fs");
+const path = require("node:path");
 
 const modules = path.join(__dirname, "..", "..", "node_modules");
-const tell = (version) => console.log(`solc, the solidity compiler commandline interface\nVersion: ${version}`);
+const tell = (version) =>
+  console.log(`solc, the solidity compiler commandline interface\nVersion: ${version}`);
 
 const readImport = (name) => {
   try {

@@ -10,7 +10,8 @@ file.addEventListener("change", async () => {
   if (!file.files.length) return;
   const bundle = document.querySelector("[name=bundle]");
   bundle.value = "";
-  if (file.files[0].size > LARGEST) said.textContent = "This file is larger than 1 MB: upload it as a record.";
+  if (file.files[0].size > LARGEST)
+    said.textContent = "This file is larger than 1 MB: upload it as a record.";
   else
     try {
       bundle.value = new TextDecoder("utf-8", { fatal: true }).decode(await file.files[0].arrayBuffer());

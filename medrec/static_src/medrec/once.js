@@ -7,7 +7,11 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   form.setAttribute("aria-busy", "true");
   // After the browser has collected the form, so that the pressed button's own value is sent.
-  setTimeout(() => buttonsOf(form, ":enabled").forEach((button) => { button.disabled = true; }));
+  setTimeout(() =>
+    buttonsOf(form, ":enabled").forEach((button) => {
+      button.disabled = true;
+    }),
+  );
 });
 
 // A page that comes back from the browser's back-forward cache has its buttons again.
@@ -15,7 +19,9 @@ window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("form[aria-busy]")) {
     form.removeAttribute("aria-busy");
-    buttonsOf(form, ":disabled").forEach((button) => { button.disabled = false; });
+    buttonsOf(form, ":disabled").forEach((button) => {
+      button.disabled = false;
+    });
   }
 });
 

@@ -22,12 +22,19 @@ window.offerWay = (place, words, { open, account }) => {
   place.setAttribute("role", "alert");
   place.replaceChildren(`${words} Nothing was saved yet; what you entered is still here. `);
   if (open) {
-    const link = Object.assign(document.createElement("a"), { href: open, target: "_blank", rel: "noopener" });
+    const link = Object.assign(document.createElement("a"), {
+      href: open,
+      target: "_blank",
+      rel: "noopener",
+    });
     link.textContent = "Open it in another tab";
     place.append(link, ", then send this again.");
   }
   if (account) {
-    const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-sm btn-primary" });
+    const button = Object.assign(document.createElement("button"), {
+      type: "button",
+      className: "btn btn-sm btn-primary",
+    });
     button.textContent = "Switch back";
     button.addEventListener("click", () => switchBack(place, account));
     place.append(button);
@@ -35,9 +42,15 @@ window.offerWay = (place, words, { open, account }) => {
 };
 
 const switchBack = async (place, account) => {
-  const answer = await fetch("/switch/", { method: "POST", headers: formHeaders(), body: new URLSearchParams({ account }) }).catch(() => null);
+  const answer = await fetch("/switch/", {
+    method: "POST",
+    headers: formHeaders(),
+    body: new URLSearchParams({ account }),
+  }).catch(() => null);
   place.className = answer?.ok ? "mb-2 meta" : "mb-2 field-error";
-  place.textContent = answer?.ok ? "You have switched back. Send it again." : "That did not work. Load the page again.";
+  place.textContent = answer?.ok
+    ? "You have switched back. Send it again."
+    : "That did not work. Load the page again.";
 };
 
 // htmx shows no refusals by itself: the fields stay, and the words stand above the page.

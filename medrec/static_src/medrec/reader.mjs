@@ -4,7 +4,9 @@
 import * as pdfjs from "../vendor/pdfjs/build/pdf.min.mjs";
 
 globalThis.pdfjsLib = pdfjs; // where the viewer looks for it
-const { EventBus, PDFFindController, PDFLinkService, PDFViewer } = await import("../vendor/pdfjs/web/pdf_viewer.mjs");
+const { EventBus, PDFFindController, PDFLinkService, PDFViewer } = await import(
+  "../vendor/pdfjs/web/pdf_viewer.mjs"
+);
 
 const assets = new URL("../vendor/pdfjs/", import.meta.url).href;
 // A sandboxed frame may start no worker but one made here; that one imports pdf.js's, and says so when it is there.
@@ -30,7 +32,8 @@ class Parts extends pdfjs.PDFDataRangeTransport {
   constructor(size, port) {
     super(size, null);
     this.port = port;
-    port.onmessage = ({ data }) => (data.failed ? say(data.failed) : this.onDataRange(data.begin, new Uint8Array(data.chunk)));
+    port.onmessage = ({ data }) =>
+      data.failed ? say(data.failed) : this.onDataRange(data.begin, new Uint8Array(data.chunk));
   }
 
   requestDataRange(begin, end) {
@@ -56,7 +59,8 @@ const viewer = new PDFViewer({
 linkService.setViewer(viewer);
 
 const askPassword = (unlock, reason) => {
-  by("wrong").textContent = reason === pdfjs.PasswordResponses.INCORRECT_PASSWORD ? "That is not its password." : "";
+  by("wrong").textContent =
+    reason === pdfjs.PasswordResponses.INCORRECT_PASSWORD ? "That is not its password." : "";
   by("locked").hidden = false;
   say("");
   const send = () => {
@@ -114,7 +118,14 @@ window.addEventListener("resize", () => {
 });
 
 const find = (type, findPrevious = false) =>
-  eventBus.dispatch("find", { type, query: by("find").value, caseSensitive: false, entireWord: false, highlightAll: true, findPrevious });
+  eventBus.dispatch("find", {
+    type,
+    query: by("find").value,
+    caseSensitive: false,
+    entireWord: false,
+    highlightAll: true,
+    findPrevious,
+  });
 by("find").oninput = () => find("");
 by("find").onkeydown = (event) => event.key === "Enter" && find("again", event.shiftKey);
 const count = ({ matchesCount }) => {

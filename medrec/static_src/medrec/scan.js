@@ -6,7 +6,9 @@ const scan = async (part, field) => {
   const video = part.querySelector("video");
   const detector = new BarcodeDetector({ formats: ["qr_code"] });
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-  const stop = () => stream.getTracks().forEach((track) => track.stop());
+  const stop = () => {
+    for (const track of stream.getTracks()) track.stop();
+  };
   video.srcObject = stream;
   video.hidden = false;
   await video.play();
@@ -29,7 +31,8 @@ for (const part of document.querySelectorAll("[data-scan]")) {
     try {
       await scan(part, document.getElementById(part.dataset.scan));
     } catch {
-      part.querySelector("[role=alert]").textContent = "The camera cannot be used here. Paste the address instead.";
+      part.querySelector("[role=alert]").textContent =
+        "The camera cannot be used here. Paste the address instead.";
     }
   });
 }

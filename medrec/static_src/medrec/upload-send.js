@@ -21,7 +21,8 @@ const sizeWords = (bytes) => {
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
-const unreadable = () => new Refused("The file cannot be read any more. It was changed, moved or taken out: choose it again.");
+const unreadable = () =>
+  new Refused("The file cannot be read any more. It was changed, moved or taken out: choose it again.");
 
 class FileRow {
   constructor(file) {
@@ -73,7 +74,11 @@ class FileRow {
 
   sayClosed(address) {
     this.say("Your vault has closed, or you were signed out. What was sent is kept. ", true);
-    const link = Object.assign(document.createElement("a"), { href: address, target: "_blank", rel: "noopener" });
+    const link = Object.assign(document.createElement("a"), {
+      href: address,
+      target: "_blank",
+      rel: "noopener",
+    });
     link.textContent = "Open it in another tab";
     this.find("[data-said]").append(link, ", then go on here.");
   }
@@ -135,7 +140,8 @@ class FileRow {
   // One request; resolves to its JSON, or throws one of the six.
   ask(method, address, body, sentBefore = null) {
     return new Promise((done, fail) => {
-      const request = (this.running = new XMLHttpRequest());
+      const request = new XMLHttpRequest();
+      this.running = request;
       request.open(method, address);
       for (const [name, value] of Object.entries(formHeaders())) request.setRequestHeader(name, value);
       if (body !== undefined) {
@@ -174,13 +180,16 @@ class FileRow {
     // 408: the line was too slow for a moment, and the server has let go.
     const passing = request.status >= 500 || request.status === 429 || request.status === 408;
     if (!answer) {
-      throw passing ? Object.assign(new Broken(), { wait }) : new Refused("The portal did not take the file. Try again.");
+      throw passing
+        ? Object.assign(new Broken(), { wait })
+        : new Refused("The portal did not take the file. Try again.");
     }
     if (request.status < 300) return answer;
     if (request.status === 409 && answer.switch !== undefined) {
       throw Object.assign(new Switched(answer.error), { account: answer.switch });
     }
-    if (request.status === 409) throw Object.assign(new Busy(answer.error), { startsOver: answer.starts_over === true });
+    if (request.status === 409)
+      throw Object.assign(new Busy(answer.error), { startsOver: answer.starts_over === true });
     if (passing) throw Object.assign(new Broken(answer.error), { wait });
     throw new Refused(answer.error ?? "The portal did not take the file. Try again.");
   }
@@ -199,7 +208,8 @@ class FileRow {
       return (await this.ask("PUT", at.bytes, this.file, 0)).next;
     } catch (error) {
       if (this.stopped) throw new Cancelled();
-      if (error instanceof Broken && !error.message) error.message = "Not sent. Nothing was saved; you can try again.";
+      if (error instanceof Broken && !error.message)
+        error.message = "Not sent. Nothing was saved; you can try again.";
       throw error;
     }
   }
@@ -216,12 +226,19 @@ class FileRow {
         if (status.state === "done") return status.next;
         await this.digestUpTo(digests, status);
         if (digests[status.next_part] !== status.digest) {
-          throw new Refused("The file has changed since the upload began. Discard the upload and start again.");
+          throw new Refused(
+            "The file has changed since the upload began. Discard the upload and start again.",
+          );
         }
         const sent = Math.min(status.next_part * status.part_bytes, this.file.size);
         this.progress(sent);
         if (status.next_part < status.parts) {
-          status = await this.ask("PUT", `${at.parts}${status.next_part}/`, await this.part(status, status.next_part), sent);
+          status = await this.ask(
+            "PUT",
+            `${at.parts}${status.next_part}/`,
+            await this.part(status, status.next_part),
+            sent,
+          );
         } else {
           return (await this.ask("PUT", at.finish, digests[status.parts])).next;
         }
@@ -248,7 +265,12 @@ class FileRow {
         if (error instanceof Refused) throw error;
         if (!(error instanceof Broken || error instanceof Busy)) throw error;
         // The same conflict again at the same place, and nobody at work there: waiting changes nothing.
-        if (error instanceof Busy && status && status.state !== "receiving" && stuck === `${status.next_part}${error.message}`) {
+        if (
+          error instanceof Busy &&
+          status &&
+          status.state !== "receiving" &&
+          stuck === `${status.next_part}${error.message}`
+        ) {
           throw new Refused(error.message);
         }
         stuck = error instanceof Busy && status ? `${status.next_part}${error.message}` : "";
@@ -269,7 +291,9 @@ class FileRow {
 
   async part(status, number) {
     try {
-      return await this.file.slice(number * status.part_bytes, (number + 1) * status.part_bytes).arrayBuffer();
+      return await this.file
+        .slice(number * status.part_bytes, (number + 1) * status.part_bytes)
+        .arrayBuffer();
     } catch {
       throw unreadable();
     }

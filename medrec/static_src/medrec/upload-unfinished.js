@@ -15,7 +15,10 @@ const goOn = async (file) => {
     window.location = await row.send(at, 0);
   } catch (error) {
     row.state = error instanceof uploadErrors.Cancelled ? "cancelled" : "failed";
-    row.say(error instanceof uploadErrors.Cancelled ? "Stopped. What was sent is kept." : error.message, row.state === "failed");
+    row.say(
+      error instanceof uploadErrors.Cancelled ? "Stopped. What was sent is kept." : error.message,
+      row.state === "failed",
+    );
     input.disabled = false;
   }
 };
@@ -25,7 +28,9 @@ input.addEventListener("change", () => {
   if (!file) return;
   input.value = ""; // so that the same file, mended, may be chosen again
   wrong.textContent =
-    file.size === Number(form.dataset.size) ? "" : `This is another file: “${form.dataset.name}” has ${Number(form.dataset.size).toLocaleString("en")} bytes.`;
+    file.size === Number(form.dataset.size)
+      ? ""
+      : `This is another file: “${form.dataset.name}” has ${Number(form.dataset.size).toLocaleString("en")} bytes.`;
   if (!wrong.textContent) goOn(file);
 });
 

@@ -38,7 +38,15 @@ const show = () => {
 
 // "Scan 01.02" and "Letter of Dr. Meier" have no ending; the page takes 200 characters, each of them whole.
 const titleOf = (name) =>
-  [...name.replace(/\.[a-z][a-z0-9]{0,4}$/i, "").replace(/[_-]+/g, " ").trim()].slice(0, 200).join("").trim();
+  [
+    ...name
+      .replace(/\.[a-z][a-z0-9]{0,4}$/i, "")
+      .replace(/[_-]+/g, " ")
+      .trim(),
+  ]
+    .slice(0, 200)
+    .join("")
+    .trim();
 
 const problemOf = (chosen) =>
   chosen.size === 0
@@ -64,8 +72,13 @@ const add = (chosen) => {
 };
 
 const choose = (files) => {
-  const problems = Array.from(files, (chosen) => [chosen, problemOf(chosen)]).filter(([, problem]) => problem);
-  fileError.textContent = files.length === 1 ? (problems[0]?.[1] ?? "") : problems.map(([chosen, problem]) => `${chosen.name}: ${problem}`).join(" ");
+  const problems = Array.from(files, (chosen) => [chosen, problemOf(chosen)]).filter(
+    ([, problem]) => problem,
+  );
+  fileError.textContent =
+    files.length === 1
+      ? (problems[0]?.[1] ?? "")
+      : problems.map(([chosen, problem]) => `${chosen.name}: ${problem}`).join(" ");
   if (!file.multiple) for (const row of [...rows]) row.onremove();
   const title = form.elements.title;
   if (rows.length === 1 && title.value) rows[0].find("[data-title] input").value = title.value;
@@ -91,7 +104,9 @@ const descriptionOf = (row) => {
 const showErrors = (row, text) => {
   const answer = new DOMParser().parseFromString(text, "text/html");
   if (text.includes("<html")) {
-    throw new uploadErrors.Refused(answer.querySelector("[role=alert]")?.textContent ?? "The portal refused this. Load the page again.");
+    throw new uploadErrors.Refused(
+      answer.querySelector("[role=alert]")?.textContent ?? "The portal refused this. Load the page again.",
+    );
   }
   const common = answer.querySelectorAll("[aria-invalid=true]:not([name=title])").length > 0;
   if (rows.length === 1 || common) {
@@ -102,7 +117,9 @@ const showErrors = (row, text) => {
     row.state = "chosen";
     return common || rows.length === 1;
   }
-  const words = Array.from(answer.querySelectorAll(".field-error, .alert, .errorlist"), (error) => error.textContent.trim());
+  const words = Array.from(answer.querySelectorAll(".field-error, .alert, .errorlist"), (error) =>
+    error.textContent.trim(),
+  );
   throw new uploadErrors.Refused([...new Set(words)].join(" "));
 };
 
@@ -110,14 +127,21 @@ const showErrors = (row, text) => {
 const describe = async (row) => {
   const body = descriptionOf(row);
   if (row.at && row.described === body) return true;
-  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(body), headers: { Accept: "application/json" } });
+  const answer = await fetch(form.action, {
+    method: "POST",
+    body: new URLSearchParams(body),
+    headers: { Accept: "application/json" },
+  });
   if (answer.redirected) {
     leave(answer.url);
     return false;
   }
   // The vault has closed, the sign-in has ended, or another account acts now: the files stay chosen here.
   if (answer.status === 403 || answer.status === 409) {
-    const why = await answer.clone().json().catch(() => null);
+    const why = await answer
+      .clone()
+      .json()
+      .catch(() => null);
     if (why && ("open" in why || "switch" in why)) {
       offerWay(said, why.error, { open: why.open, account: why.switch });
       row.state = "chosen";
@@ -152,7 +176,11 @@ const sendOne = async (row) => {
     if (error instanceof uploadErrors.Closed) row.at = null;
     row.state = "failed";
     const known = cancelled || Object.values(uploadErrors).some((kind) => error instanceof kind);
-    row.why = cancelled ? "Cancelled. Nothing was saved." : known ? error.message : "The portal cannot be reached. Nothing was saved; you can try again.";
+    row.why = cancelled
+      ? "Cancelled. Nothing was saved."
+      : known
+        ? error.message
+        : "The portal cannot be reached. Nothing was saved; you can try again.";
     if (cancelled && row.inParts) discard(row);
     row.say(row.why, !cancelled);
     return !(error instanceof uploadErrors.Closed);
@@ -173,7 +201,12 @@ const sendAll = async () => {
     return;
   }
   if (rows.length > 1) {
-    say(failed.length ? `${saved.length} saved, ${failed.length} not: each says why.` : `All ${saved.length} are saved.`, failed.length > 0);
+    say(
+      failed.length
+        ? `${saved.length} saved, ${failed.length} not: each says why.`
+        : `All ${saved.length} are saved.`,
+      failed.length > 0,
+    );
     done.hidden = saved.length === 0;
   }
 };

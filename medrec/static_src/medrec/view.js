@@ -24,7 +24,12 @@ const shownScale = () => picture.getBoundingClientRect().width / natural();
 part.addEventListener("click", (event) => {
   const button = event.target.closest("[data-zoom]");
   if (!button) return;
-  const next = { in: () => shownScale() * STEP, out: () => shownScale() / STEP, fit: () => null, whole: () => 1 };
+  const next = {
+    in: () => shownScale() * STEP,
+    out: () => shownScale() / STEP,
+    fit: () => null,
+    whole: () => 1,
+  };
   resize(next[button.dataset.zoom]());
 });
 stage.addEventListener("keydown", (event) => {
@@ -36,12 +41,14 @@ stage.addEventListener("keydown", (event) => {
 
 // What went wrong is asked for once more, in words: an <img> does not tell.
 const explain = async (address) => {
-  let words = "This picture is damaged, or of a kind that this browser does not show. Save the file to look at it.";
+  let words =
+    "This picture is damaged, or of a kind that this browser does not show. Save the file to look at it.";
   try {
     const answer = await fetch(address);
     if (answer.redirected || answer.status === 403 || answer.status === 404) {
       words = "It can no longer be shown: your vault has closed, or access has ended. Load this page again.";
-    } else if (!answer.ok && answer.headers.get("Content-Type")?.startsWith("text/plain")) words = await answer.text();
+    } else if (!answer.ok && answer.headers.get("Content-Type")?.startsWith("text/plain"))
+      words = await answer.text();
   } catch {
     words = "The portal cannot be reached. Try again.";
   }
@@ -88,7 +95,10 @@ const show = async () => {
   busy = true;
   do {
     again = false;
-    const address = new URL(part.dataset.frames.replace(/0\/$/, `${frame ? frame.value - 1 : 0}/`), location.href);
+    const address = new URL(
+      part.dataset.frames.replace(/0\/$/, `${frame ? frame.value - 1 : 0}/`),
+      location.href,
+    );
     if (overlay && !overlay.checked) address.searchParams.set("overlay", "0");
     if (centre && !own) {
       address.searchParams.set("centre", centre.value);

@@ -14,7 +14,9 @@ const fetchPart = async (begin, end) => {
   }
   if (answer.status === 503) throw new Error("The file store cannot be reached. Load this page again.");
   if (answer.redirected || answer.status !== 206) {
-    throw new Error("It can no longer be shown: your vault has closed, or access has ended. Load this page again.");
+    throw new Error(
+      "It can no longer be shown: your vault has closed, or access has ended. Load this page again.",
+    );
   }
   return answer.arrayBuffer();
 };
