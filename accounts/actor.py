@@ -10,8 +10,8 @@ from accounts.errors import ReadOnlyToken, VaultClosed
 from accounts.models import Account, User
 from accounts.services import directory, institution_keys
 from accounts.services.directory import PublicKey
-from chain.acts import PreparedAct, SignedAct, sign_act
-from chain.deployment import origin
+from chain.acts.messages import PreparedAct, SignedAct, sign_act
+from chain.node.deployment import origin
 
 __all__ = ["Actor", "ReadOnlyToken", "VaultClosed"]
 

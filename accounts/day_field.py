@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from chain.pasted import visible
+from chain.support.pasted_text import visible
 
 _STROKES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 

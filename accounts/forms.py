@@ -21,7 +21,7 @@ from accounts.models.users import births_possible, validate_date_of_birth
 from accounts.requests import PortalRequest
 from accounts.services import tokens, vaults
 from accounts.sign_in.passwords import GuessablePasswordValidator
-from chain.pasted import can_be_seen, plain_name
+from chain.support.pasted_text import can_be_seen, plain_name
 
 PHRASE_WIDGET = forms.Textarea(
     attrs={"rows": 3, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}

@@ -7,9 +7,9 @@ from django.contrib.sessions.models import Session
 from accounts.models import Account, Institution, Membership, OpenVault, PublishedKey
 from accounts.services import affiliations, errands, institution_keys
 from accounts.services.directory import mended_keys
-from chain.handlers import on_act_settled, on_news, on_restore
 from chain.models import Act, ActState, Event
-from chain.outbox import last_number
+from chain.outbox.submit import last_number
+from chain.registry import on_act_settled, on_news, on_restore
 
 LOST = (ActState.FAILED, ActState.RETURNED)
 

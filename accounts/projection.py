@@ -11,9 +11,9 @@ from eth_utils.crypto import keccak
 
 from accounts.crypto.sealing import is_usable_key
 from accounts.models import Admission, Affiliation, PublishedKey
-from chain.handlers import on_event, on_events, on_reset
 from chain.models import Event
 from chain.models.bulk import insert_rows, rows_in
+from chain.registry import on_event, on_events, on_reset
 
 
 @on_events("KeyPublished")

@@ -8,7 +8,7 @@ from accounts.sessions import SessionStore
 from accounts.sign_in.events import SecurityEvent, record
 from accounts.sign_in.limits import user_of
 from accounts.vault_session import forget_expired
-from chain.turns import OneAtATime
+from chain.support.single_flight import OneAtATime
 
 _deliver = OneAtATime(deliver_due)
 

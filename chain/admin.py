@@ -7,7 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from chain.models import Act, Attempt, Block, Cursor, Event, Sender, Transaction
-from chain.pasted import search_words
+from chain.support.pasted_text import search_words
 
 if TYPE_CHECKING:
     ReadOnlyBase = admin.ModelAdmin[Model]

@@ -2,12 +2,12 @@
 
 from celery import shared_task
 
-from chain.acceptance_log import collect_lost_acts
-from chain.forgotten import Watch
-from chain.incarnation import beat
-from chain.indexer import run_indexer
-from chain.pulses import note_run
+from chain.indexer.run import run_indexer
+from chain.relayer.forgotten import Watch
 from chain.relayer.sender import run_relayer, working_addresses
+from chain.restore.acceptance_log import collect_lost_acts
+from chain.restore.incarnation import beat
+from chain.status.pulses import note_run
 
 _WATCH = Watch()
 

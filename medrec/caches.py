@@ -13,7 +13,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache as DjangoRedisCache
 from redis.exceptions import RedisError
 
-from chain.breaker import Breaker
+from chain.support.breaker import Breaker
 
 OPERATIONS = (
     "add",

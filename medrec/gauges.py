@@ -13,10 +13,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from accounts.models import Notification
-from chain.health import check_health
 from chain.models import Act, ActState, Transaction
 from chain.models.sending import TransactionState
-from chain.overview import Overview, overview
+from chain.status.health import check_health
+from chain.status.overview import Overview, overview
 from records.models import Fetch, Holding, PinNode
 
 _WEI = 10**18

@@ -5,7 +5,7 @@
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from chain.health import check_health
+from chain.status.health import check_health
 
 
 def live(request: HttpRequest) -> HttpResponse:

@@ -11,9 +11,9 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from chain import incarnation
 from chain.errors import ChainError, explain
-from chain.starting import check_before_migrating, read_notices
+from chain.operations.start_up import check_before_migrating, read_notices
+from chain.restore import incarnation
 from records.demo.closing import demo_is_allowed
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import django
 from django.core.management import CommandError
 
-from chain.disk_reserve import DiskReserve
 from chain.localchain.tether import end_with_parent
+from chain.support.disk_reserve import DiskReserve
 from medrec import __version__
 from medrec.ports import PortTaken, claim_port
 from medrec.processes import Processes, ProgramKeepsDying, say

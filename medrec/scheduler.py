@@ -9,7 +9,7 @@ from typing import Any
 from celery.beat import ScheduleEntry, Scheduler
 from celery.utils.log import get_logger
 
-from chain.nudging import ENOUGH, count_messages, queue_of
+from chain.support.wakeup import ENOUGH, count_messages, queue_of
 
 logger = get_logger(__name__)
 

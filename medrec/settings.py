@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from accounts.limits import LIMITS as DEFAULT_LIMITS
-from chain.secret_files import write_once
+from chain.keys.secret_files import write_once
 from records.media_types import DEFAULT_TYPES
 
 env = environ.Env()
@@ -44,7 +44,7 @@ PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 
 INSTALLED_APPS = [
-    "chain.admin_site.PortalAdminConfig",  # django.contrib.admin, with the operations page
+    "chain.apps.PortalAdminConfig",  # django.contrib.admin, with the operations page
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

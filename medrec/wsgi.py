@@ -18,7 +18,7 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 limit_statements()
 application = get_wsgi_application()
 
-from chain.starting import end_if_refused  # noqa: E402  (models are there only now)
+from chain.operations.start_up import end_if_refused  # noqa: E402  (models are there only now)
 
 end_if_refused(code=WORKER_BOOT_ERROR)
 

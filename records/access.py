@@ -15,9 +15,9 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import Affiliation
 from accounts.services.directory import is_admitted, places_of
-from chain.freshness import require_fresh
+from chain.contract.slots import folder_scope
 from chain.models import Act, Event
-from chain.slots import folder_scope
+from chain.status.freshness import require_fresh
 from records.models import Grant, Record, SelectionRecord
 from records.standing import READ, WRITE, LiveGrant, as_obeyed, holding, narrow, slot_of, standing
 
@@ -25,7 +25,7 @@ __all__ = ["READ", "WRITE", "LiveGrant", "as_obeyed", "narrow", "slot_of", "stan
 
 
 class FolderScope(Func):
-    """A folder's number as the scope of a grant of it: chain.slots.folder_scope in SQL."""
+    """A folder's number as the scope of a grant of it: chain.contract.slots.folder_scope in SQL."""
 
     output_field = CharField()
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from chain.models.bulk import batches, insert_rows, rows_in
-from chain.nudging import Nudge
+from chain.support.wakeup import Nudge
 from records.errors import NotArrived, RecordDamaged, RecordsError
 from records.holdings import KEPT
 from records.models import Blob, Fetch, Holding

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
 from chain.models.bulk import batches, insert_rows, rows_in
-from chain.nudging import Nudge
+from chain.support.wakeup import Nudge
 from records.arrivals import WantedFile, await_files, begun_fetches
 from records.chain_words import word
 from records.erasing import erase_envelope, give_up_envelopes

@@ -14,10 +14,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Errand
-from chain.archive import named_digests
+from chain.indexer.archive import named_digests
 from chain.models import Act, ActState, EventDigest
 from chain.models.bulk import batches, insert_rows, rows_in
-from chain.moments import is_past
+from chain.support.moments import is_past
 from records.holdings import ERASED, ERASING, KEPT, bring_back, cid_of, send_away
 from records.models import Blob, Envelope, EnvelopeList, Fetch, Holding, Version
 from records.storage import Store

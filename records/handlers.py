@@ -9,12 +9,12 @@ from django.utils import timezone
 from accounts.services.directory import known_accounts, mended_keys
 from accounts.services.errands import add_errand, settle_errands
 from accounts.services.limits import DAY, most_of
-from chain.acts import PreparedAct
-from chain.handlers import on_act_offered, on_act_settled, on_news
+from chain.acts.messages import PreparedAct
+from chain.contract.slots import folder_of_scope, slot_epoch
 from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in
-from chain.nudging import Nudge
-from chain.slots import folder_of_scope, slot_epoch
+from chain.registry import on_act_offered, on_act_settled, on_news
+from chain.support.wakeup import Nudge
 from records.chain_words import raw
 from records.models import Blob, EnvelopeList, Grant, QueuedKey, Version
 from records.services.envelopes import drop_list, release_lists, use_again

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from chain.health import Unhealthy, register_check
+from chain.status.health import Unhealthy, register_check
 from records.content import store
 from records.scanner import ScannerFailed, ping
 from records.storage.errors import StoreFull

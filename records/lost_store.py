@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from chain.starting import register_notice
+from chain.operations.start_up import register_notice
 from records.content import store
 from records.holdings import cid_of
 from records.models import Holding

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from accounts.projection import affiliation_serials
-from chain.handlers import on_event, on_events, on_reset
 from chain.models import Event
 from chain.models.bulk import insert_rows, rows_in
+from chain.registry import on_event, on_events, on_reset
 from records.chain_words import ZERO_ADDRESS, address_row, moment, word_row
 from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 

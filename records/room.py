@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from chain.disk_reserve import DiskReserve
+from chain.support.disk_reserve import DiskReserve
 from records.errors import NoRoom
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from chain.aside import step_aside
+from chain.support.aside import step_aside
 
 _ANSWER_MAX = 4096
 

@@ -13,9 +13,9 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Concat
 
 from accounts.models import Affiliation
-from chain.freshness import ChainTimes
+from chain.contract.slots import slot_grant
 from chain.models import Act, Event
-from chain.slots import slot_grant
+from chain.status.freshness import ChainTimes
 from records.chain_words import ZERO_ADDRESS, address_field, moment
 from records.models import Grant
 

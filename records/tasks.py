@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.conf import settings
 
-from chain.breaker import Breaker
-from chain.freshness import last_reading
-from chain.nudging import Nudge
-from chain.turns import OneAtATime
+from chain.status.freshness import last_reading
+from chain.support.breaker import Breaker
+from chain.support.single_flight import OneAtATime
+from chain.support.wakeup import Nudge
 from records.content import settle_blobs
 from records.errors import StoreDown
 from records.services import fetching, list_index

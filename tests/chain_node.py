@@ -17,15 +17,16 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from chain import client, deployment, keys
-from chain.acts import ZERO_ADDRESS, prepare_act, sign_act
-from chain.deploying import put_contract, send_and_wait
-from chain.indexer import run_indexer
+from chain.acts.messages import ZERO_ADDRESS, prepare_act, sign_act
+from chain.indexer.run import run_indexer
+from chain.keys import portal_keys
+from chain.keys.ecdsa import address_of_key
 from chain.localchain import Anvil
 from chain.models import Act, Block, Cursor
-from chain.outbox import next_number, submit_act
+from chain.node import client, deployment
+from chain.operations.deploy import put_contract, send_and_wait
+from chain.outbox.submit import next_number, submit_act
 from chain.relayer.sender import run_relayer
-from chain.signer import address_of_key
 
 # The first account of anvil's mnemonic: known to everybody, rich on a test chain only.
 FUNDER = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
@@ -125,7 +126,7 @@ class ChainNode:
 
     def admit(self, institution: str, *, admitted: bool = True) -> Act:
         """Admit an institution by the portal's admission key."""
-        key = keys.admission_key()
+        key = portal_keys.admission_key()
         serial = next_number(f"institution:{institution}")
         fields = {"institution": institution, "admitted": admitted, "serial": serial}
         return submit_act(
@@ -168,10 +169,10 @@ def _deployed_node(var: str) -> ChainNode:
 
 def _deploy_on(anvil: Anvil) -> ChainNode:
     settings.CHAIN_RPC_URL = anvil.url
-    for name in keys.NAMES:
-        keys.make_key(name)
+    for name in portal_keys.NAMES:
+        portal_keys.make_key(name)
     node = ChainNode(anvil)
-    node.fund(address_of_key(keys.relayer_keys()[0]), ether=1_000)
+    node.fund(address_of_key(portal_keys.relayer_keys()[0]), ether=1_000)
     remember(put_contract(client.chain_id())[0])
     return node
 

@@ -16,8 +16,9 @@ from hypothesis import settings as budget
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from chain import incarnation, nudging
-from chain.witness import witness_folder
+from chain.restore import incarnation
+from chain.restore.witness import witness_folder
+from chain.support import wakeup
 from tests.browser.chromium import chromium
 from tests.chain_node import chain, chain_node
 
@@ -97,13 +98,13 @@ def _no_life_from_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe asks on a connection of its own: a life that it began would stay on a server after the test."""
     if connection.vendor != "sqlite":
         names = vars(incarnation) | {"current": lambda: None}
-        monkeypatch.setattr("chain.health_checks.incarnation", SimpleNamespace(**names))
+        monkeypatch.setattr("chain.status.health_checks.incarnation", SimpleNamespace(**names))
 
 
 @pytest.fixture(autouse=True)
 def _patient_freshness(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker runs here: what the fixture `chain` has read may be as old as a slow test takes."""
-    monkeypatch.setattr("chain.freshness.MOST_AGE", timedelta(minutes=30))
+    monkeypatch.setattr("chain.status.freshness.MOST_AGE", timedelta(minutes=30))
 
 
 @pytest.fixture(autouse=True)
@@ -111,4 +112,4 @@ def _fresh_cache() -> Iterator[None]:
     """What one test counts, the next does not find; nor that a broker has failed."""
     yield
     cache.clear()
-    nudging._broker.note_answer()
+    wakeup._broker.note_answer()

@@ -9,7 +9,7 @@ from mnemonic import Mnemonic
 
 from accounts.crypto.derivation import require_length
 from accounts.crypto.errors import PhraseError
-from chain.pasted import visible
+from chain.support.pasted_text import visible
 
 ENTROPY_BYTES = 32
 WORDS = 24

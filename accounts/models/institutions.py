@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models.users import validate_name
-from chain.pasted import plain_name
+from chain.support.pasted_text import plain_name
 
 
 class Institution(models.Model):

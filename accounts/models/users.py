@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.models.vaults import Vault
-from chain.pasted import can_be_seen, plain_name
+from chain.support.pasted_text import can_be_seen, plain_name
 
 OLDEST_AGE = 130
 

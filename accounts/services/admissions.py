@@ -7,14 +7,14 @@ from django.db import transaction
 
 from accounts.errors import NotAllowed
 from accounts.models import Admission, Institution
-from chain.acts import PreparedAct, prepare_act, sign_act
-from chain.deployment import domain
+from chain.acts.messages import PreparedAct, prepare_act, sign_act
+from chain.contract.slots import slot_institution
 from chain.errors import MissingKey
-from chain.keys import admission_key
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import admission_key
 from chain.models import Act
-from chain.outbox import next_number, submit_act
-from chain.signer import address_of_key
-from chain.slots import slot_institution
+from chain.node.deployment import domain
+from chain.outbox.submit import next_number, submit_act
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from accounts.services import directory, errands, institution_keys
 from accounts.services.institution_keys import INDEX
 from accounts.services.keys import is_published_or_waiting
 from accounts.services.limits import wait_in_line
-from chain.acts import prepare_act, sign_act
+from chain.acts.messages import prepare_act, sign_act
+from chain.contract.slots import slot_affiliation, slot_key
 from chain.errors import KeyMismatch
 from chain.models import Act
-from chain.outbox import next_number, submit_act
-from chain.slots import slot_affiliation, slot_key
+from chain.outbox.submit import next_number, submit_act
 
 if TYPE_CHECKING:
     from accounts.actor import Actor
@@ -28,7 +28,7 @@ LEAVE_AGAIN = "leave-institution"
 def affiliate_doctor(*, actor: "Actor", institution: Institution, doctor: str) -> Act:
     """Sign, with the institution's key, that this doctor is affiliated, and hand over its sharing seeds.
 
-    Raises VaultClosed, NotAllowed, chain.outbox.ActConflict.
+    Raises VaultClosed, NotAllowed, chain.outbox.submit.ActConflict.
     """
     entropy = institution_keys.open_entropy(actor, institution)
     _require_member(institution, doctor)

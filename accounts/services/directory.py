@@ -8,10 +8,10 @@ from django.db.models.functions import Concat
 
 from accounts.errors import BadAddress, NoPublishedKey, UnusableKey
 from accounts.models import Account, Admission, Affiliation, Institution, PublishedKey
-from chain.client import check_key
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
-from chain.pasted import NotAnAddress, plain_address
+from chain.node.client import check_key
+from chain.support.pasted_text import NotAnAddress, plain_address
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def public_key(address: str) -> PublicKey:
     """The newest confirmed sharing key, checked against the contract's state.
 
     A key that cannot be used is none, and the one that it replaced is not used either. Raises NoPublishedKey,
-    UnusableKey, chain.client.KeyMismatch or chain.client.ChainUnavailable.
+    UnusableKey, chain.node.client.KeyMismatch or chain.node.client.ChainUnavailable.
     """
     row = PublishedKey.objects.filter(account=address).order_by("-version").first()
     if row is None:

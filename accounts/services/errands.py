@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.errors import AccountsError
 from accounts.models import Errand
 from chain.errors import ChainError, ChainUnavailable
-from chain.moments import is_past
+from chain.support.moments import is_past
 
 if TYPE_CHECKING:
     from accounts.actor import Actor

@@ -12,7 +12,7 @@ from accounts.errors import NotAllowed
 from accounts.models import Account, Institution, Membership, SealedKey
 from accounts.services import errands
 from accounts.services.directory import PublicKey
-from chain.acts import SignedAct, prepare_act, sign_act
+from chain.acts.messages import SignedAct, prepare_act, sign_act
 
 if TYPE_CHECKING:
     from accounts.actor import Actor

@@ -22,8 +22,8 @@ from accounts.errors import InvitationRefused, NotAllowed, UnusableKey
 from accounts.models import Account, Errand, Institution, Invitation, Membership, User
 from accounts.notifications import queue_link
 from accounts.services import directory, errands, institution_keys, limits, signup, tokens
-from chain.acts import SignedAct
-from chain.outbox import submit_act
+from chain.acts.messages import SignedAct
+from chain.outbox.submit import submit_act
 
 if TYPE_CHECKING:
     from accounts.models import SealedKey

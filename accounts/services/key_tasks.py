@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import User, Vault
 from accounts.services.errands import due_errands, run_errands
-from chain.moments import is_past
+from chain.support.moments import is_past
 
 PACE = timedelta(seconds=5)
 LEASE = timedelta(seconds=60)  # of a run whose process died; longer than a run takes

@@ -6,10 +6,10 @@ from django.db import transaction
 
 from accounts.models import Errand, PublishedKey, Vault
 from accounts.services.errands import runs_errand
-from chain.acts import prepare_act
-from chain.client import published_version
+from chain.acts.messages import prepare_act
 from chain.models import Act
-from chain.outbox import submit_act
+from chain.node.client import published_version
+from chain.outbox.submit import submit_act
 
 if TYPE_CHECKING:
     from accounts.actor import Actor

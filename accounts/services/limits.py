@@ -18,9 +18,9 @@ from django.utils import timezone
 from accounts.errors import LimitReached
 from accounts.limits import LIMITS
 from accounts.models import Account
-from chain.acts import PreparedAct
-from chain.handlers import on_act_offered
+from chain.acts.messages import PreparedAct
 from chain.models import Act
+from chain.registry import on_act_offered
 
 DAY = timedelta(days=1)
 # These protect somebody or end something, follow from other acts, or are the portal's own.

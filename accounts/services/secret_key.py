@@ -9,7 +9,7 @@ from django.conf import settings
 from accounts.crypto.derivation import derive, labelled
 from accounts.crypto.errors import CryptoError
 from accounts.models import Mark
-from chain.starting import register_notice
+from chain.operations.start_up import register_notice
 
 _MARK = "secret key"
 _SEALED = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}

@@ -16,7 +16,7 @@ from accounts.crypto.derivation import labelled
 from accounts.crypto.vault import open_under, seal_under, token_key
 from accounts.errors import TokenRefused
 from accounts.models import Account, ApiToken, Membership
-from chain.pasted import can_be_seen, plain_name
+from chain.support.pasted_text import can_be_seen, plain_name
 
 PREFIX = "medrec_"
 LONGEST = timedelta(days=366)

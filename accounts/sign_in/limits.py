@@ -16,7 +16,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.sign_in.known_browsers import known_browser
-from chain.nudging import ask_for_task
+from chain.support.wakeup import ask_for_task
 
 KNOWN_BROWSER = "5/5m/key"
 STRANGER = "10/m/ip,5/5m/key"

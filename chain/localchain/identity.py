@@ -6,10 +6,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from chain.keys.ecdsa import address_of_key, keys_of_phrase
+from chain.keys.secret_files import write_once
 from chain.localchain.errors import JournalBroken
 from chain.localchain.files import write_whole
-from chain.secret_files import write_once
-from chain.signer import address_of_key, keys_of_phrase
 
 FUNDER_KEY = "funder.key"
 PUBLISHED_PHRASE = (

@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from chain.acts import PreparedAct
-from chain.shared_clock import ended
+from chain.acts.messages import PreparedAct
+from chain.support.shared_clock import ended
 
 LONGEST_PAUSE = timedelta(seconds=300)  # between vain tries
 

@@ -5,9 +5,10 @@ from django.utils import timezone
 
 
 class Incarnation(models.Model):
-    """One life of this database, from its making or restoring to the next restore (chain.incarnation).
+    """One life of this database, from its making or restoring to the next restore.
 
-    The highest number is in force. Numbers may have gaps, since a lost life had one too.
+    The rules are in chain.restore.incarnation. The highest number is in force. Numbers may have gaps, since a
+    lost life had one too.
     """
 
     class Reason(models.TextChoices):
@@ -47,7 +48,7 @@ class Incarnation(models.Model):
 class LostAct(models.Model):
     """An act that was accepted before this database was restored from a backup that is older than the act.
 
-    Its machine kept it outside the database (chain.acceptance_log).
+    Its machine kept it outside the database (chain.restore.acceptance_log).
     """
 
     class Outcome(models.TextChoices):

@@ -8,13 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from chain.abi import function_selector
-from chain.encoding import encode_list
+from chain.contract.abi import function_selector
+from chain.contract.encoding import encode_list
+from chain.contract.slots import ZERO_ADDRESS
 from chain.models import Act
 from chain.models.acts import LONGEST_PAUSE
-from chain.relayer.lanes import ALL_LANES
-from chain.shared_clock import ended
-from chain.slots import ZERO_ADDRESS
+from chain.outbox.lanes import ALL_LANES
+from chain.support.shared_clock import ended
 
 # Gas that an act's execution takes at most in a relayed batch, as measured; its calldata comes on top.
 GAS_BOUND = {

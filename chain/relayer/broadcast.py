@@ -8,14 +8,14 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from chain import client
 from chain.errors import Paused, RpcRefused
 from chain.models import Attempt, Transaction
 from chain.models.sending import AttemptState, TransactionState
-from chain.moments import has_passed
+from chain.node import client
 from chain.relayer.fees import Fees, fee_ceiling, market_fees, replacement_fees
 from chain.relayer.lease import Lease
 from chain.relayer.signing import save_cancel, save_replacement
+from chain.support.moments import has_passed
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The confirmer: which transactions were mined, are deep enough, or have vanished.
 
-Acts are settled by events alone (chain.settling). A transaction only tells when an act it carried in vain
-may be judged again.
+Acts are settled by events alone (chain.outbox.settle). A transaction only tells when an act it carried in
+vain may be judged again.
 """
 
 import logging
@@ -11,12 +11,12 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F
 
-from chain import client
 from chain.errors import Paused
 from chain.models import Act, Attempt, Cursor, Sender, Transaction
 from chain.models.acts import LONGEST_PAUSE
 from chain.models.sending import AttemptState, TransactionState
-from chain.shared_clock import SharedNow
+from chain.node import client
+from chain.support.shared_clock import SharedNow
 
 log = logging.getLogger(__name__)
 

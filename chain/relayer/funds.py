@@ -6,10 +6,10 @@ from decimal import Decimal
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from chain import client
 from chain.models import Attempt, Sender
 from chain.models.sending import AttemptState, TransactionState
-from chain.moments import has_passed
+from chain.node import client
+from chain.support.moments import has_passed
 
 _FRESH = timedelta(seconds=30)
 

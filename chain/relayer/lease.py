@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from chain.errors import ChainError
 from chain.models import Sender
-from chain.shared_clock import SharedNow, ended
+from chain.support.shared_clock import SharedNow, ended
 
 _TERM = timedelta(seconds=20)  # after a crash, the next process waits this long at most
 _WAIT = timedelta(seconds=20)  # for SQLite's lock, after the clock was read: others lease meanwhile

@@ -14,9 +14,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from chain import client
-from chain.abi import code_matches
-from chain.deployment import deployment
+from chain.contract.abi import code_matches
 from chain.errors import (
     ChainError,
     ChainUnavailable,
@@ -27,19 +25,21 @@ from chain.errors import (
     WrongDeployment,
     explain,
 )
-from chain.keys import find_relayer_key, relayer_keys
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import find_relayer_key, relayer_keys
 from chain.models import Act, Attempt, Cursor, Sender, Transaction
 from chain.models.sending import TransactionState
+from chain.node import client
+from chain.node.deployment import deployment
+from chain.outbox.lanes import lanes_of
 from chain.relayer.batches import ACT_GAS, BASE_GAS, Batch, next_batch
 from chain.relayer.broadcast import broadcast, fill_gaps, resend_open
 from chain.relayer.confirmer import settle_transactions
 from chain.relayer.fees import Fees, fee_ceiling, market_fees
 from chain.relayer.funds import balance_is_old, most_gas_open, read_balance, spendable
-from chain.relayer.lanes import lanes_of
 from chain.relayer.lease import Lease, LeaseLost, hold
 from chain.relayer.signing import save_attempt
 from chain.relayer.simulation import GAS_CEILING, simulate
-from chain.signer import address_of_key
 
 log = logging.getLogger(__name__)
 

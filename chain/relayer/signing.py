@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from chain.deployment import deployment
+from chain.keys.ecdsa import sign_transaction, transaction_call
 from chain.models import Attempt, Transaction
 from chain.models.sending import AttemptState
+from chain.node.deployment import deployment
 from chain.relayer.fees import Fees
-from chain.signer import sign_transaction, transaction_call
 
 _TRANSFER_GAS = 21_000
 

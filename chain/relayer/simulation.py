@@ -8,17 +8,17 @@ from functools import partial
 
 from django.db import transaction
 
-from chain import client
-from chain.abi import decode_result
-from chain.deployment import deployment
+from chain.contract.abi import decode_result
+from chain.contract.refusals import Refusal, explain
 from chain.errors import RpcRefused
+from chain.indexer.reorg import is_read_chain
 from chain.models import Act, ActState, Cursor, Event
-from chain.precedence import link_to_taken_back
-from chain.refusals import Refusal, explain
+from chain.node import client
+from chain.node.deployment import deployment
+from chain.outbox.precedence import link_to_taken_back
+from chain.outbox.settle import link_act, refuse_act
 from chain.relayer.batches import Batch
-from chain.reorg import is_read_chain
-from chain.settling import link_act, refuse_act
-from chain.shared_clock import SharedNow
+from chain.support.shared_clock import SharedNow
 
 GAS_CEILING = 16_700_000  # EIP-7825 takes no more than 16,777,216 in one transaction
 _AGAIN = timedelta(seconds=1)

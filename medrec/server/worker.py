@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connections
 from gunicorn.workers.gthread import ThreadWorker
 
-from chain.aside import set_step_aside
+from chain.support.aside import set_step_aside
 from medrec.server.connection import Connection, Stage
 from medrec.server.peer_socket import PeerSocket
 from medrec.server.probe import Probe

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.cache import cache
 from rest_framework.throttling import UserRateThrottle
 
-from chain.moments import SKEW
+from chain.support.moments import SKEW
 
 
 class _PastCalls:

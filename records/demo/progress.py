@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chain.errors import ChainUnavailable
 from chain.models import Act
-from chain.status import chain_status
+from chain.status.summary import chain_status
 from chain.tasks import relay, sync
 
 CHAIN_SECONDS = 180.0

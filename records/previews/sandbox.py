@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from chain.aside import step_aside
+from chain.support.aside import step_aside
 from records.previews.errors import CannotShow, NoSuchFrame, TooBusy
 from records.previews.remote_file import MESSAGE, NO_FRAME, READ, READ_MAX, REFUSED, WALL_SECONDS, receive
 

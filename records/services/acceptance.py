@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from accounts.actor import Actor
 from accounts.services.limits import wait_in_line
-from chain.acts import PreparedAct
-from chain.handlers import on_act_offered
+from chain.acts.messages import PreparedAct
+from chain.contract.slots import folder_of_scope, slot_close
 from chain.models import Act
-from chain.slots import folder_of_scope, slot_close
+from chain.registry import on_act_offered
 from records import access
 from records.chain_words import ZERO_WORD, address_row
 from records.errors import AccessRefused, Conflict, FolderMoved

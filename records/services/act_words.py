@@ -1,7 +1,7 @@
 """An act in plain words, before it is signed."""
 
 from accounts.services.directory import Person
-from chain.acts import PreparedAct
+from chain.acts.messages import PreparedAct
 from records.chain_words import ZERO_WORD, moment
 
 

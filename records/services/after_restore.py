@@ -22,16 +22,17 @@ from accounts.errors import AccountsError
 from accounts.models import Account, Errand, User
 from accounts.notifications import notify
 from accounts.services.errands import ErrandCard, add_errand, runs_errand, shows_errand
-from chain import incarnation, lag
-from chain.abi import ACT_OF_EVENT
-from chain.acceptance_log import collect_lost_acts
-from chain.acts import PreparedAct, SignedAct
-from chain.archive import named_digests
-from chain.deployment import domain
+from chain.acts.messages import PreparedAct, SignedAct
+from chain.contract.abi import ACT_OF_EVENT
+from chain.contract.slots import SERIAL_SLOTS
 from chain.errors import ActConflict, ActError, ChainError
+from chain.indexer.archive import named_digests
 from chain.models import Act, Event, Incarnation, LostAct
-from chain.outbox import last_number, submit_act
-from chain.slots import SERIAL_SLOTS
+from chain.node.deployment import domain
+from chain.outbox.submit import last_number, submit_act
+from chain.restore import incarnation
+from chain.restore.acceptance_log import collect_lost_acts
+from chain.status import lag
 from records.content import open_stored, read_blob
 from records.crypto.envelopes import EnvelopeList
 from records.crypto.errors import BadList

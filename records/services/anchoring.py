@@ -21,14 +21,14 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
-from chain import lag
-from chain.acts import prepare_act, sign_act
+from chain.acts.messages import prepare_act, sign_act
+from chain.contract.slots import slot_log
 from chain.errors import ActConflict, MissingKey
-from chain.keys import anchor_key
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import anchor_key
 from chain.models import Act, ActState
-from chain.outbox import last_number, resubmit_act, submit_act
-from chain.signer import address_of_key
-from chain.slots import slot_log
+from chain.outbox.submit import last_number, resubmit_act, submit_act
+from chain.status import lag
 from records.chain_words import raw, word
 from records.crypto.merkle import EMPTY_ROOT
 from records.crypto.view_log import next_log_id

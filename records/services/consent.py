@@ -8,9 +8,9 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from accounts.services.directory import Person
+from chain.contract.slots import slot_answer, slot_request
 from chain.models import Act
 from chain.models.bulk import rows_in
-from chain.slots import slot_answer, slot_request
 from records.chain_words import ZERO_WORD, address_row, raw, word
 from records.crypto.envelopes import Purpose, open_envelope
 from records.crypto.ids import request_id

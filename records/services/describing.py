@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from chain.pasted import can_be_seen, plain_name
+from chain.support.pasted_text import can_be_seen, plain_name
 from records.errors import InvalidInput
 from records.kinds import KINDS
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Errand
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.slots import folder_scope, slot_close
 from chain.errors import ActConflict
 from chain.models import Act
-from chain.outbox import submit_act
-from chain.slots import folder_scope, slot_close
+from chain.outbox.submit import submit_act
 from records import access
 from records.chain_words import ZERO_WORD
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound

@@ -2,9 +2,9 @@
 
 from django.db.models import Max
 
-from chain.incarnation import advance, current
+from chain.contract.slots import slot_epoch
 from chain.models import Act, SignerState
-from chain.slots import slot_epoch
+from chain.restore.incarnation import advance, current
 from records.crypto.folders import pack_epoch, unpack_epoch
 from records.errors import Conflict
 from records.models import FolderState, PatientFolder

@@ -6,9 +6,9 @@ from django.urls import reverse
 from accounts.actor import Actor
 from accounts.models import Errand
 from accounts.services.errands import ErrandCard, runs_errand, settle_errand, shows_errand
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
 from chain.models import Act
-from chain.outbox import next_number, submit_act
+from chain.outbox.submit import next_number, submit_act
 from records import access
 from records.chain_words import address_row
 from records.readability import Readability

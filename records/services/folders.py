@@ -9,13 +9,13 @@ from django.db.models import Count, Max
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from accounts.services.limits import check_total
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.slots import folder_scope, slot_name
 from chain.errors import ActConflict
-from chain.incarnation import recent
 from chain.models import Act
-from chain.outbox import next_number, submit_act
-from chain.pasted import can_be_seen, plain_name, visible
-from chain.slots import folder_scope, slot_name
+from chain.outbox.submit import next_number, submit_act
+from chain.restore.incarnation import recent
+from chain.support.pasted_text import can_be_seen, plain_name, visible
 from records.access import standing_grants
 from records.content import keep_blob
 from records.crypto.errors import BadName

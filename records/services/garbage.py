@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
-from chain import lag
 from chain.models.bulk import batches, rows_in
+from chain.status import lag
 from records.content import store
 from records.erasing import erase_given_up, give_up_contents, named
 from records.holdings import ERASING, KEPT

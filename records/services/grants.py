@@ -13,13 +13,13 @@ from accounts.actor import Actor
 from accounts.models import Account
 from accounts.notifications import notify
 from accounts.services.directory import PublicKey, fingerprint, is_admitted, is_affiliated
-from chain.acts import PreparedAct, prepare_act
-from chain.deployment import domain
+from chain.acts.messages import PreparedAct, prepare_act
+from chain.contract.slots import slot_grant
 from chain.errors import ActConflict
-from chain.freshness import chain_times
 from chain.models import Act
-from chain.outbox import next_number, submit_act
-from chain.slots import slot_grant
+from chain.node.deployment import domain
+from chain.outbox.submit import next_number, submit_act
+from chain.status.freshness import chain_times
 from records.chain_words import ZERO_WORD, address_field, raw
 from records.crypto.envelopes import EnvelopeList, Purpose
 from records.errors import Conflict, InvalidInput, NotFound

@@ -27,9 +27,9 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Concat
 
-from chain.abi import ACT_OF_EVENT
+from chain.contract.abi import ACT_OF_EVENT
+from chain.contract.slots import slot_close, slot_record
 from chain.models import Act, Event
-from chain.slots import slot_close, slot_record
 from records.errors import InvalidInput
 from records.models import ViewLog
 

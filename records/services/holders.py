@@ -13,8 +13,8 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Account, Errand
 from accounts.services.directory import newest_keys
+from chain.contract.slots import folder_scope, slot_epoch
 from chain.models import Act, Event
-from chain.slots import folder_scope, slot_epoch
 from records.access import FolderScope, standing_grants
 from records.chain_words import ZERO_WORD
 from records.crypto.envelopes import Purpose

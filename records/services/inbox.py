@@ -6,11 +6,11 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.models import Account
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.slots import slot_block
 from chain.errors import ActConflict
 from chain.models import Act
-from chain.outbox import next_number, submit_act
-from chain.slots import slot_block
+from chain.outbox.submit import next_number, submit_act
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.services import documents, writing
 from records.services.limits import folded_in_inbox

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
-from chain.slots import folder_scope
+from chain.contract.slots import folder_scope
 from records.access import LiveGrant, live_grants
 from records.arrivals import WantedFile
 from records.chain_words import raw

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from accounts.models import Account, Affiliation
 from accounts.services.limits import DAY, check_bytes, check_count, most_of, wait_in_line
-from chain.acts import PreparedAct
-from chain.handlers import on_act_offered
+from chain.acts.messages import PreparedAct
 from chain.models import Act
+from chain.registry import on_act_offered
 from records.arrivals import LARGE, NO_ROOM
 from records.chain_words import address_row
 from records.models import EmailRequest, Fetch, Grant, Holding, Record, Request, Upload

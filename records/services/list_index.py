@@ -14,11 +14,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Account
 from accounts.services.directory import known_accounts
 from accounts.services.errands import add_errand
-from chain import client
+from chain.contract.slots import folder_of_scope, folder_scope
 from chain.errors import ChainUnavailable
 from chain.models import Event, Sender
 from chain.models.bulk import batches, insert_rows
-from chain.slots import folder_of_scope, folder_scope
+from chain.node import client
 from records.chain_words import ZERO_WORD
 from records.content import delete_envelopes
 from records.crypto.envelopes import Purpose

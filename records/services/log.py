@@ -10,7 +10,7 @@ from uuid import UUID
 
 from accounts.actor import Actor
 from accounts.services.directory import Person
-from chain.abi import ACT_OF_EVENT
+from chain.contract.abi import ACT_OF_EVENT
 from chain.models import Act, Event
 from records.chain_words import ZERO_WORD, address_row
 from records.errors import NotFound

@@ -1,7 +1,7 @@
 """Every check of the portal, in the order in which repairs build on one another."""
 
-from chain import reconcile_acts, reconcile_archive, reconcile_state
-from chain.reconcile import Check
+from chain.reconcile import acts, archive, state
+from chain.reconcile.run import Check
 from records.services import (
     reconciling_access,
     reconciling_accounts,
@@ -12,9 +12,9 @@ from records.services import (
 )
 
 CHECKS: tuple[Check, ...] = (
-    *reconcile_archive.CHECKS,
-    *reconcile_acts.CHECKS,
-    *reconcile_state.CHECKS,
+    *archive.CHECKS,
+    *acts.CHECKS,
+    *state.CHECKS,
     *reconciling_files.CHECKS,
     *reconciling_keys.CHECKS,
     *reconciling_access.CHECKS,

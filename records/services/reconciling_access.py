@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import Account, Errand
 from accounts.services.directory import newest_digests, unusable_keys
 from accounts.services.errands import add_errand
+from chain.contract.slots import folder_of_scope, slot_epoch, slot_record
 from chain.models import Act
-from chain.reconcile import Check, Finding, Look, Repair, row_chunks
-from chain.slots import folder_of_scope, slot_epoch, slot_record
+from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
 from records.access import LiveGrant, narrow, slot_of
 from records.chain_words import raw, word
 from records.content import read_blob, store

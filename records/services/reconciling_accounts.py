@@ -9,7 +9,7 @@ from accounts.services.errands import add_errand
 from accounts.services.institution_keys import leave_errand_for_managers
 from accounts.services.vaults import INDEXES
 from chain.models import Act
-from chain.reconcile import Check, Finding, Look, Repair, row_chunks
+from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
 
 PUBLISH_OWN, PUBLISH_INSTITUTION = "publish-key", "publish-institution-key"
 

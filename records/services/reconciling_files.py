@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import Errand
 from accounts.services.directory import known_accounts
+from chain.contract.slots import slot_record
 from chain.models import Act
-from chain.reconcile import Check, Finding, Look, Repair, row_chunks
-from chain.slots import slot_record
+from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
 from records.arrivals import LARGE
 from records.chain_words import word
 from records.content import DESCRIPTION_MAX, copy_blob, digest_of, read_blob, store

@@ -8,10 +8,10 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from accounts.models import Account
+from chain.contract.slots import folder_of_scope
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
-from chain.reconcile import Check, Finding, Look, Repair, row_chunks
-from chain.slots import folder_of_scope
+from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
 from records.access import narrow
 from records.chain_words import ZERO_WORD
 from records.content import delete_envelopes, digest_of, keep_blob, store

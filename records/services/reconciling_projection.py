@@ -9,8 +9,8 @@ from eth_utils.crypto import keccak
 
 from accounts.models import Admission, Affiliation, PublishedKey
 from chain.models import Event, SignerState
-from chain.reconcile import Check, Finding, Look, row_chunks
-from chain.reconcile_state import RESYNC, Getter, Values
+from chain.reconcile.run import Check, Finding, Look, row_chunks
+from chain.reconcile.state import RESYNC, Getter, Values
 from records.chain_words import address_field, address_row, moment, raw, word, word_row
 from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 

@@ -5,9 +5,9 @@ from contextlib import suppress
 from itertools import chain, islice, zip_longest
 
 from chain.errors import MissingKey
-from chain.keys import anchor_key
-from chain.reconcile import Check, Finding, Look, row_chunks
-from chain.signer import address_of_key
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import anchor_key
+from chain.reconcile.run import Check, Finding, Look, row_chunks
 from records.chain_words import word
 from records.crypto.merkle import Frontier
 from records.models import Anchor, AnchoredLog, ViewLog

@@ -16,12 +16,12 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import Errand
 from accounts.services.errands import ErrandCard, add_errand, settle_errand, shows_errand
-from chain.abi import act_types
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.abi import act_types
+from chain.contract.slots import SERIAL_SLOTS, folder_of_scope
 from chain.errors import ActConflict
 from chain.models import Act, Event
-from chain.outbox import last_number, next_number, submit_act
-from chain.slots import SERIAL_SLOTS, folder_of_scope
+from chain.outbox.submit import last_number, next_number, submit_act
 from records.chain_words import ZERO_WORD, address_row, moment
 from records.content import keep_blob
 from records.errors import Conflict, NotFound

@@ -8,12 +8,12 @@ from accounts.actor import Actor
 from accounts.services.directory import PublicKey, newest_digests
 from accounts.services.errands import settle_errands
 from accounts.services.limits import wait_in_line
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.slots import folder_scope
 from chain.errors import ActConflict
-from chain.freshness import require_fresh
 from chain.models import Act
-from chain.outbox import submit_act
-from chain.slots import folder_scope
+from chain.outbox.submit import submit_act
+from chain.status.freshness import require_fresh
 from records.access import standing_grants
 from records.crypto.envelopes import Purpose
 from records.crypto.payloads import FolderPayload, Terms

@@ -7,10 +7,10 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.services.directory import newest_digests
-from chain.acts import prepare_act
-from chain.freshness import require_fresh
+from chain.acts.messages import prepare_act
 from chain.models import Act, Event
-from chain.outbox import submit_act
+from chain.outbox.submit import submit_act
+from chain.status.freshness import require_fresh
 from records.access import LiveGrant, slot_of, standing_grants
 from records.chain_words import ZERO_WORD, address_field, raw, word
 from records.crypto.envelopes import Purpose

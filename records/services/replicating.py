@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from chain.models.bulk import insert_rows
-from chain.moments import is_past
+from chain.support.moments import is_past
 from records.content import failing_nodes, open_stored, pin_nodes, store
 from records.holdings import KEPT, cid_of, note_lost
 from records.models import Holding, PinNode, Replica

@@ -21,10 +21,10 @@ from accounts.crypto.vault import link_key, open_under, seal_under
 from accounts.models import Account
 from accounts.notifications import drop_mails, notify, queue_link
 from accounts.services.directory import is_admitted, is_affiliated
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
-from chain.outbox import submit_act
+from chain.outbox.submit import submit_act
 from records.chain_words import ZERO_WORD, address_field, address_row, raw, word
 from records.crypto.envelopes import Purpose, seal_envelope
 from records.crypto.ids import request_id

@@ -7,11 +7,11 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.notifications import notify
 from accounts.services.errands import add_errand
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.slots import slot_giveup, slot_grant
 from chain.errors import ActConflict, ChainError
 from chain.models import Act, Event
-from chain.outbox import last_number, next_number, submit_act
-from chain.slots import slot_giveup, slot_grant
+from chain.outbox.submit import last_number, next_number, submit_act
 from records.access import standing_grants
 from records.chain_words import address_field
 from records.errors import Conflict, InvalidInput, NotFound, RecordsError

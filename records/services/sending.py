@@ -5,9 +5,9 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.models import Errand
 from accounts.services.errands import add_errand, settle_errands
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.slots import slot_record
 from chain.models import Act
-from chain.slots import slot_record
 from records import access
 from records.chain_words import address_row, raw, word
 from records.crypto.ids import record_id

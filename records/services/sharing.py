@@ -12,10 +12,10 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.models import Account
 from accounts.services.directory import Person, unusable_keys
-from chain.freshness import ChainTimes, chain_times
+from chain.contract.slots import folder_of_scope
 from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in
-from chain.slots import folder_of_scope
+from chain.status.freshness import ChainTimes, chain_times
 from records import access
 from records.access import LiveGrant, is_paused, narrow, slot_of
 from records.chain_words import address_row, moment

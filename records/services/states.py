@@ -8,9 +8,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from accounts.models import Errand
+from chain.contract.slots import record_id, slot_close, slot_record
 from chain.models import Act
 from chain.models.bulk import rows_in
-from chain.slots import record_id, slot_close, slot_record
 from records import erasing
 from records.chain_words import address_row
 from records.models import Record, Version

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chain.models import Act
-from chain.moments import SKEW, is_past
+from chain.support.moments import SKEW, is_past
 from records.access import narrow
 from records.content import remove_staged, staging
 from records.models import Envelope, Grant, GrantDraft, Upload

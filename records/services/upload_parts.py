@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from accounts.actor import Actor
-from chain.incarnation import advance
+from chain.restore.incarnation import advance
 from records.chain_words import raw
 from records.content import remove_staged, staging, staging_errors
 from records.crypto.errors import FileRefused

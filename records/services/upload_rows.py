@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CannotOpen
-from chain.incarnation import recent
-from chain.moments import SKEW, is_past
+from chain.restore.incarnation import recent
+from chain.support.moments import SKEW, is_past
 from records.crypto.parts import NO_DIGEST, PartPlan
 from records.errors import Conflict, InvalidInput, NotFound, TooLarge
 from records.models import Upload

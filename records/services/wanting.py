@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from accounts.models import Account
 from accounts.services.directory import known_accounts
-from chain.archive import named_digests
+from chain.contract.slots import folder_of_scope, folder_scope
+from chain.indexer.archive import named_digests
 from chain.models import Event
 from chain.models.bulk import rows_in
-from chain.slots import folder_of_scope, folder_scope
 from records.arrivals import WantedFile, has_peers, want_files
 from records.models import Blob, EnvelopeList, Fetch, Grant, Holding, Record, Request, Version
 

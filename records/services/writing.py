@@ -10,10 +10,10 @@ from django.utils import timezone
 from accounts.actor import Actor, ReadOnlyToken, VaultClosed
 from accounts.models import Account, PublishedKey
 from accounts.services.directory import is_affiliated
-from chain.acts import PreparedAct, prepare_act
+from chain.acts.messages import PreparedAct, prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
-from chain.outbox import submit_act
+from chain.outbox.submit import submit_act
 from records import access
 from records.chain_words import address_field, raw
 from records.content import keep_blob

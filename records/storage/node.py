@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from chain.aside import step_aside
-from chain.retry_after import Pauses
+from chain.support.aside import step_aside
+from chain.support.retry_after import Pauses
 from records.storage.cid import Cid
 from records.storage.errors import ContentNotFound, StorageError, StoreFull, StoreUnavailable
 from records.storage.tree import LEAF_SIZE, MAX_LINKS

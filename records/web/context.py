@@ -12,7 +12,7 @@ from accounts.models import Account, Institution, Membership, User, Vault
 from accounts.services.errands import ErrandCard, decisions_for
 from accounts.services.key_tasks import DueTasks, due_tasks
 from accounts.vault_session import VaultSession
-from chain.status import chain_status
+from chain.status.summary import chain_status
 from records.services import documents
 
 ROLES = {"patient": "patient", "practitioner": "doctor", "institution": "institution", "machine": "machine"}

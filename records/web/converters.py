@@ -1,6 +1,6 @@
 """Shapes of ids in addresses: what does not look like one is a 404 before any view runs."""
 
-from chain.pasted import plain_address
+from chain.support.pasted_text import plain_address
 
 
 class Id32:

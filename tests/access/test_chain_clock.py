@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.actor import Actor
-from chain import client
-from chain.freshness import chain_times, last_reading
 from chain.models import Act, Cursor
-from chain.shared_clock import SharedNow
+from chain.node import client
+from chain.status.freshness import chain_times, last_reading
+from chain.support.shared_clock import SharedNow
 from records import access
 from records.models import Grant
 from tests.chain_node import ChainNode, state_of

@@ -14,10 +14,10 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.actor import Actor
 from accounts.models import Errand
 from accounts.services import tokens
-from chain import freshness
 from chain.errors import ChainNotRead
 from chain.models import Cursor
-from chain.shared_clock import SharedNow, machine_tick, shared_now
+from chain.status import freshness
+from chain.support.shared_clock import SharedNow, machine_tick, shared_now
 from records import access
 from records.services import revocations
 from records.services.holders import REKEY

@@ -26,8 +26,8 @@ from drf_spectacular.generators import SchemaGenerator
 from accounts.actor import Actor
 from accounts.page_binding import HEADER
 from accounts.services.directory import newest_digests
-from chain.acts import sign_act
-from chain.outbox import submit_act
+from chain.acts.messages import sign_act
+from chain.outbox.submit import submit_act
 from records.services import inbox
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode, fresh_person

@@ -13,8 +13,8 @@ from accounts.actor import Actor
 from accounts.models import Affiliation
 from accounts.services import tokens
 from accounts.services.directory import affiliations_of
+from chain.contract.slots import folder_scope
 from chain.models.bulk import insert_rows
-from chain.slots import folder_scope
 from records import access
 from records.models import Grant
 from records.services import consent

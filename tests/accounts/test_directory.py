@@ -9,12 +9,12 @@ from accounts.crypto.keys import SharingKey
 from accounts.errors import BadAddress, NoPublishedKey
 from accounts.models import Admission, Affiliation, Errand, PublishedKey, SealedKey
 from accounts.services import admissions, affiliations, directory, invitations
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
+from chain.contract.slots import slot_affiliation
 from chain.errors import KeyMismatch
-from chain.handlers import announce_events
 from chain.models import Event
-from chain.outbox import next_number, submit_act
-from chain.slots import slot_affiliation
+from chain.outbox.submit import next_number, submit_act
+from chain.registry import announce_events
 from tests.chain_node import ChainNode, fresh_person
 from tests.people import make_doctor, make_institution, make_patient
 

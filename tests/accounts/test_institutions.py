@@ -24,13 +24,13 @@ from accounts.services import (
     signup,
     vaults,
 )
-from chain import keys
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
 from chain.errors import MissingKey
-from chain.handlers import announce_act
+from chain.keys import portal_keys
+from chain.keys.ecdsa import address_of_key
 from chain.models import Act
-from chain.signer import address_of_key
+from chain.node.deployment import deployment
+from chain.operations.deploy import send_and_wait
+from chain.registry import announce_act
 from tests.accounts.conftest import mailed_code, mailed_link, sign_in
 from tests.chain_node import ChainNode, state_of
 from tests.mails import outbox
@@ -293,7 +293,7 @@ def test_without_the_admission_key_the_portal_says_which_call_admits(
     chain: ChainNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     institution, _ = make_institution()
-    key = keys.admission_key()
+    key = portal_keys.admission_key()
 
     def no_key() -> bytes:
         raise MissingKey("There is no admission key.")
@@ -316,7 +316,7 @@ def test_admitting_again_after_the_key_got_its_role_succeeds(
 ) -> None:
     """The second click signs the very act that the chain refused before."""
     institution, _ = make_institution()
-    key, cold = secrets.token_bytes(32), keys.admin_key()
+    key, cold = secrets.token_bytes(32), portal_keys.admin_key()
     monkeypatch.setattr(settings, "CHAIN_ADMISSION_KEY", "0x" + key.hex())
     first = admissions.admit_institution(institution=institution, admitted=True)
     chain.settle()

@@ -18,7 +18,7 @@ from accounts.crypto.phrase import phrase_of
 from accounts.errors import TokenRefused
 from accounts.models import ApiToken
 from accounts.services import invitations, signup, tokens, vaults
-from chain.acts import PreparedAct, prepare_act
+from chain.acts.messages import PreparedAct, prepare_act
 from tests.accounts.conftest import sign_in
 from tests.chain_node import ChainNode, fresh_person
 from tests.people import PASSWORD, make_doctor, make_institution, make_patient, make_person

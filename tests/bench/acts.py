@@ -124,9 +124,9 @@ def _queue(count: int) -> None:
     """Sign grants, each by another patient, to another doctor; then accept them."""
     from django.db import transaction
 
-    from chain.acts import ZERO_ADDRESS, folder_scope, prepare_act, sign_act
-    from chain.outbox import submit_act
-    from chain.signer import address_of_key
+    from chain.acts.messages import ZERO_ADDRESS, folder_scope, prepare_act, sign_act
+    from chain.keys.ecdsa import address_of_key
+    from chain.outbox.submit import submit_act
 
     signed = []
     for number in range(count):
@@ -171,8 +171,8 @@ def _work(name: str) -> None:
     """Do a worker's task again and again once told to; on the next word say how many calls that took."""
     import select
 
-    from chain import client
-    from chain.indexer import run_indexer
+    from chain.indexer.run import run_indexer
+    from chain.node import client
     from chain.relayer.sender import run_relayer
 
     task, calls = {"relay": run_relayer, "index": run_indexer}[name], 0

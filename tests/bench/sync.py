@@ -54,16 +54,16 @@ def _main() -> None:
 
 def _fill() -> None:
     """Deploy the contract, and put the grants on the chain, each signed by its patient."""
-    from chain import keys
-    from chain.abi import encode_call
-    from chain.deploying import deploy, send_and_wait
-    from chain.deployment import deployment
-    from chain.signer import address_of_key
+    from chain.contract.abi import encode_call
+    from chain.keys import portal_keys
+    from chain.keys.ecdsa import address_of_key
+    from chain.node.deployment import deployment
+    from chain.operations.deploy import deploy, send_and_wait
     from tests.chain_node import FUNDER
 
-    for name in keys.NAMES:
-        keys.make_key(name)
-    send_and_wait(FUNDER, address_of_key(keys.relayer_keys()[0]), value=1_000 * 10**18)
+    for name in portal_keys.NAMES:
+        portal_keys.make_key(name)
+    send_and_wait(FUNDER, address_of_key(portal_keys.relayer_keys()[0]), value=1_000 * 10**18)
     deploy()
     calls = _calls()
     sent = 0
@@ -74,8 +74,8 @@ def _fill() -> None:
 
 
 def _calls() -> Iterator[bytes]:
-    from chain.acts import ZERO_ADDRESS, folder_scope, prepare_act, sign_act
-    from chain.signer import address_of_key
+    from chain.acts.messages import ZERO_ADDRESS, folder_scope, prepare_act, sign_act
+    from chain.keys.ecdsa import address_of_key
 
     people = [(key, address_of_key(key)) for key in (secrets.token_bytes(32) for _ in range(PATIENTS))]
     for number in range(EVENTS):
@@ -102,11 +102,12 @@ def _figures() -> dict[str, float]:
     """The node has the chain; the database has nothing."""
     from django.conf import settings
 
-    from chain import client, indexer, resync
+    from chain.indexer import resync, run
     from chain.models import Event
+    from chain.node import client
     from records.models import Grant
 
-    first, head = indexer.cursor_row().seen + 1, client.head()
+    first, head = run.cursor_row().seen + 1, client.head()
 
     def fetch() -> None:
         for start in range(first, head.number + 1, _RANGE):
@@ -114,10 +115,10 @@ def _figures() -> dict[str, float]:
 
     raw = _seconds(fetch)
     settings.CHAIN_CONFIRMATIONS = head.number  # nothing is deep enough yet
-    stored = _seconds(indexer.run_indexer)
+    stored = _seconds(run.run_indexer)
     assert Event.objects.pending().count() == EVENTS
     settings.CHAIN_CONFIRMATIONS = 1
-    applied = _seconds(indexer.run_indexer)
+    applied = _seconds(run.run_indexer)
     assert Grant.objects.count() == EVENTS
     again = _seconds(lambda: resync.resync(lambda *_: None))
     assert Grant.objects.count() == EVENTS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from chain.signer import address_of_key
+from chain.keys.ecdsa import address_of_key
 from tests.chain.local_chain import LocalChains, OpenChain, head, journal_lines, transfer
 
 pytestmark = pytest.mark.browser

@@ -2,12 +2,12 @@
 
 import secrets
 
-from chain import keys
-from chain.acts import ZERO_ADDRESS, folder_scope, prepare_act, record_id, sign_act
+from chain.acts.messages import ZERO_ADDRESS, folder_scope, prepare_act, record_id, sign_act
+from chain.contract.slots import slot_log
+from chain.keys import portal_keys
+from chain.keys.ecdsa import address_of_key
 from chain.models import Act, Block
-from chain.outbox import next_number, submit_act
-from chain.signer import address_of_key
-from chain.slots import slot_log
+from chain.outbox.submit import next_number, submit_act
 from tests.chain_node import ChainNode, Person, fresh_person
 from tests.faults.judge import dump
 
@@ -143,7 +143,7 @@ class Cast:
 
 
 def _anchor() -> None:
-    key, log = keys.anchor_key(), "0x" + secrets.token_hex(32)
+    key, log = portal_keys.anchor_key(), "0x" + secrets.token_hex(32)
     author = address_of_key(key)
     size = next_number(slot_log(author, log))
     fields = {"author": author, "log": log, "size": size, "root": secrets.token_bytes(32)}

@@ -12,11 +12,11 @@ from typing import Any, Self
 
 from eth_utils.address import to_checksum_address
 
+from chain.keys.ecdsa import address_of_key, sign_transaction
 from chain.localchain.errors import NodeGone
 from chain.localchain.identity import make_funder_key
 from chain.localchain.node import free_port
 from chain.localchain.rpc import Rpc
-from chain.signer import address_of_key, sign_transaction
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # seconds

@@ -5,9 +5,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from chain import client as node
 from chain.models import Transaction
 from chain.models.sending import TransactionState
+from chain.node import client as node
 from tests.chain_node import ChainNode, fresh_person
 
 PAGE = "/admin/chain/operations/"

@@ -1,8 +1,8 @@
 """Acts that another portal or wallet sends straight to the contract, past this portal's outbox."""
 
-from chain.acts import PreparedAct, SignedAct, sign_act
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
+from chain.acts.messages import PreparedAct, SignedAct, sign_act
+from chain.node.deployment import deployment
+from chain.operations.deploy import send_and_wait
 from tests.chain_node import FUNDER, ChainNode
 
 _GAS = 5_000_000

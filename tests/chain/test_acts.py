@@ -8,14 +8,14 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from chain import client
-from chain.abi import ACT_OF_EVENT, act_types, event_types
-from chain.acts import ZERO_ADDRESS, PreparedAct, prepare_act, sign_act
-from chain.deployment import Domain, deployment, domain
+from chain.acts.messages import ZERO_ADDRESS, PreparedAct, prepare_act, sign_act
+from chain.contract.abi import ACT_OF_EVENT, act_types, event_types
+from chain.contract.refusals import explain
+from chain.contract.slots import builds_on, folder_scope, slot_grant, slot_of
 from chain.errors import ActError, RpcRefused
-from chain.refusals import explain
-from chain.signer import address_of_key, recover_signer, sign_digest
-from chain.slots import builds_on, folder_scope, slot_grant, slot_of
+from chain.keys.ecdsa import address_of_key, recover_signer, sign_digest
+from chain.node import client
+from chain.node.deployment import Domain, deployment, domain
 from tests.chain_node import ChainNode, fresh_person
 
 DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")

@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from chain.models import Act, ActState, Cursor, Sender, Transaction
 from chain.models.sending import AttemptState
-from chain.overview import overview
+from chain.status.overview import overview
 from tests.chain.operators import PAGE, chain_head, logged, said, stuck_transaction
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
 

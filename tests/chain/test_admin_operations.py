@@ -8,10 +8,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from chain import indexer
+from chain.indexer import run
 from chain.models import Act, ActState, Attempt, Cursor, Sender, Transaction
-from chain.overview import days_left, overview
-from chain.shared_clock import SharedNow, shared_now, ticks
+from chain.status.overview import days_left, overview
+from chain.support.shared_clock import SharedNow, shared_now, ticks
 from chain.templatetags import operations as words
 from tests.chain.operators import PAGE, chain_head, said, signed_in, stuck_transaction
 from tests.chain_node import ChainNode, fresh_person
@@ -167,13 +167,13 @@ def test_on_a_long_way_the_lag_is_told_as_it_shrinks(
 ) -> None:
     chain.mine(20)
     Cursor.objects.update(range=4, heard_tick=shared_now() - ticks(timedelta(hours=1)))
-    apply, told = indexer._apply, []
+    apply, told = run._apply, []
 
     def apply_and_look(*given: Any) -> None:
         told.append(overview().lag)
         apply(*given)
 
-    monkeypatch.setattr(indexer, "_apply", apply_and_look)
+    monkeypatch.setattr(run, "_apply", apply_and_look)
     chain.sync()
     assert len(told) > 1
     assert {lag.head for lag in told} == {chain_head()}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from chain import client
 from chain.errors import ChainUnavailable
+from chain.node import client
 
 ANY = "0x" + "11" * 20
 

@@ -11,16 +11,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from chain import client, keys
-from chain.abi import code_matches
-from chain.checks import check_settings
-from chain.deploying import FACTORY
-from chain.deployment import Deployment, deployment, deployment_path, origin, write_deployment
+from chain.contract.abi import code_matches
 from chain.errors import MissingKey, NotDeployed
+from chain.keys import portal_keys
+from chain.keys.ecdsa import address_of_key
+from chain.keys.secret_files import write_once
 from chain.localchain.identity import make_funder_key, published_keys
 from chain.models import Act, ActState
-from chain.secret_files import write_once
-from chain.signer import address_of_key
+from chain.node import client
+from chain.node.deployment import Deployment, deployment, deployment_path, origin, write_deployment
+from chain.operations.deploy import FACTORY
+from chain.operations.setting_checks import check_settings
 from tests.chain_node import ChainNode, fresh_person, own_chain, remember
 
 
@@ -34,13 +35,13 @@ def run(name: str, *args: str) -> str:
 def test_keys_are_made_once_and_for_the_owner_s_eyes(settings: Settings, tmp_path: Path) -> None:
     settings.VAR = tmp_path
     with pytest.raises(MissingKey, match="make_keys"):
-        keys.relayer_keys()
-    assert run("make_keys").count("Made:") == len(keys.NAMES)
-    kept = {name: keys.key_path(name).read_text() for name in keys.NAMES}
-    assert len(set(kept.values())) == len(keys.NAMES)
-    assert stat.S_IMODE(keys.key_path("relayer").stat().st_mode) == 0o600
-    assert run("make_keys").count("There already:") == len(keys.NAMES)
-    assert {name: keys.key_path(name).read_text() for name in keys.NAMES} == kept
+        portal_keys.relayer_keys()
+    assert run("make_keys").count("Made:") == len(portal_keys.NAMES)
+    kept = {name: portal_keys.key_path(name).read_text() for name in portal_keys.NAMES}
+    assert len(set(kept.values())) == len(portal_keys.NAMES)
+    assert stat.S_IMODE(portal_keys.key_path("relayer").stat().st_mode) == 0o600
+    assert run("make_keys").count("There already:") == len(portal_keys.NAMES)
+    assert {name: portal_keys.key_path(name).read_text() for name in portal_keys.NAMES} == kept
 
 
 def test_a_secret_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,10 +65,10 @@ def test_a_secret_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
 def test_a_key_of_the_settings_goes_before_the_file_and_a_bad_one_is_not_repeated(settings: Settings) -> None:
     person = fresh_person()
     settings.CHAIN_ADMISSION_KEY = "0x" + person.key.hex()
-    assert keys.admission_key() == person.key
+    assert portal_keys.admission_key() == person.key
     settings.CHAIN_ADMISSION_KEY = "0x" + "ff" * 32
     with pytest.raises(MissingKey) as refused:
-        keys.admission_key()
+        portal_keys.admission_key()
     assert "ffff" not in str(refused.value)
 
 
@@ -151,10 +152,10 @@ def test_the_contract_can_come_from_the_settings_alone(first_use: Deployment, se
 def test_roles_are_held_by_the_keys_and_the_relayer_has_none(chain_node: ChainNode) -> None:
     del chain_node
     (admission,) = client.view("ADMISSION_ROLE")
-    relayer = address_of_key(keys.relayer_keys()[0])
-    assert client.view("hasRole", admission, address_of_key(keys.admission_key())) == (True,)
+    relayer = address_of_key(portal_keys.relayer_keys()[0])
+    assert client.view("hasRole", admission, address_of_key(portal_keys.admission_key())) == (True,)
     assert client.view("hasRole", admission, relayer) == (False,)
-    assert client.view("defaultAdmin")[0] == address_of_key(keys.admin_key()).lower()
+    assert client.view("defaultAdmin")[0] == address_of_key(portal_keys.admin_key()).lower()
 
 
 def test_the_sending_and_reading_commands_do_what_the_tasks_do(chain: ChainNode) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.disk_reserve import DiskReserve
+from chain.support.disk_reserve import DiskReserve
 
 SIZE = 1 << 20
 
@@ -22,7 +22,7 @@ def reserve(tmp_path: Path) -> DiskReserve:
 
 
 def have_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
-    monkeypatch.setattr("chain.disk_reserve.os.statvfs", lambda _: Disk(free))
+    monkeypatch.setattr("chain.support.disk_reserve.os.statvfs", lambda _: Disk(free))
 
 
 def test_it_is_held_and_takes_real_room(reserve: DiskReserve) -> None:

@@ -9,10 +9,10 @@ from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from chain.abi import act_types, raw_value
-from chain.acts import PreparedAct
-from chain.deployment import Domain
-from chain.encoding import encode_bytes, encode_list, encode_word
+from chain.acts.messages import PreparedAct
+from chain.contract.abi import act_types, raw_value
+from chain.contract.encoding import encode_bytes, encode_list, encode_word
+from chain.node.deployment import Domain
 
 DOMAIN = Domain(33_117, "0x" + "11" * 20)
 

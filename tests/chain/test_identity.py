@@ -10,10 +10,13 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from chain import client, keys
-from chain import deployment as deployments
-from chain.acts import sign_act
-from chain.deployment import (
+from chain.acts.messages import sign_act
+from chain.errors import ChainUnavailable, WrongDeployment
+from chain.keys import portal_keys
+from chain.models import ChainIdentity
+from chain.node import client
+from chain.node import deployment as deployments
+from chain.node.deployment import (
     Deployment,
     deployment,
     deployment_path,
@@ -22,8 +25,6 @@ from chain.deployment import (
     note_deployment,
     read_deployment,
 )
-from chain.errors import ChainUnavailable, WrongDeployment
-from chain.models import ChainIdentity
 from tests.chain_node import CHAIN_ID, ChainNode, fresh_person, own_chain, remember
 
 OTHER = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -98,12 +99,12 @@ def test_a_wrong_chain_id_is_neither_kept_nor_signed_for(
     settings.CHAIN_CONTRACT_ADDRESS = contract.address
     deployment_path().unlink()
     with monkeypatch.context() as lie:
-        lie.setattr("chain.client.chain_id", lambda: 1)
+        lie.setattr("chain.node.client.chain_id", lambda: 1)
         with pytest.raises(ChainUnavailable, match="of chain 1, its contract"):
             domain()
         assert not ChainIdentity.objects.exists()
     assert domain().chain_id == contract.chain_id
-    monkeypatch.setattr("chain.client.chain_id", lambda: 1)
+    monkeypatch.setattr("chain.node.client.chain_id", lambda: 1)
     deployments.forget_deployment()
     assert domain().chain_id == contract.chain_id
 
@@ -147,8 +148,8 @@ def test_no_second_contract_is_deployed_where_the_keys_were_lost(
     bound: Deployment, settings: Settings, tmp_path: Path
 ) -> None:
     settings.VAR = tmp_path
-    for name in keys.NAMES:
-        keys.make_key(name)
+    for name in portal_keys.NAMES:
+        portal_keys.make_key(name)
     height = client.head().number
     call_command("deploy_contract")
     assert (read_deployment(), client.head().number) == (bound, height)

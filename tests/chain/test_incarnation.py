@@ -10,13 +10,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.forms.models import model_to_dict
 
-from chain import incarnation
-from chain.incarnation import advance, current, recent
+from chain.contract.slots import folder_scope, slot_grant, slot_record
 from chain.models import Act, Incarnation
-from chain.outbox import SERIALS_SKIPPED, next_number
-from chain.shared_clock import shared_now, ticks
-from chain.slots import folder_scope, slot_grant, slot_record
-from chain.witness import read_witness, witness_folder
+from chain.outbox.submit import SERIALS_SKIPPED, next_number
+from chain.restore import incarnation
+from chain.restore.incarnation import advance, current, recent
+from chain.restore.witness import read_witness, witness_folder
+from chain.support.shared_clock import shared_now, ticks
 from tests.chain_node import ChainNode, fresh_person
 
 pytestmark = pytest.mark.django_db(transaction=True)

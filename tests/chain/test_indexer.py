@@ -5,14 +5,15 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from chain import client, indexer
-from chain.acts import ZERO_ADDRESS
+from chain.acts.messages import ZERO_ADDRESS
 from chain.errors import ChainUnavailable, RpcRefused
-from chain.handlers import _resets, _run_handlers, on_event, on_reset
+from chain.indexer import run
 from chain.models import Act, ActState, Block, Cursor, Event, SignerState, Transaction
 from chain.models.sending import TransactionState
-from chain.shared_clock import SharedNow
-from chain.status import chain_status
+from chain.node import client
+from chain.registry import _resets, _run_handlers, on_event, on_reset
+from chain.status.summary import chain_status
+from chain.support.shared_clock import SharedNow
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, Person, fresh_person
 
@@ -118,8 +119,8 @@ def test_a_cursor_that_was_moved_meanwhile_is_not_moved_again(chain: ChainNode) 
     chain.mine(3)
     chain.sync()
     moved = Cursor.objects.get()
-    with pytest.raises(indexer._Lost):
-        indexer._guard(stale, seen=stale.seen + 1)
+    with pytest.raises(run._Lost):
+        run._guard(stale, seen=stale.seen + 1)
     assert Cursor.objects.get().seen == moved.seen > stale.seen + 1
 
 
@@ -181,11 +182,11 @@ def test_a_node_behind_is_waited_for_and_then_believed(
     monkeypatch.setattr(client, "block", lambda n: real(n) if n <= before.number else None)
     chain.sync()
     assert chain_status().paused_reason == ""
-    Cursor.objects.update(heard_tick=SharedNow(-indexer._PASSING - timedelta(seconds=1)))
+    Cursor.objects.update(heard_tick=SharedNow(-run._PASSING - timedelta(seconds=1)))
     chain.sync()
     assert "behind" in chain_status().paused_reason
     assert Event.objects.applied().count() == 1
-    Cursor.objects.update(behind_tick=SharedNow(-indexer.BEHIND_FOR - timedelta(seconds=1)))
+    Cursor.objects.update(behind_tick=SharedNow(-run.BEHIND_FOR - timedelta(seconds=1)))
     chain.sync()
     assert not Event.objects.exists()
     assert Act.objects.waiting().count() == 1
@@ -321,7 +322,7 @@ def test_a_block_is_indexed_again_from_a_number_on(chain: ChainNode, projection:
     act.refresh_from_db()
     assert act.event is not None
     before = list(Event.objects.values_list("act_digest", "block_hash", "applied"))
-    indexer.reindex_from(act.event.block_number)
+    run.reindex_from(act.event.block_number)
     assert list(projection.names) == [f"{kept.address}/1"]
     assert Event.objects.count() == 1
     act.refresh_from_db()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from chain.keys.ecdsa import address_of_key
 from chain.localchain.errors import NodeRefused
 from chain.localchain.identity import published_keys
 from chain.localchain.policy import ALLOWED_METHODS, refuse_calls
-from chain.signer import address_of_key
 from tests.chain.local_chain import LocalChains, OpenChain, head, journal_hashes, transfer, wait_for
 
 JSON = {"Content-Type": "application/json"}

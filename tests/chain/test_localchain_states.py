@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from chain.keys.ecdsa import address_of_key
 from chain.localchain import Anvil
 from chain.localchain.generations import KEPT, Generation, Generations
 from chain.localchain.journal import Place
 from chain.localchain.saving import BLOCKS_APART, Saver
 from chain.localchain.supervisor import STATES_KEPT
-from chain.signer import address_of_key
 from tests.chain.local_chain import (
     PATIENCE,
     LocalChains,

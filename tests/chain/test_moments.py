@@ -10,10 +10,10 @@ from pytest_django import Settings
 from accounts.models import Errand
 from chain.models import Act, ActState
 from chain.models.acts import LONGEST_PAUSE
-from chain.moments import SKEW, has_passed, is_past
 from chain.relayer.batches import next_batch
 from chain.relayer.sender import _wait_left
-from chain.shared_clock import SharedNow
+from chain.support.moments import SKEW, has_passed, is_past
+from chain.support.shared_clock import SharedNow
 from tests.chain_node import ChainNode, fresh_person, state_of
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ import pytest
 from celery import current_app
 from kombu.connection import Connection
 
-from chain import nudging
-from chain.breaker import PAUSE, Breaker
-from chain.nudging import APART, ENOUGH, Nudge, count_messages
+from chain.support import wakeup
+from chain.support.breaker import PAUSE, Breaker
+from chain.support.wakeup import APART, ENOUGH, Nudge, count_messages
 
 TASK = "chain.tasks.relay"
 QUEUE = "celery"
@@ -48,11 +48,11 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     turned = Clock()
-    monkeypatch.setattr("chain.nudging.time.monotonic", lambda: turned.now)
+    monkeypatch.setattr("chain.support.wakeup.time.monotonic", lambda: turned.now)
     monkeypatch.setattr(Nudge, "_send_later", lambda nudge, wait: turned.put_off(wait, nudge._send))
     monkeypatch.setattr("celery.current_app.send_task", turned.send)
-    monkeypatch.setattr(nudging, "count_messages", lambda *_: 0)
-    monkeypatch.setattr(nudging, "_broker", Breaker("the broker"))
+    monkeypatch.setattr(wakeup, "count_messages", lambda *_: 0)
+    monkeypatch.setattr(wakeup, "_broker", Breaker("the broker"))
     return turned
 
 

@@ -3,13 +3,13 @@
 import pytest
 from pytest_django import Settings
 
-from chain import client
 from chain.errors import ChainError
 from chain.models import Act, ActState, Attempt, Sender, Transaction
 from chain.models.sending import AttemptState, TransactionState
-from chain.operations import bump_transaction, cancel_transaction, pause_sender, resume_sender
+from chain.node import client
+from chain.operations.transactions import bump_transaction, cancel_transaction, pause_sender, resume_sender
 from chain.relayer.lease import hold
-from chain.status import chain_status
+from chain.status.summary import chain_status
 from tests.chain_node import ChainNode, fresh_person, state_of
 
 
@@ -139,7 +139,7 @@ def test_the_ceiling_of_fees_holds_for_operators_too(held_blocks: ChainNode, set
 def test_an_operator_waits_for_the_lease(held_blocks: ChainNode, monkeypatch: pytest.MonkeyPatch) -> None:
     held_blocks.new_record(fresh_person())
     held_blocks.relay()
-    monkeypatch.setattr("chain.operations._PATIENCE", 0.2)
+    monkeypatch.setattr("chain.operations.transactions._PATIENCE", 0.2)
     with hold(Sender.objects.get()), pytest.raises(ChainError, match="busy"):
         bump_transaction(Transaction.objects.get())
     assert bump_transaction(Transaction.objects.get()).state == AttemptState.IN_PROGRESS

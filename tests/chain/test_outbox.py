@@ -4,12 +4,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from chain.acts import ZERO_ADDRESS, sign_act
+from chain.acts.messages import ZERO_ADDRESS, sign_act
+from chain.contract.slots import folder_scope, slot_epoch, slot_grant, slot_record
 from chain.errors import ActConflict, ActError
 from chain.models import Act, ActState
-from chain.nudging import Nudge
-from chain.outbox import next_number, nudge, submit_act
-from chain.slots import folder_scope, slot_epoch, slot_grant, slot_record
+from chain.outbox.submit import next_number, nudge, submit_act
+from chain.support.wakeup import Nudge
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
 
 pytestmark = pytest.mark.usefixtures("chain")
@@ -204,7 +204,7 @@ def test_a_broker_that_is_down_undoes_nothing(
         raise ConnectionError("no broker")
 
     monkeypatch.setattr("celery.current_app.send_task", broken)
-    monkeypatch.setattr("chain.outbox._RELAYER", Nudge("chain.tasks.relay"))
+    monkeypatch.setattr("chain.outbox.submit._RELAYER", Nudge("chain.tasks.relay"))
     person = fresh_person()
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         person.submit("NameFolder", folder=1, name=bytes(32), serial=1)

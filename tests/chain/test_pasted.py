@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.crypto.phrase import entropy_of, phrase_of, words_of
-from chain.pasted import NotAnAddress, can_be_seen, plain_address, plain_name, search_words, visible
+from chain.support.pasted_text import (
+    NotAnAddress,
+    can_be_seen,
+    plain_address,
+    plain_name,
+    search_words,
+    visible,
+)
 
 ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # of EIP-55
 INVISIBLE = (

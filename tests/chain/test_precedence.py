@@ -6,14 +6,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chain import client
-from chain.acts import ZERO_ADDRESS, prepare_act, sign_act
-from chain.indexer import reindex_from
+from chain.acts.messages import ZERO_ADDRESS, prepare_act, sign_act
+from chain.contract.slots import record_id
+from chain.indexer.run import reindex_from
+from chain.keys.ecdsa import address_of_key
 from chain.models import Act, ActState, Event
-from chain.outbox import submit_act
-from chain.precedence import BY_EVENT, take_back
-from chain.signer import address_of_key
-from chain.slots import record_id
+from chain.node import client
+from chain.outbox.precedence import BY_EVENT, take_back
+from chain.outbox.submit import submit_act
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
 

@@ -20,12 +20,12 @@ import secrets, sys, time
 import django
 django.setup()
 from django.db import transaction
-from chain.acts import prepare_act, sign_act
-from chain.indexer import run_indexer
+from chain.acts.messages import prepare_act, sign_act
+from chain.indexer.run import run_indexer
 from chain.models import Act
-from chain.outbox import submit_act
+from chain.outbox.submit import submit_act
 from chain.relayer.sender import run_relayer
-from chain.signer import address_of_key
+from chain.keys.ecdsa import address_of_key
 mine = []
 for number in range(int(sys.argv[1])):
     key = secrets.token_bytes(32)

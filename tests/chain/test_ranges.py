@@ -10,14 +10,15 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from chain import client, ranges, reorg
-from chain.acts import ZERO_ADDRESS, folder_scope, prepare_act
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
+from chain.acts.messages import ZERO_ADDRESS, folder_scope, prepare_act
 from chain.errors import ChainUnavailable, LogsMissing, NodeBehind, Reorganised, RpcRefused
+from chain.indexer import reorg
 from chain.models import Act, ActState, Block, Cursor, Event
-from chain.ranges import RangeReader, may_hold_logs, read_range
-from chain.status import chain_status
+from chain.node import client, ranges
+from chain.node.deployment import deployment
+from chain.node.ranges import RangeReader, may_hold_logs, read_range
+from chain.operations.deploy import send_and_wait
+from chain.status.summary import chain_status
 from tests.chain.test_indexer import name_folder
 from tests.chain.test_outbox import grant
 from tests.chain_node import ChainNode, fresh_person

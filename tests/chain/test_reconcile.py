@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from chain import reconcile_acts, reconcile_archive, reconcile_state
 from chain.errors import ChainUnavailable
 from chain.models import Act, ActState, Cursor, Event, Sender, SignerState, Transaction
 from chain.models.sending import TransactionState
-from chain.reconcile import Check, Finding, Look, Result, reconcile
+from chain.reconcile import acts, archive, state
+from chain.reconcile.run import Check, Finding, Look, Result, reconcile
 from tests.chain.test_outbox import grant
 from tests.chain_node import ChainNode, fresh_person, state_of
 
-CHECKS = (*reconcile_archive.CHECKS, *reconcile_acts.CHECKS, *reconcile_state.CHECKS)
+CHECKS = (*archive.CHECKS, *acts.CHECKS, *state.CHECKS)
 KEY = b"\x01" + bytes(1216)
 
 

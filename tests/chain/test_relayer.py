@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from chain import client
-from chain.acts import ZERO_ADDRESS, SignedAct, sign_act
-from chain.deployment import deployment
-from chain.handlers import _act_handlers, on_act_settled
+from chain.acts.messages import ZERO_ADDRESS, SignedAct, sign_act
+from chain.contract.slots import folder_scope
 from chain.models import Act, ActState, Event, Transaction
 from chain.models.sending import TransactionState
-from chain.outbox import submit_act
+from chain.node import client
+from chain.node.deployment import deployment
+from chain.outbox.submit import submit_act
+from chain.registry import _act_handlers, on_act_settled
 from chain.relayer import sender
 from chain.relayer.batches import Batch, next_batch
-from chain.shared_clock import SharedNow
-from chain.slots import folder_scope
+from chain.support.shared_clock import SharedNow
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, fresh_person, state_of
 

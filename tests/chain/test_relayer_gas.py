@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from chain import client
-from chain.acts import SignedAct
+from chain.acts.messages import SignedAct
+from chain.keys.ecdsa import address_of_key
 from chain.models import Act, ActState, Attempt, Transaction
-from chain.outbox import submit_act
+from chain.node import client
+from chain.outbox.submit import submit_act
 from chain.relayer import batches, sender
 from chain.relayer.batches import Batch
 from chain.relayer.fees import fee_ceiling, market_fees
-from chain.signer import address_of_key
-from chain.status import chain_status
+from chain.status.summary import chain_status
 from tests.chain.test_outbox import grant, revoke
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
 

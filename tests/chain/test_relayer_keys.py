@@ -7,15 +7,15 @@ import pytest
 from pytest_django import Settings
 
 from chain import tasks
-from chain.keys import relayer_keys
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import relayer_keys
 from chain.models import Act, ActState, Attempt, Sender, Transaction
 from chain.models.sending import TransactionState
-from chain.operations import pause_sender, resume_sender
-from chain.relayer.lanes import ALL_LANES, lane_of, lanes_of
+from chain.operations.transactions import pause_sender, resume_sender
+from chain.outbox.lanes import ALL_LANES, lane_of, lanes_of
 from chain.relayer.sender import run_relayer
-from chain.shared_clock import SharedNow
-from chain.signer import address_of_key
-from chain.status import chain_status
+from chain.status.summary import chain_status
+from chain.support.shared_clock import SharedNow
 from tests.chain.test_outbox import grant
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
 

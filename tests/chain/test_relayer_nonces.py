@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from chain import client
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
-from chain.keys import relayer_keys
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import relayer_keys
 from chain.models import Act, ActState, Attempt, Cursor, Sender, Transaction
 from chain.models.sending import AttemptState, TransactionState
+from chain.node import client
+from chain.node.deployment import deployment
+from chain.operations.deploy import send_and_wait
 from chain.relayer import broadcast, sender
-from chain.signer import address_of_key
-from chain.status import chain_status
+from chain.status.summary import chain_status
 from tests.chain.test_outbox import grant
 from tests.chain_node import FUNDER, ChainNode, fresh_person, state_of
 

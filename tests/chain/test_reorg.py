@@ -3,10 +3,10 @@
 import pytest
 from django.utils import timezone
 
-from chain import client
 from chain.errors import Reorganised
+from chain.indexer.reorg import find_ancestor
 from chain.models import Block
-from chain.reorg import find_ancestor
+from chain.node import client
 from tests.chain_node import ChainNode
 
 

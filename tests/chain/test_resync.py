@@ -6,11 +6,12 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from chain import client, resync
-from chain.abi import ACT_OF_EVENT
+from chain.contract.abi import ACT_OF_EVENT
 from chain.errors import ChainUnavailable
-from chain.handlers import _news_handlers, announce_events, on_news, runs_of
+from chain.indexer import resync
 from chain.models import Act, ActState, Block, Cursor, Event
+from chain.node import client
+from chain.registry import _news_handlers, announce_events, on_news, runs_of
 from records.models import Grant, Version
 from tests.chain.every_act import Cast, tables, tell
 from tests.chain_node import ChainNode, fresh_person, own_chain

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chain import client
 from chain.errors import ChainUnavailable
-from chain.retry_after import LONGEST, seconds_of
+from chain.node import client
+from chain.support.retry_after import LONGEST, seconds_of
 from tests.retry_after import BusyServer, serve_busy
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -8,19 +8,19 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from chain import client
-from chain.deploying import send_and_wait
 from chain.errors import ChainUnavailable, RpcRefused
-from chain.keys import relayer_keys
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import relayer_keys
 from chain.models import ActState, Attempt, Sender, Transaction
 from chain.models.sending import AttemptState
-from chain.operations import bump_transaction
+from chain.node import client
+from chain.operations.deploy import send_and_wait
+from chain.operations.transactions import bump_transaction
 from chain.relayer import sender as sending
 from chain.relayer.fees import Fees, market_fees, replacement_fees
 from chain.relayer.lease import LeaseLost, hold
-from chain.shared_clock import SharedNow
-from chain.signer import address_of_key
-from chain.status import chain_status
+from chain.status.summary import chain_status
+from chain.support.shared_clock import SharedNow
 from tests.chain_node import FUNDER, ChainNode, fresh_person, state_of
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from django.db.models import F
 
-from chain import shared_clock
 from chain.models import Sender
 from chain.relayer.lease import LeaseLost, hold
-from chain.shared_clock import SharedNow, ended, shared_now, ticks
+from chain.support import shared_clock
+from chain.support.shared_clock import SharedNow, ended, shared_now, ticks
 from tests.chain_node import fresh_person
 
 pytestmark = pytest.mark.django_db

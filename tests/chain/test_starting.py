@@ -6,14 +6,15 @@ import pytest
 from django.core.checks import Error
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from chain import deployment as deployments
-from chain import keys, starting
-from chain.deployment import deployment, note_deployment
 from chain.errors import WrongDeployment
-from chain.health import Unhealthy
-from chain.health_checks import check_chain_id, check_roles
+from chain.keys import portal_keys
 from chain.models import ChainIdentity, Cursor
-from chain.starting import check_before_migrating, check_start, read_notices, refusal
+from chain.node import deployment as deployments
+from chain.node.deployment import deployment, note_deployment
+from chain.operations import start_up
+from chain.operations.start_up import check_before_migrating, check_start, read_notices, refusal
+from chain.status.health import Unhealthy
+from chain.status.health_checks import check_chain_id, check_roles
 from tests.chain_node import CHAIN_ID, ChainNode, fresh_person, own_chain, remember
 
 OTHER = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -65,7 +66,7 @@ def test_another_contract_in_the_settings_is_refused_by_every_program(settings: 
     with pytest.raises(Unhealthy, match="name another contract than the database"):
         check_chain_id()
     with pytest.raises(SystemExit) as ended:
-        starting.end_if_refused(code=3)
+        start_up.end_if_refused(code=3)
     assert ended.value.code == 3
 
 
@@ -74,7 +75,7 @@ def test_an_upgrade_is_refused_before_its_tables_are_made(monkeypatch: pytest.Mo
     ChainIdentity.objects.all().delete()  # as a release has it that knew no such table
     deployments.write_deployment(known)
     check_before_migrating()
-    monkeypatch.setattr("chain.deploying.code_matches", lambda _: False)
+    monkeypatch.setattr("chain.operations.deploy.code_matches", lambda _: False)
     with pytest.raises(WrongDeployment) as refused:
         check_before_migrating()
     assert "is of another version of MedRec" in refused.value.explanation
@@ -98,7 +99,7 @@ def test_a_portal_without_these_keys_lacks_no_role(settings: Settings, tmp_path:
     known = deployment()
     settings.VAR = tmp_path
     remember(known)
-    keys.make_key("relayer")
+    portal_keys.make_key("relayer")
     check_roles()
     assert read_notices() == []
 

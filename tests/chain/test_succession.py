@@ -11,11 +11,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from chain import client, keys, succession
-from chain.abi import ACT_OF_EVENT, artifact, encode_call, successor_artifact
-from chain.acts import ZERO_ADDRESS, folder_scope, sign_act
-from chain.deploying import send_and_wait
-from chain.deployment import (
+from chain.acts.messages import ZERO_ADDRESS, folder_scope, sign_act
+from chain.contract.abi import ACT_OF_EVENT, artifact, encode_call, successor_artifact
+from chain.errors import ActConflict, ChainError
+from chain.indexer.resync import resync
+from chain.keys import portal_keys
+from chain.keys.ecdsa import address_of_key
+from chain.models import Act, ActState, Block, ChainIdentity, Cursor, Event
+from chain.node import client
+from chain.node.deployment import (
     Deployment,
     deployment,
     deployment_path,
@@ -28,12 +32,10 @@ from chain.deployment import (
     tenures,
     write_deployment,
 )
-from chain.errors import ActConflict, ChainError
-from chain.models import Act, ActState, Block, ChainIdentity, Cursor, Event
-from chain.outbox import resubmit_act
-from chain.ranges import RangeReader
-from chain.resync import resync
-from chain.signer import address_of_key
+from chain.node.ranges import RangeReader
+from chain.operations import succession
+from chain.operations.deploy import send_and_wait
+from chain.outbox.submit import resubmit_act
 from tests.chain.every_act import Cast, tables, tell
 from tests.chain_node import ChainNode, fresh_person, own_chain, state_of
 from tests.faults.judge import dump
@@ -94,7 +96,7 @@ def test_accounts_grants_and_records_go_on_under_the_successor(chain: ChainNode,
     assert client.predecessor_of(made.address)[0] == former.address
     assert [tenure.last_block for tenure in tenures()] == [made.block - 1, None]
     admission = client.view("ADMISSION_ROLE")[0]
-    assert client.view("hasRole", admission, address_of_key(keys.admission_key())) == (True,)
+    assert client.view("hasRole", admission, address_of_key(portal_keys.admission_key())) == (True,)
 
     revoked = cast.revoke(cast.doctor, 2, via=cast.institution.address)
     later, added = cast.modify(4), chain.new_record(cast.patient, folder=2)
@@ -196,7 +198,7 @@ def test_nobody_acts_on_a_successor_before_it_opens_or_loads_it_after(chain: Cha
     succeed()
     for data in (encode_call("load", [1, 2]), encode_call("open", 1)):
         with pytest.raises(ChainError, match="failed"):
-            send_and_wait(keys.relayer_keys()[0], address, data, gas=300_000)
+            send_and_wait(portal_keys.relayer_keys()[0], address, data, gas=300_000)
 
 
 def test_killed_between_any_two_steps_it_goes_on(
@@ -270,7 +272,7 @@ def test_another_portal_joins_and_what_it_signed_for_the_former_comes_back(
 def test_a_successor_with_a_word_that_nobody_wrote_is_not_joined(chain: ChainNode, cast: Cast) -> None:
     former = deployment()
     address = succession._put(former)
-    send_and_wait(keys.relayer_keys()[0], address, encode_call("load", [12345, 1]), gas=300_000)
+    send_and_wait(portal_keys.relayer_keys()[0], address, encode_call("load", [12345, 1]), gas=300_000)
     with pytest.raises(ChainError, match="differs from its predecessor in 1 words"):
         succeed()
     assert deployment() == former

@@ -4,7 +4,7 @@ from threading import Event, Thread
 
 import pytest
 
-from chain.turns import OneAtATime
+from chain.support.single_flight import OneAtATime
 from records import tasks
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from chain import keys
-from chain.acts import ZERO_ADDRESS, SignedAct, folder_scope, prepare_act, record_id, sign_act
-from chain.signer import address_of_key
+from chain.acts.messages import ZERO_ADDRESS, SignedAct, folder_scope, prepare_act, record_id, sign_act
+from chain.keys import portal_keys
+from chain.keys.ecdsa import address_of_key
 
 _NO_WORD = bytes(32)
 _KEY_BYTES = 1217
@@ -41,7 +41,7 @@ class Clinic:
 
     def opening(self) -> list[SignedAct]:
         """Admitted, and the doctor affiliated."""
-        admission = Signer(keys.admission_key())
+        admission = Signer(portal_keys.admission_key())
         institution, doctor = self.institution.address, self.doctor.address
         return [
             admission.act("AdmitInstitution", institution=institution, admitted=True, serial=1),

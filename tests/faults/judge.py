@@ -7,11 +7,9 @@ from typing import Any
 from django.db.models import Model
 
 from accounts.models import Admission, Affiliation, PublishedKey
-from chain.abi import ACT_OF_EVENT, act_types, decode_log, function_selector
-from chain.acts import PreparedAct
-from chain.deploying import FACTORY
-from chain.deployment import domains, tenures
-from chain.indexer import run_indexer
+from chain.acts.messages import PreparedAct
+from chain.contract.abi import ACT_OF_EVENT, act_types, decode_log, function_selector
+from chain.indexer.run import run_indexer
 from chain.localchain.rpc import Rpc
 from chain.models import (
     Act,
@@ -24,6 +22,8 @@ from chain.models import (
     SignerState,
     Transaction,
 )
+from chain.node.deployment import domains, tenures
+from chain.operations.deploy import FACTORY
 from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
 
 # Every table that the chain alone writes: the archive of events, and what handlers make of it.

@@ -13,6 +13,7 @@ from multiprocessing.synchronize import Lock
 from pathlib import Path
 from typing import Protocol
 
+from chain.keys.ecdsa import address_of_key
 from chain.localchain import Anvil
 from chain.localchain.errors import LocalChainError
 from chain.localchain.files import DRAFT
@@ -21,7 +22,6 @@ from chain.localchain.node import free_port
 from chain.localchain.rpc import Rpc
 from chain.localchain.saving import BLOCKS_APART
 from chain.localchain.tether import tie_to_parent
-from chain.signer import address_of_key
 from tests.chain.local_chain import node_behind
 from tests.faults.processes import Child
 from tests.faults.proxy import serve_faults

@@ -12,10 +12,10 @@ from django.core.exceptions import ObjectDoesNotExist
 from accounts.actor import Actor
 from accounts.models import Errand, User
 from accounts.services import errands, signup
-from chain import incarnation
+from chain.contract.slots import record_id
 from chain.models import Act, LostAct
 from chain.relayer import sender
-from chain.slots import record_id
+from chain.restore import incarnation
 from chain.tasks import sync
 from records.content import settle_blobs
 from records.crypto.mdr1 import CHUNK_BYTES

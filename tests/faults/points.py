@@ -26,37 +26,37 @@ class Point:
     @property
     def is_of_sending(self) -> bool:
         """Whether who dies there accepts or sends acts; else it reads the chain."""
-        return not self.at.startswith(("chain.indexer", "chain.reorg", "chain.settling", "chain.client:logs"))
+        return not self.at.startswith(("chain.indexer", "chain.outbox.settle", "chain.node.client:logs"))
 
 
 POINTS = {
-    "in-submit": Point("chain.outbox:acts_before", "before", 6, who="web"),
-    "after-commit": Point("chain.outbox:nudge", "before", 6, who="web"),
+    "in-submit": Point("chain.outbox.submit:acts_before", "before", 6, who="web"),
+    "after-commit": Point("chain.outbox.submit:nudge", "before", 6, who="web"),
     "with-lease": Point("chain.relayer.sender:simulate", "after"),
     "in-save": Point("chain.relayer.sender:save_attempt", "before"),
     "before-save": Point("chain.relayer.sender:save_attempt", "after"),
     "after-save": Point("chain.relayer.sender:broadcast", "before"),
-    "after-broadcast": Point("chain.client:send_raw", "after"),
-    "before-receipt": Point("chain.client:receipts", "before"),
-    "after-receipt": Point("chain.client:receipts", "after"),
+    "after-broadcast": Point("chain.node.client:send_raw", "after"),
+    "before-receipt": Point("chain.node.client:receipts", "before"),
+    "after-receipt": Point("chain.node.client:receipts", "after"),
     "in-settle": Point("chain.relayer.confirmer:_settle", "after"),
     "before-release": Point("chain.relayer.confirmer:_release", "before"),
     "in-replace": Point("chain.relayer.broadcast:save_replacement", "after", scene="stuck"),
     "after-replace": Point("chain.relayer.broadcast:broadcast", "before", scene="stuck"),
-    "before-store": Point("chain.client:logs", "after"),
-    "in-range": Point("chain.indexer:link_acts", "before", 2),
-    "after-range": Point("chain.indexer:_read_range", "after", 2),
-    "in-projection": Point("chain.indexer:announce_events", "after", 5),
-    "in-confirm": Point("chain.settling:announce_act", "before", 3),
-    "before-rewind": Point("chain.indexer:rewind", "before", scene="reorg"),
-    "in-rewind": Point("chain.reorg:reset_projections", "after", scene="reorg"),
-    "in-rebuild": Point("chain.reorg:announce_events", "after", 2, scene="reorg"),
-    "after-rewind": Point("chain.indexer:rewind", "after", scene="reorg"),
-    "in-prune": Point("chain.indexer:_prune", "after"),
+    "before-store": Point("chain.node.client:logs", "after"),
+    "in-range": Point("chain.indexer.run:link_acts", "before", 2),
+    "after-range": Point("chain.indexer.run:_read_range", "after", 2),
+    "in-projection": Point("chain.indexer.run:announce_events", "after", 5),
+    "in-confirm": Point("chain.outbox.settle:announce_act", "before", 3),
+    "before-rewind": Point("chain.indexer.run:rewind", "before", scene="reorg"),
+    "in-rewind": Point("chain.indexer.reorg:reset_projections", "after", scene="reorg"),
+    "in-rebuild": Point("chain.indexer.reorg:announce_events", "after", 2, scene="reorg"),
+    "after-rewind": Point("chain.indexer.run:rewind", "after", scene="reorg"),
+    "in-prune": Point("chain.indexer.run:_prune", "after"),
 }
 
 # What a process of the programme changes for itself, so that what is rare happens in a short run.
-IMPATIENT: dict[str, Any] = {"chain.indexer:_KEEP_EMPTY": 4}
+IMPATIENT: dict[str, Any] = {"chain.indexer.run:_KEEP_EMPTY": 4}
 LEASE_TERM = "chain.relayer.lease:_TERM"
 
 

@@ -5,14 +5,14 @@ from random import Random
 
 from django.conf import settings
 
-from chain.abi import encode_call
-from chain.acts import PreparedAct, prepare_act, sign_act
-from chain.deploying import send_and_wait
-from chain.deployment import deployment, domain
+from chain.acts.messages import PreparedAct, prepare_act, sign_act
+from chain.contract.abi import encode_call
+from chain.contract.slots import folder_scope
+from chain.keys.ecdsa import address_of_key
 from chain.localchain.identity import make_funder_key
 from chain.models import Event
-from chain.signer import address_of_key
-from chain.slots import folder_scope
+from chain.node.deployment import deployment, domain
+from chain.operations.deploy import send_and_wait
 from tests.exploits.prepared import granting, naming, recording
 
 _GAS = 16_000_000

@@ -8,7 +8,8 @@ from random import Random
 
 from django.db import transaction
 
-from chain import indexer, outbox
+from chain.indexer import run
+from chain.outbox import submit
 from chain.relayer import sender
 from tests.faults.acts import Clinic, acts
 from tests.faults.points import Point, kill_at
@@ -27,7 +28,7 @@ def accept_acts(seed: int, clinic: int, count: int, accepted: Path, doom: tuple[
     with accepted.open("a") as notes:
         for _ in range(count):
             with transaction.atomic():
-                row = outbox.submit_act(next(stories))
+                row = submit.submit_act(next(stories))
             notes.write(row.digest + "\n")
             notes.flush()
 
@@ -35,7 +36,7 @@ def accept_acts(seed: int, clinic: int, count: int, accepted: Path, doom: tuple[
 def open_clinic(clinic: int, accepted: Path) -> None:
     """The clinic's own acts."""
     with transaction.atomic():
-        rows = [outbox.submit_act(act) for act in Clinic.of_seed(clinic).opening()]
+        rows = [submit.submit_act(act) for act in Clinic.of_seed(clinic).opening()]
     with accepted.open("a") as notes:
         notes.write("".join(row.digest + "\n" for row in rows))
 
@@ -46,7 +47,7 @@ def work(raised: Path, doom: tuple[Point, int] | None) -> None:
         kill_at(*doom)
     while True:
         _try(sender.run_relayer, raised)
-        _try(indexer.run_indexer, raised)
+        _try(run.run_indexer, raised)
         time.sleep(_PAUSE)
 
 

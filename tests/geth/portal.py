@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chain.signer import address_of_key
+from chain.keys.ecdsa import address_of_key
 from tests.geth.node import GethNode
 from tests.story.portal import StoryPortal
 

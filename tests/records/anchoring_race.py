@@ -12,9 +12,10 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from chain import keys, lag
-from chain.deployment import Deployment, write_deployment
+from chain.keys import portal_keys
 from chain.models import Act, ActState
+from chain.node.deployment import Deployment, write_deployment
+from chain.status import lag
 from records.chain_words import word
 from records.crypto.merkle import Frontier
 from records.models import AnchoredLog, ViewLog
@@ -32,7 +33,7 @@ def main(folder: Path, template: Path) -> None:
     `template`: a migrated SQLite file, made if it is missing.
     """
     databases = make_databases(folder, template=template)
-    keys.make_key("anchor")
+    portal_keys.make_key("anchor")
     write_deployment(Deployment(33_117, PLACE, 33_117, PLACE))
     together = get_context("fork").Barrier(WORKERS)
     try:

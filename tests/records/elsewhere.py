@@ -5,11 +5,11 @@ import time
 from django.conf import settings
 
 from accounts.actor import Actor
-from chain.acts import PreparedAct, prepare_act, sign_act
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
-from chain.outbox import next_number
-from chain.slots import folder_scope, slot_grant
+from chain.acts.messages import PreparedAct, prepare_act, sign_act
+from chain.contract.slots import folder_scope, slot_grant
+from chain.node.deployment import deployment
+from chain.operations.deploy import send_and_wait
+from chain.outbox.submit import next_number
 from records.chain_words import ZERO_WORD
 from records.services.epochs import current_epoch
 from tests.chain.raw_acts import send_from_elsewhere

@@ -4,7 +4,7 @@ import secrets
 
 from django.utils import timezone
 
-from chain.signer import address_of_key
+from chain.keys.ecdsa import address_of_key
 from records.content import keep_blob
 from records.crypto.envelopes import EnvelopeEntry, Purpose
 from records.crypto.envelopes import EnvelopeList as PublicList

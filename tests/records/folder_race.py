@@ -18,12 +18,12 @@ from django.db import close_old_connections, connections
 from accounts.actor import Actor
 from accounts.errors import AccountsError
 from accounts.models import Errand
+from chain.contract.slots import folder_scope
 from chain.errors import ChainError
-from chain.indexer import run_indexer
+from chain.indexer.run import run_indexer
 from chain.localchain import Anvil
 from chain.models import Act
 from chain.relayer.sender import run_relayer
-from chain.slots import folder_scope
 from records.errors import AccessRefused, Conflict, RecordsError
 from records.services import documents, revocations
 from records.services.epochs import current_epoch

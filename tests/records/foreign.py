@@ -5,10 +5,10 @@ from typing import Any
 
 from accounts.actor import Actor
 from accounts.services.directory import PublicKey
-from chain.acts import ZERO_ADDRESS, prepare_act
+from chain.acts.messages import ZERO_ADDRESS, prepare_act
+from chain.contract.slots import slot_grant
 from chain.models import Act
-from chain.outbox import next_number, submit_act
-from chain.slots import slot_grant
+from chain.outbox.submit import next_number, submit_act
 from records.chain_words import ZERO_WORD, word
 from records.content import store
 from records.crypto.envelopes import EnvelopeEntry, EnvelopeList, envelope_digest, seal_envelope

@@ -14,9 +14,9 @@ from random import Random
 from django.conf import settings
 from django.db import transaction
 
-from chain import lag
+from chain.contract.slots import slot_record
 from chain.models import Act
-from chain.slots import slot_record
+from chain.status import lag
 from records.errors import Conflict
 from records.holdings import hold, put_held
 from records.models import Holding

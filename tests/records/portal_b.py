@@ -10,9 +10,9 @@ from django.db.models import Model
 
 from accounts.actor import Actor
 from accounts.models import Account, Errand
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
 from chain.models import Act
+from chain.node.deployment import deployment
+from chain.operations.deploy import send_and_wait
 from records.content import settle_blobs
 from records.models import (
     Blob,

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.actor import Actor
 from accounts.models import Errand
-from chain.acts import PreparedAct, SignedAct
+from chain.acts.messages import PreparedAct, SignedAct
 from chain.models import Act
 from records.errors import AccessRefused, Conflict
 from records.models import Envelope, Holding, QueuedKey

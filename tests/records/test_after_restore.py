@@ -16,17 +16,18 @@ from accounts.actor import Actor
 from accounts.models import Errand, Notification, OpenVault
 from accounts.services import tokens
 from accounts.services.errands import decisions_for
-from chain import freshness, incarnation, lag
-from chain.acceptance_log import collect_lost_acts
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
 from chain.errors import ChainUnavailable
-from chain.forgotten import Watch
-from chain.health import Unhealthy
-from chain.health_checks import check_reading
 from chain.models import Act, Incarnation, LostAct
+from chain.node.deployment import deployment
+from chain.operations.deploy import send_and_wait
+from chain.relayer.forgotten import Watch
+from chain.restore import incarnation
+from chain.restore.acceptance_log import collect_lost_acts
+from chain.restore.witness import witness_folder
+from chain.status import freshness, lag
+from chain.status.health import Unhealthy
+from chain.status.health_checks import check_reading
 from chain.tasks import sync
-from chain.witness import witness_folder
 from medrec.prepare import notice_restore
 from records import content as contents
 from records.errors import AccessRefused, StoreDown

@@ -13,15 +13,15 @@ from pytest_django import Settings
 
 from accounts.actor import Actor
 from accounts.models import User
-from chain import client as node
-from chain import keys
-from chain.acts import prepare_act, sign_act
-from chain.lag import knows_chain
+from chain.acts.messages import prepare_act, sign_act
+from chain.keys import portal_keys
+from chain.keys.secret_files import write_once
 from chain.models import Act, ActState, Block, Cursor
-from chain.outbox import submit_act
-from chain.reconcile import Finding, Look, reconcile
-from chain.secret_files import write_once
-from chain.shared_clock import shared_now
+from chain.node import client as node
+from chain.outbox.submit import submit_act
+from chain.reconcile.run import Finding, Look, reconcile
+from chain.status.lag import knows_chain
+from chain.support.shared_clock import shared_now
 from records.chain_words import raw, word
 from records.checks import check_settings
 from records.crypto.merkle import EMPTY_ROOT, Frontier
@@ -101,7 +101,7 @@ def found() -> list[Finding]:
 
 def foreign_anchor(chain: ChainNode, size: int) -> None:
     """An anchor of our log by our key that this database knows nothing of: it was signed after the backup."""
-    of, key = AnchoredLog.objects.latest("number"), keys.anchor_key()
+    of, key = AnchoredLog.objects.latest("number"), portal_keys.anchor_key()
     fields = {"author": of.author, "log": of.log, "size": size, "root": secrets.token_bytes(32)}
     act = submit_act(sign_act(prepare_act("AnchorLog", **fields), key))
     chain.settle()
@@ -188,7 +188,7 @@ def test_a_run_takes_so_many_rows_and_the_next_goes_on(
 
 def test_without_the_key_nothing_is_numbered_and_nothing_fails(patient: Actor) -> None:
     look_at(patient)
-    path = keys.key_path("anchor")
+    path = portal_keys.key_path("anchor")
     kept = path.read_text()
     path.unlink()
     try:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from accounts.actor import Actor
 from accounts.services.directory import PublicKey
+from chain.contract.slots import folder_scope, slot_grant
+from chain.keys.ecdsa import address_of_key
 from chain.models import Event
-from chain.outbox import next_number
-from chain.signer import address_of_key
-from chain.slots import folder_scope, slot_grant
+from chain.outbox.submit import next_number
 from records.crypto.envelopes import EnvelopeEntry, Purpose
 from records.crypto.payloads import (
     DataKeyPayload,

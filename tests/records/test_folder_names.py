@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.actor import Actor
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
 from chain.models import Act
 from records.content import digest_of, store
 from records.crypto.folders import seal_name

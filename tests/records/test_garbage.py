@@ -7,9 +7,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.actor import Actor
-from chain import lag
 from chain.models import Act, Cursor
-from chain.shared_clock import shared_now
+from chain.status import lag
+from chain.support.shared_clock import shared_now
 from records.content import store
 from records.erasing import erase_given_up
 from records.errors import Conflict, StoreDown

@@ -3,12 +3,12 @@
 import pytest
 
 from accounts.actor import Actor
-from chain.deploying import send_and_wait
-from chain.deployment import deployment
+from chain.contract.refusals import Refusal
+from chain.contract.slots import folder_scope
 from chain.models import Act, ActState
-from chain.refusals import Refusal
-from chain.settling import refuse_act
-from chain.slots import folder_scope
+from chain.node.deployment import deployment
+from chain.operations.deploy import send_and_wait
+from chain.outbox.settle import refuse_act
 from records.content import settle_blobs, store
 from records.models import Blob, Envelope, EnvelopeList
 from records.services import rekeying, revocations

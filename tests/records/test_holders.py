@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Account, Errand
+from chain.contract.slots import folder_scope
 from chain.models import Event
-from chain.slots import folder_scope
 from records.content import settle_blobs, store
 from records.crypto.envelopes import EnvelopeEntry, Purpose
 from records.models import Envelope, EnvelopeList, FolderState, Grant, Rekey

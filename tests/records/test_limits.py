@@ -21,7 +21,7 @@ from accounts.limits import LIMITS
 from accounts.models import Errand, Invitation, Membership, Notification
 from accounts.notifications import notify
 from accounts.services import affiliations, invitations
-from chain.acts import prepare_act
+from chain.acts.messages import prepare_act
 from chain.models import Act, Event
 from records.handlers import _within_limit
 from records.models import EmailRequest, Record, Upload

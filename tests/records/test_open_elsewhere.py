@@ -16,11 +16,11 @@ from accounts.crypto.keys import SharingKey, address_of, sharing_seed, signing_k
 from accounts.crypto.phrase import new_entropy, phrase_of
 from accounts.services import affiliations, vaults
 from accounts.services.institution_keys import open_entropy
-from chain.acts import prepare_act, sign_act
-from chain.deployment import Deployment, deployment, note_deployment
+from chain.acts.messages import prepare_act, sign_act
 from chain.models import Act, ActState
-from chain.outbox import submit_act
-from chain.succession import succeed
+from chain.node.deployment import Deployment, deployment, note_deployment
+from chain.operations.succession import succeed
+from chain.outbox.submit import submit_act
 from records.content import settle_blobs
 from records.crypto.medrec_open import chain as open_chain
 from records.crypto.medrec_open.account import Account

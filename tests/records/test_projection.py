@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from chain.abi import ACT_OF_EVENT, act_types, event_types
-from chain.acts import ZERO_ADDRESS, PreparedAct, record_id
-from chain.handlers import announce_events, reset_projections, runs_of
+from chain.acts.messages import ZERO_ADDRESS, PreparedAct, record_id
+from chain.contract.abi import ACT_OF_EVENT, act_types, event_types
 from chain.models import Event
+from chain.registry import announce_events, reset_projections, runs_of
 from records.models import Record
 from tests.faults.judge import PROJECTIONS, dump
 

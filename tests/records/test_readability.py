@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from accounts.actor import Actor
-from chain.acts import folder_scope
+from chain.acts.messages import folder_scope
 from records import content
 from records.arrivals import WantedFile
 from records.crypto.folders import pack_epoch

@@ -10,14 +10,14 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.models import Errand
 from accounts.services import affiliations, errands
-from chain.abi import act_types
-from chain.acts import ZERO_ADDRESS, folder_scope, prepare_act
+from chain.acts.messages import ZERO_ADDRESS, folder_scope, prepare_act
+from chain.contract.abi import act_types
+from chain.contract.refusals import Refusal
+from chain.contract.slots import slot_affiliation
 from chain.models import Act, ActState, Event
-from chain.outbox import next_number, submit_act
-from chain.overview import overview
-from chain.refusals import Refusal
-from chain.settling import refuse_act
-from chain.slots import slot_affiliation
+from chain.outbox.settle import refuse_act
+from chain.outbox.submit import next_number, submit_act
+from chain.status.overview import overview
 from records import access
 from records.errors import Conflict, NotFound
 from records.services import (

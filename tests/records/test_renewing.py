@@ -7,7 +7,7 @@ from accounts.actor import Actor
 from accounts.models import Membership
 from accounts.services import affiliations, directory, invitations, vaults
 from chain.models import Act, Cursor
-from chain.reconcile import Look, reconcile
+from chain.reconcile.run import Look, reconcile
 from records.content import settle_blobs, store
 from records.errors import NotFound
 from records.models import Blob, Envelope, Grant, Selection, SelectionRecord, Version

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.services.directory import PublicKey
-from chain.acts import SignedAct, folder_scope, prepare_act
+from chain.acts.messages import SignedAct, folder_scope, prepare_act
 from chain.errors import ActConflict
 from chain.models import Act
-from chain.outbox import submit_act
+from chain.outbox.submit import submit_act
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.models import EmailRequest, Grant, Request
 from records.services import consent, requests

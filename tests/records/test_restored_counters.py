@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from accounts.actor import Actor
 from accounts.models import Account, SealedKey
 from accounts.services import affiliations
-from chain import incarnation
 from chain.models import Act, Incarnation
+from chain.restore import incarnation
 from records.content import staging
 from records.crypto.mdr1 import CHUNK_BYTES
 from records.errors import Conflict, StartOver

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 
 from accounts.actor import Actor
-from chain.health import Unhealthy
+from chain.status.health import Unhealthy
 from records.content import staging
 from records.crypto.mdr1 import CHUNK_BYTES
 from records.errors import Infected, ScannerDown, TooLarge

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Errand
-from chain.acts import PreparedAct
+from chain.acts.messages import PreparedAct
+from chain.indexer.reorg import rebuild_projections
 from chain.models import Act
-from chain.reorg import rebuild_projections
 from records import access
 from records.errors import AccessRefused, Conflict, InvalidInput, NotFound
 from records.models import Blob, Envelope, Grant, GrantDraft, ViewLog

@@ -11,9 +11,9 @@ from accounts.crypto.keys import SharingKey, signing_key
 from accounts.crypto.sealing import is_usable_key
 from accounts.models import Errand, Membership, SealedKey
 from accounts.services import affiliations, directory, errands, institution_keys
-from chain.acts import prepare_act, sign_act
+from chain.acts.messages import prepare_act, sign_act
 from chain.models import Act, Event
-from chain.outbox import submit_act
+from chain.outbox.submit import submit_act
 from records.models import Envelope, Grant
 from records.services import consent, requests, revocations
 from records.services.epochs import current_epoch

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.deploying import FACTORY
+from chain.operations.deploy import FACTORY
 from tests.release import DATA, TOLD
 from tests.release.make import BLOOD, LETTER, PATIENT
 from tests.run.portal import portal_environment

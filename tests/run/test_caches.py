@@ -14,8 +14,8 @@ from redis.retry import Retry
 from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
 
 from accounts.services import signup, tokens
-from chain import breaker
 from chain.localchain.node import free_port
+from chain.support import breaker
 from medrec.caches import FileCache, RedisCache
 from tests.people import PASSWORD, make_person
 from tests.servers.redis import RedisServer, require_redis

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from chain.disk_reserve import DiskReserve
+from chain.support.disk_reserve import DiskReserve
 from tests.requirements import require_tool
 from tests.story.plain import Api, PlainVisitor
 from tests.story.portal import StoryPortal, wait_for

@@ -12,11 +12,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from chain import health, pulses, tasks
-from chain.health import Check, check_health, forget_answers, register_check
+from chain import tasks
 from chain.localchain.node import free_port
 from chain.models import Act, Cursor, Pulse, Sender
-from chain.shared_clock import SharedNow
+from chain.status import health, pulses
+from chain.status.health import Check, check_health, forget_answers, register_check
+from chain.support.shared_clock import SharedNow
 from tests.chain_node import ChainNode, fresh_person, state_of
 
 READY = [
@@ -101,8 +102,8 @@ def test_a_node_that_is_away_is_named_and_nothing_else(client: Client, settings:
 def test_another_chain_and_another_contract_are_told_apart(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chain.client.chain_id", lambda: 1)
-    monkeypatch.setattr("chain.client.code", lambda _: b"\x60")
+    monkeypatch.setattr("chain.node.client.chain_id", lambda: 1)
+    monkeypatch.setattr("chain.node.client.code", lambda _: b"\x60")
     _, checks = ask(client)
     assert checks["chain id"]["reason"] == "the node is of another chain"
     assert checks["contract"]["reason"] == "another contract is at its address"

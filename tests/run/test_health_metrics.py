@@ -16,8 +16,8 @@ from pytest_django import Settings
 
 from accounts.models import Notification
 from accounts.notifications import queue_sealed
-from chain.health import forget_answers
 from chain.models import Act, Cursor, Sender
+from chain.status.health import forget_answers
 from medrec.metrics import check_token
 from tests.chain_node import ChainNode, fresh_person
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from kombu.connection import Connection
 
-from chain.nudging import ENOUGH, count_messages
+from chain.support.wakeup import ENOUGH, count_messages
 from medrec.celery import app
 from medrec.scheduler import SteadyScheduler
 

@@ -11,8 +11,8 @@ import pytest
 from django.db import connections, transaction
 from pytest_django import Settings
 
-from chain import client as client_of_chain
-from chain.aside import set_step_aside, step_aside
+from chain.node import client as client_of_chain
+from chain.support.aside import set_step_aside, step_aside
 from medrec.server import turns
 from medrec.server.connection import last_forwarded
 from medrec.server.turns import TurnPool

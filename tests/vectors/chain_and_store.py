@@ -9,10 +9,10 @@ from accounts.crypto.derivation import labelled, u32
 from accounts.crypto.errors import CryptoError
 from accounts.crypto.origin import Origin, address_bytes
 from accounts.crypto.sealing import open_sealed, seal
-from chain.abi import act_types
-from chain.acts import prepare_act
-from chain.deployment import Domain
-from chain.signer import sign_digest
+from chain.acts.messages import prepare_act
+from chain.contract.abi import act_types
+from chain.keys.ecdsa import sign_digest
+from chain.node.deployment import Domain
 from records.crypto.parts import NO_DIGEST, PartPlan, digest_with, encrypt_part
 from records.storage.cid import root_of_leaves
 

@@ -6,15 +6,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chain import client
-from chain.deploying import check_node, deploy, send_and_wait
-from chain.deployment import deployment, known_deployment, read_deployment
 from chain.errors import ChainError, NotDeployed, explain
-from chain.keys import relayer_keys
+from chain.keys.ecdsa import address_of_key
+from chain.keys.portal_keys import relayer_keys
 from chain.localchain.errors import LocalChainError
 from chain.localchain.identity import make_funder_key, published_keys
 from chain.models import Cursor
-from chain.signer import address_of_key
+from chain.node import client
+from chain.node.deployment import deployment, known_deployment, read_deployment
+from chain.operations.deploy import check_node, deploy, send_and_wait
 
 _ENOUGH = 100 * 10**18
 _TOP_UP = 1_000 * 10**18

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from chain.keys import NAMES, file_address, key_path, make_key
+from chain.keys.portal_keys import NAMES, file_address, key_path, make_key
 
 
 class Command(BaseCommand):

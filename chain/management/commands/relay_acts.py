@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from chain.relayer.sender import run_relayer
-from chain.status import chain_status
+from chain.status.summary import chain_status
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 
 from chain.errors import ChainError
-from chain.resync import reapply, resync
+from chain.indexer.resync import reapply, resync
 
 _EVERY = 1.0  # seconds between two lines of progress
 

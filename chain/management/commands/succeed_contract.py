@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chain.errors import ChainError, explain
 from chain.models import Cursor
-from chain.pasted import NotAnAddress, plain_address
-from chain.succession import join, succeed
+from chain.operations.succession import join, succeed
+from chain.support.pasted_text import NotAnAddress, plain_address
 
 _SILENCE = 6.0  # seconds: a worker that runs notes more often that it reads
 

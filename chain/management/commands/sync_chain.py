@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from chain.indexer import run_indexer
-from chain.status import chain_status
+from chain.indexer.run import run_indexer
+from chain.status.summary import chain_status
 
 
 class Command(BaseCommand):

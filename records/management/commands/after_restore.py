@@ -5,10 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chain import incarnation, lag
-from chain.acceptance_log import collect_lost_acts
-from chain.indexer import run_indexer
+from chain.indexer.run import run_indexer
 from chain.models import Incarnation
+from chain.restore import incarnation
+from chain.restore.acceptance_log import collect_lost_acts
+from chain.status import lag
 from records.errors import StoreDown
 from records.services.after_restore import settle_restore
 

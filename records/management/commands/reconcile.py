@@ -7,9 +7,9 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chain.deployment import first_block
 from chain.errors import ChainError
-from chain.reconcile import Finding, Look, Result, acknowledge, applied_block, reconcile
+from chain.node.deployment import first_block
+from chain.reconcile.run import Finding, Look, Result, acknowledge, applied_block, reconcile
 from records.services.reconciling import checks
 from records.storage.errors import StorageError
 

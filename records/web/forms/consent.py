@@ -9,7 +9,7 @@ from django.core.validators import validate_email
 from django.utils import timezone
 
 from accounts.day_field import DayField
-from chain.pasted import visible
+from chain.support.pasted_text import visible
 from records.kinds import KIND_CHOICES, PURPOSE_CHOICES
 from records.services.requests import REASON_MAX
 from records.services.terms import DAYS_MAX, NOTE_MAX

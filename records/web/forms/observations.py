@@ -8,7 +8,7 @@ from django import forms
 from django.utils import timezone
 
 from accounts.day_field import DayField
-from chain.pasted import visible
+from chain.support.pasted_text import visible
 from records.observations.decimals import COMPARATORS, BadNumber, looks_like_number, parse_number
 from records.observations.known import BY_KEY, BY_LOINC, MEASURES, Measure, Unit
 from records.observations.limits import IMPOSSIBLE, ODD

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts.actor import Actor
-from chain.slots import folder_scope
+from chain.contract.slots import folder_scope
 from records.downloads import answer_content
 from records.errors import AccessRefused, Conflict, RecordsError
 from records.models import SelectionRecord

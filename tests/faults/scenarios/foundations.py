@@ -7,9 +7,9 @@ from random import Random
 
 from django.db import transaction
 
-from chain.indexer import BEHIND_FOR
+from chain.indexer.run import BEHIND_FOR
 from chain.localchain.rpc import Rpc
-from chain.outbox import submit_act
+from chain.outbox.submit import submit_act
 from tests.faults.acts import Clinic, acts
 from tests.faults.nodes import AnvilNode
 from tests.faults.scenarios.kills import head_of, newest_applied

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from chain import succession
+from chain.operations import succession
 from tests.faults.processes import Child
 from tests.faults.world import World
 

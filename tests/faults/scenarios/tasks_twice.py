@@ -13,8 +13,8 @@ from django.db import transaction
 
 from accounts.models import Errand, Notification, User
 from accounts.notifications import notify
-from chain.acts import folder_scope
-from chain.signer import address_of_key
+from chain.acts.messages import folder_scope
+from chain.keys.ecdsa import address_of_key
 from records.content import keep_blob
 from records.crypto.envelopes import Purpose
 from records.models import Blob, Envelope, EnvelopeList

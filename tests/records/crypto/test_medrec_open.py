@@ -19,7 +19,7 @@ from mnemonic import Mnemonic
 
 from accounts.crypto import keys as portal_keys
 from accounts.crypto.phrase import new_entropy, phrase_of
-from chain.abi import event_types
+from chain.contract.abi import event_types
 from records.crypto import medrec_open
 from records.crypto.mdr1 import Encryptor, Role, ciphertext_size
 from records.crypto.medrec_open import __main__ as command

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from chain.models import Cursor
-from chain.reconcile import Finding, Look, Result, reconcile
+from chain.reconcile.run import Finding, Look, Result, reconcile
 from records.content import settle_blobs
 from records.models import Version, ViewLog
 from records.services import inbox, reading, requests, revocations

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Errand
+from chain.contract.slots import folder_scope
 from chain.models import Event
-from chain.slots import folder_scope
 from records.crypto.envelopes import Purpose
 from records.models import (
     Blob,

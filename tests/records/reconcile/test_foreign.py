@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from chain.contract.slots import record_id
 from chain.models import AcknowledgedFinding
-from chain.slots import record_id
 from records.arrivals import LARGE
 from records.models import Blob, Fetch, Version
 from records.storage import Cid

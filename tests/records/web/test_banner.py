@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chain.models import Cursor, Sender
-from chain.shared_clock import shared_now, ticks
+from chain.support.shared_clock import shared_now, ticks
 from tests.records.web.conftest import Visitor
 
 RELAYER = "0x1111111111111111111111111111111111111111"

@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.services.signup import open_actor
 from accounts.vault_session import COOKIE
-from chain import incarnation
+from chain.restore import incarnation
 from records.crypto.mdr1 import CHUNK_BYTES
 from records.models import Upload
 from tests.people import PASSWORD

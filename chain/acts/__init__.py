@@ -1,0 +1,1 @@
+"""Acts as users sign them, and as events tell them."""

@@ -1,0 +1,1 @@
+"""Reads the chain's events into the archive, through reorganisations."""

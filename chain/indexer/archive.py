@@ -1,0 +1,104 @@
+"""The archive: what was read, as rows. Blocks with events and the ends of ranges; every event of an act."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Max, OuterRef, Subquery
+
+from chain.acts.events import decode_log
+from chain.errors import Reorganised
+from chain.models import Act, Block, Event, EventDigest
+from chain.models.bulk import BATCH, insert_rows
+from chain.node import client
+from chain.node.deployment import Domain, domain_at
+from chain.node.ranges import BlockRange
+
+_DIGEST_FIELDS = ("content", "description", "secret", "envelopes", "reason", "name")
+_WORD_CHARACTERS = 66
+_NOTHING = "0x" + "0" * 64
+
+
+def events_of(found: BlockRange) -> list[Event]:
+    """The acts' events of a range that are not kept yet, not saved and without their blocks. BadLog."""
+    speaking, known = domain_at(found.first), _known(found)
+    fresh = (raw for raw in found.logs if (raw.block_hash, raw.log_index) not in known)
+    return [event for raw in fresh if (event := _event(raw, found, speaking)) is not None]
+
+
+def store_range(found: BlockRange, events: list[Event]) -> None:
+    """Keep a range's blocks and those of its events that are not kept yet, in the caller's transaction.
+
+    Reorganised where what is kept contradicts it.
+    """
+    blocks = _store_blocks(found)
+    known = _known(found)
+    fresh = [event for event in events if (event.block_hash, event.log_index) not in known]
+    for event in fresh:
+        event.block = blocks[event.block_number]
+    insert_rows(fresh)
+    digests = {digest for event in fresh for digest in named_digests(event.args)}
+    insert_rows([EventDigest(digest=digest) for digest in digests], unique=("digest",))
+
+
+def named_digests(fields: Mapping[str, Any]) -> set[str]:
+    """Return the digests of files that an act's fields, or an event's arguments, name.
+
+    A record's `secret` is one where it has 32 bytes: then it is an envelope list's.
+    """
+    values = (fields.get(name) for name in _DIGEST_FIELDS)
+    words = {value for value in values if isinstance(value, str) and len(value) == _WORD_CHARACTERS}
+    return words - {_NOTHING}
+
+
+def link_acts(first: int, last: int) -> None:
+    """Mark the acts whose events stand in these blocks: those that build on them may go."""
+    seen = Event.objects.filter(block_number__range=(first, last))
+    theirs = seen.filter(act_digest=OuterRef("digest")).values("act_digest").annotate(newest=Max("pk"))
+    Act.objects.filter(event=None, digest__in=seen.values("act_digest")).update(
+        event=Subquery(theirs.values("newest"))
+    )
+
+
+def _known(found: BlockRange) -> set[tuple[str, int]]:
+    kept = Event.objects.filter(block_number__range=(found.first, found.last))
+    return set(kept.values_list("block_hash", "log_index"))
+
+
+def _store_blocks(found: BlockRange) -> dict[int, Block]:
+    hashes = found.hashes
+    if any(raw.block_hash != hashes[raw.block_number] for raw in found.logs):
+        raise Reorganised
+    known = {row.number: row for row in Block.objects.filter(number__range=(found.first - 1, found.last))}
+    told = {number: header.hash for number, header in found.headers.items()} | hashes
+    if found.first in found.headers:
+        told[found.first - 1] = found.headers[found.first].parent
+    if any(row.hash != told.get(number, row.hash) for number, row in known.items()):
+        raise Reorganised
+    fresh = [
+        Block(number=number, hash=hash_, time=found.times[number])
+        for number, hash_ in hashes.items()
+        if number not in known
+    ]
+    made = Block.objects.bulk_create(fresh, batch_size=BATCH)
+    return known | {row.number: row for row in made}
+
+
+def _event(raw: client.RawLog, found: BlockRange, speaking: Domain) -> Event | None:
+    said = decode_log(raw.topics, raw.data, speaking)
+    if said is None:
+        return None
+    slot, number = said.act.slot
+    return Event(
+        block_number=raw.block_number,
+        block_hash=raw.block_hash,
+        block_time=found.times[raw.block_number],
+        log_index=raw.log_index,
+        tx_hash=raw.tx_hash,
+        name=said.name,
+        author=said.act.author,
+        subject=said.act.subject,
+        args=said.args,
+        act_digest=said.digest,
+        slot=slot,
+        number=number,
+    )

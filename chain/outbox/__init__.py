@@ -1,0 +1,1 @@
+"""Accepts acts, orders them, and notes how each ended."""

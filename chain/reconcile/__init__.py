@@ -1,0 +1,1 @@
+"""Compares rows with the chain, and repairs what differs."""

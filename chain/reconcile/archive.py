@@ -1,0 +1,107 @@
+"""Whether the archive of events is what the node says, and whether the handlers have had all of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from chain.acts.messages import PreparedAct
+from chain.contract.abi import ACT_OF_EVENT, act_types, decode_log
+from chain.errors import ChainUnavailable, RpcRefused
+from chain.indexer.run import apply_events
+from chain.models import Event
+from chain.node import client
+from chain.node.deployment import Domain, domain_at, tenure_at
+from chain.reconcile.run import Check, Finding, Look, applied_block, row_chunks
+
+_RESYNC = "`manage.py resync` reads the chain anew."
+Place = tuple[int, int]
+Said = dict[str, Any]
+_FIELDS = ("block_hash", "tx_hash", "name", "author", "subject", "args", "act_digest", "slot", "number")
+
+
+def compare_archive(look: Look) -> Iterator[Finding]:
+    """Events that the node has and the archive has not, the other way round, or otherwise."""
+    for told, kept in _ranges(look):
+        for place in sorted(told.keys() | kept.keys()):
+            if problem := _differ(told.get(place), kept.get(place)):
+                yield Finding(f"block {place[0]}, log {place[1]}", problem)
+
+
+def find_unapplied_events(look: Look) -> Iterator[Finding]:
+    """Events below the cursor that the handlers have not had. In the chain's order, which repairs keep."""
+    left = Event.objects.pending().filter(block_number__lte=applied_block())
+    for event in left.in_order():
+        look.tick(1)
+
+        def apply(event: Event = event) -> str:
+            with transaction.atomic():
+                again = Event.objects.pending().select_for_update(no_key=True).filter(pk=event.pk).first()
+                if again is not None:
+                    apply_events([again])
+            return "given to the handlers"
+
+        subject = f"event {event.pk}"
+        yield Finding(subject, f"{event.name} is deep enough, and the handlers have not had it", apply)
+
+
+def find_early_events(look: Look) -> Iterator[Finding]:
+    """Events marked as applied above the cursor."""
+    early = Event.objects.applied().filter(block_number__gt=applied_block())
+    for part in row_chunks(early, look):
+        for event in part:
+            yield Finding(f"event {event.pk}", f"{event.name} counts as applied above the cursor")
+
+
+CHECKS = (
+    Check("C101", "the archive of events differs from the node", compare_archive, _RESYNC),
+    Check("C102", "events below the cursor were not applied", find_unapplied_events),
+    Check("C103", "events above the cursor count as applied", find_early_events, _RESYNC),
+)
+
+
+def _differ(told: Said | None, kept: Said | None) -> str:
+    if kept is None:
+        return f"the node has {told['name'] if told else 'nothing'} here, the archive nothing"
+    if told is None:
+        return f"the archive has {kept['name']} here, the node nothing"
+    differs = [name for name in _FIELDS if kept[name] != told[name]]
+    return f"the archive differs from the node in {', '.join(differs)}" if differs else ""
+
+
+def _ranges(look: Look) -> Iterator[tuple[dict[Place, Said], dict[Place, Said]]]:
+    """Range by range, what the node and what the archive say of each place up to the applied block."""
+    first, last, size = look.first, applied_block(), settings.CHAIN_BLOCK_RANGE_MAX
+    while first <= last:
+        end = min(first + size - 1, last, tenure_at(first).last_block or last)
+        speaking = domain_at(first)
+        try:
+            found = client.logs(first, end)
+        except (ChainUnavailable, RpcRefused):
+            if size == 1:
+                raise
+            size = max(size // 2, 1)
+            continue
+        told = {(raw.block_number, raw.log_index): said for raw in found if (said := _told(raw, speaking))}
+        kept = {
+            (event.block_number, event.log_index): {name: getattr(event, name) for name in _FIELDS}
+            for event in Event.objects.filter(block_number__range=(first, end)).iterator(chunk_size=1000)
+        }
+        look.tick(len(told))
+        yield told, kept
+        first = end + 1
+
+
+def _told(raw: client.RawLog, speaking: Domain) -> Said | None:
+    """The archive's columns of a log, worked out anew; None for a log that is no act's event."""
+    topics = [bytes.fromhex(topic[2:]) for topic in raw.topics]
+    decoded = decode_log(topics, bytes.fromhex(raw.data[2:]))
+    if decoded is None:
+        return None
+    name, args = decoded
+    kind = ACT_OF_EVENT[name]
+    act = PreparedAct(kind, {field: args[field] for field, _ in act_types()[kind].members})
+    slot, number = act.slot
+    values = (raw.block_hash, raw.tx_hash, name, act.author, act.subject, args, act.digest(speaking))
+    return dict(zip(_FIELDS, (*values, slot, number), strict=True))
