@@ -22,7 +22,9 @@ const runKeyTasks = async (form) => {
     const counts = await requestRun(form.action);
     done += counts.done;
     if (counts.due === 0) break;
-    await new Promise((resolve) => { setTimeout(resolve, PAUSE); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, PAUSE);
+    });
   }
   line.textContent = form.dataset.finished;
   form.hidden ||= done === 0;
