@@ -58,6 +58,8 @@ def _set_environment(folder: Path) -> None:
         "CHAIN_BATCH_WAIT": "0.05",
         "CHAIN_CONFIRMATIONS": "2",
         "CHAIN_STUCK_BLOCKS": "3",
+        "LIMIT_REQUESTS_PER_SENDER": "0",  # one doctor writes for the whole crowd
+        "LIMIT_INBOX_PER_SENDER": "0",
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "CRITICAL"),
     }
 
