@@ -62,7 +62,7 @@ def answer_outage(request: HttpRequest, outage: Outage) -> HttpResponse:
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether a program asks."""
+    """Return whether a program asks."""
     return request.path_info.startswith(API)
 
 

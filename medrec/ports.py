@@ -56,7 +56,7 @@ def _try_to_bind(port: int) -> OSError | None:
 
 
 def _is_orphan(process: psutil.Process) -> bool:
-    """Whether it is a program of ours, and no `make run` above it lives."""
+    """Return whether it is a program of ours, and no `make run` above it lives."""
     try:
         command = " ".join(process.cmdline())
         above = [" ".join(each.cmdline()) for each in process.parents()]

@@ -78,7 +78,7 @@ class Processes:
         self._programs[name] = _Program(name, command, {**os.environ, **(environment or {})})
 
     def is_running(self, name: str) -> bool:
-        """Whether the program has not ended."""
+        """Return whether the program still runs."""
         return self._programs[name].process.poll() is None
 
     def tend(self, *, patient: bool = False) -> None:

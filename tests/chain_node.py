@@ -75,7 +75,7 @@ class ChainNode:
 
     @property
     def url(self) -> str:
-        """Where the node answers."""
+        """Return the node's address."""
         return self.node.url
 
     def rpc(self, method: str, *params: Any) -> Any:
@@ -87,7 +87,7 @@ class ChainNode:
         self.rpc("anvil_mine", hex(count))
 
     def relay(self) -> None:
-        """What the relayer's task does; the node mines what it can before this returns.
+        """Run the relayer's task. The node mines as much as it can before this returns.
 
         anvil answers a broadcast before it mines: who asked for the head at once would miss the block.
         """
@@ -110,7 +110,7 @@ class ChainNode:
             self.rpc("evm_setTime", hex(ceil(time.time())))
 
     def sync(self) -> None:
-        """What the indexer's task does."""
+        """Run the indexer's task."""
         run_indexer()
 
     def settle(self) -> None:

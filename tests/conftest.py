@@ -68,7 +68,7 @@ class SharedTogether(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedTogether:
-    """What pytest-xdist asks for its way to share out the tests."""
+    """Give pytest-xdist the scheduler by which it shares out the tests."""
     config.option.loadscopereorder = False  # the order above, not the largest first
     return SharedTogether(config, log)
 
@@ -109,7 +109,7 @@ def _patient_freshness(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> Iterator[None]:
-    """What one test counts, the next does not find; nor that a broker has failed."""
+    """Give each test an empty cache, and no memory that a broker has failed."""
     yield
     cache.clear()
     wakeup._broker.note_answer()

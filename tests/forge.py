@@ -15,7 +15,7 @@ CONTRACTS = ROOT / "chain" / "contracts"
 
 
 def forge_command(name: str) -> list[str]:
-    """How a command of forge is run, in ROOT and with FOUNDRY_CONFIG set.
+    """Return the command line of a forge command, to run in ROOT with FOUNDRY_CONFIG set.
 
     With --config-path instead, forge finds no contracts and is content.
     """
@@ -23,7 +23,7 @@ def forge_command(name: str) -> list[str]:
 
 
 def is_built() -> bool:
-    """Whether artifact.json, which is what the tests run, is made from the sources as they are."""
+    """Return whether artifact.json, which the tests run, is made from the sources as they are."""
     made_from = json.loads((CONTRACTS / "artifact.json").read_text())["sources"]
     sources = {
         f"src/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()

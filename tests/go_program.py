@@ -24,7 +24,7 @@ class GoProgram:
     variable: str  # the environment's name for a binary that is there already
 
     def path(self) -> Path:
-        """Where the binary is, or will be: what the environment names, else the user's cache."""
+        """Return the path of the binary: what the environment names, else one in the user's cache."""
         if named := os.environ.get(self.variable):
             return Path(named)
         folder = f"{self.module.name}-{self.version}"

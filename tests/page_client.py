@@ -24,7 +24,7 @@ class PageClient(Client):
         return super().generic(method, path, data, *args, **extra)
 
     def binding(self, patient: str = "") -> PageBinding:
-        """What a page would show if it were loaded now."""
+        """Return the binding that a page would show if it were loaded now."""
         if not self.cookies:
             return PageBinding("", patient)
         user, acting = self.session.get(SESSION_KEY), self.session.get(ACTING_AS)

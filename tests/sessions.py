@@ -15,6 +15,6 @@ def session_of(client: Client) -> dict[str, Any]:
 
 
 def kept_in_sessions(*clients: Client) -> str:
-    """All that these browsers' sessions hold; there is no session besides theirs."""
+    """Return the content of these browsers' sessions. There is no session besides theirs."""
     assert Session.objects.count() == len(clients), "a session whose browser is not asked for"
     return repr([session_of(client) for client in clients])

@@ -9,5 +9,5 @@ def limit_statements() -> None:
 
 
 def are_statements_limited() -> bool:
-    """Whether this is a web process."""
+    """Return whether this is a web process."""
     return _state["limited"]

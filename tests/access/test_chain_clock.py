@@ -26,7 +26,7 @@ def differ(by: timedelta) -> None:
 
 
 def agree(clinic: Clinic, record: str) -> tuple[bool, bool]:
-    """Whether the doctor may read, and write."""
+    """Return whether the doctor may read, and whether the doctor may write."""
     doctor = clinic.doctor
     return access.can_read(doctor, record), access.can_write(doctor, record)
 

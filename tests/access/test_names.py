@@ -146,7 +146,7 @@ def whole_forms(clinic: Clinic, address: str) -> list[tuple[str, dict[str, Any]]
 
 
 def asked_by_pages(client: PageClient, clinic: Clinic, address: str) -> dict[str, str]:
-    """What every page says of an address."""
+    """Return each page's answer about an address."""
     client.cookies.pop("messages", None)
     answers = {}
     every_field = dict.fromkeys(FIELDS, address)
@@ -180,7 +180,7 @@ def example(schema: dict[str, Any], shape: dict[str, Any]) -> Any:
 
 
 def asked_by_api(api: Api, clinic: Clinic, address: str) -> dict[str, str]:
-    """What every endpoint says of an address, in each field that may take one."""
+    """Return each endpoint's answer about an address, in each field that may take one."""
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     answers = {}
     for path, operations in schema["paths"].items():
@@ -215,7 +215,7 @@ def asked_by_api(api: Api, clinic: Clinic, address: str) -> dict[str, str]:
 
 
 def undone(ask: Any, by: Any, *args: Any) -> dict[str, str]:
-    """What is answered, in a world that has seen nothing of it before, and forgets it."""
+    """Return the answers of a world that has seen nothing of this before, and forgets it."""
     browser: Client = getattr(by, "client", by)
     cookies = deepcopy(browser.cookies)
     with transaction.atomic():
@@ -226,14 +226,14 @@ def undone(ask: Any, by: Any, *args: Any) -> dict[str, str]:
 
 
 def difference(what: str, known: dict[str, str], unknown: dict[str, str]) -> tuple[str, str, str]:
-    """Where two answers part."""
+    """Return the first place in which two answers differ."""
     one, other = known[what], unknown[what]
     at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
     return what, one[at - 40 : at + 80], other[at - 40 : at + 80]
 
 
 def the_asker(role: str, patient: Actor, clinic: Clinic) -> Actor:
-    """Who asks."""
+    """Return the actor who asks."""
     return {"patient": patient, "doctor": clinic.doctor, "manager": clinic.manager}[role]
 
 

@@ -78,7 +78,7 @@ def give(doctor: str, count: int) -> None:
 
 
 def statements(call: Callable[[], object]) -> int:
-    """How many it takes. None of them is long, whatever was written."""
+    """Return the number of statements. None of them is long, whatever was written."""
     with CaptureQueriesContext(connection) as captured:
         call()
     assert all(len(query["sql"]) < LONGEST for query in captured.captured_queries)

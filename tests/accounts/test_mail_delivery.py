@@ -57,7 +57,7 @@ def queue(address: str, **more: Any) -> Notification:
 
 
 def state(row: Notification) -> str:
-    """Where the mail stands."""
+    """Return where the mail stands."""
     row.refresh_from_db()
     return "sent" if row.sent_at else row.ended_as or WAITING
 

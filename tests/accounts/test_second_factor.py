@@ -30,7 +30,7 @@ def _still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def type_code(user: User, code: str) -> bool:
-    """Whether a browser signs in with the password and this code."""
+    """Return whether a browser signs in with the password and this code."""
     client = Client()
     client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
     return bool(client.post(CODE_PAGE, {"code": code}).status_code == 302)

@@ -25,13 +25,13 @@ FROM = "203.0.113.7"
 
 
 def events_of(user: User) -> list[str]:
-    """What was queued for a user: sentence and address, oldest first."""
+    """Return the mails queued for a user as sentence and address, oldest first."""
     rows = Notification.objects.filter(user=user, template="security").order_by("created_at")
     return [f"{row.context['what']}|{row.to}|{row.context['peer']}" for row in rows]
 
 
 def queued(event: SecurityEvent, to: str = "", peer: str = FROM) -> str:
-    """What `events_of` says of an event."""
+    """Return the sentence of `events_of` for an event."""
     return f"{event.sentence}|{to}|{peer}"
 
 

@@ -30,7 +30,7 @@ def stored_sessions() -> str:
 
 
 def is_signed_in(client: Client) -> bool:
-    """Whether a page for people who signed in opens."""
+    """Return whether a page for people who signed in opens."""
     return client.get("/profile/").status_code == 200
 
 

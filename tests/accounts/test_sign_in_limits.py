@@ -17,7 +17,7 @@ LOCKED = "Too many failed login attempts"
 
 
 def guess(email: str, *, times: int = 1, peer: str = "203.0.113.7", password: str = "wrong one") -> str:
-    """What a stranger's browser is told after so many tries."""
+    """Return the answer to a stranger's browser after so many tries."""
     client = Client(REMOTE_ADDR=peer)
     answers = [
         client.post("/accounts/login/", {"login": email, "password": f"{password} {n}"}) for n in range(times)
@@ -26,7 +26,7 @@ def guess(email: str, *, times: int = 1, peer: str = "203.0.113.7", password: st
 
 
 def sign_in_again(client: Client, user: User, password: str = PASSWORD) -> bool:
-    """Whether the person comes in with this browser."""
+    """Return whether the person comes in with this browser."""
     answer = client.post("/accounts/login/", {"login": user.email, "password": password})
     return bool(answer.status_code == 302)
 

@@ -25,7 +25,7 @@ CODE_PAGE = "/accounts/2fa/authenticate/"
 
 
 def vault_is_open(client: Client) -> bool:
-    """Whether this browser's vault is open: the page that needs it does not ask."""
+    """Return whether this browser's vault is open: the page that needs it does not ask."""
     return client.get("/vault/").status_code == 302
 
 

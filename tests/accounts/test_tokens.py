@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chain")]
 
 
 def authenticate(header: str, method: str = "get") -> Actor | None:
-    """Who a request with this Authorization header acts as."""
+    """Return the actor of a request with this Authorization header."""
     factory = APIRequestFactory()
     request = getattr(factory, method)("/api/v1/records/", headers={"authorization": header})
     found = TokenAuthentication().authenticate(Request(request))

@@ -26,7 +26,7 @@ NEW_PASSWORD = "another battery staple"
 
 
 def is_open(client: Client) -> bool:
-    """Whether this browser's vault is open: the page that needs it does not ask."""
+    """Return whether this browser's vault is open: the page that needs it does not ask."""
     return client.get("/vault/").status_code == 302
 
 

@@ -160,7 +160,7 @@ def _repeat(stretch: Stretch, journal: Journal, blocks: int) -> tuple[Place, byt
 
 
 def _dump(stretch: Stretch, blocks: int, made: list[str], sent: list[str]) -> bytes:
-    """What the node's dump would be with these blocks and transactions, each as JSON."""
+    """Return the node's dump with these blocks and transactions, each as JSON."""
     accounts = stretch.dump["accounts"]
     kept = {f"0x{slot:064x}": "0x" + secrets.token_hex(32) for slot in range(8_191)}
     accounts |= {PARENT_HASHES: accounts[PARENT_HASHES] | {"storage": kept}}

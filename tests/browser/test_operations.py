@@ -17,7 +17,7 @@ PAGE = "/admin/chain/operations/"
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the browser complains about."""
+    """Collect the browser's complaints."""
     return []
 
 

@@ -21,7 +21,7 @@ Vault.objects.filter(user__email="{BEN.email}").update(phrase_confirmed_at=None)
 
 
 def selected(part: Locator) -> str:
-    """What the clipboard would get."""
+    """Return the text that a copy would put on the clipboard."""
     return str(
         part.evaluate("part => { getSelection().selectAllChildren(part); return getSelection().toString(); }")
     )

@@ -61,7 +61,7 @@ def secret(demo_portal: Portal) -> str:
 
 @pytest.fixture
 def happened() -> list[str]:
-    """What should not: dialogs, errors of the console, requests to elsewhere."""
+    """Collect dialogs, errors of the console, and requests to elsewhere: none should happen."""
     return []
 
 

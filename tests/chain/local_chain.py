@@ -35,7 +35,7 @@ def wait_for(true: Callable[[], Any]) -> Any:
 
 
 def answers(rpc: Rpc) -> bool:
-    """Whether a node answers there."""
+    """Return whether a node answers there."""
     try:
         return bool(rpc.call("eth_chainId"))
     except NodeGone:

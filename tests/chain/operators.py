@@ -26,7 +26,7 @@ def signed_in(*permissions: str, staff: bool = True, root: bool = False) -> Clie
 
 
 def said(client: Client) -> str:
-    """What the page says, without the markup's line breaks."""
+    """Return the page's text without the markup's line breaks."""
     answer = client.get(PAGE)
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())

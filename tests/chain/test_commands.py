@@ -26,7 +26,7 @@ from tests.chain_node import ChainNode, fresh_person, own_chain, remember
 
 
 def run(name: str, *args: str) -> str:
-    """What a command prints."""
+    """Return the output of a command."""
     out = StringIO()
     call_command(name, *args, stdout=out)
     return out.getvalue()

@@ -31,7 +31,7 @@ OTHER = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 
 def refused(use: Callable[[], object]) -> str:
-    """What the operator reads of a refusal."""
+    """Return the operator's text of a refusal."""
     with pytest.raises(WrongDeployment) as problem:
         use()
     return problem.value.explanation

@@ -38,7 +38,7 @@ def restore(rows: Rows) -> None:
 
 
 def stop_other_machines() -> None:
-    """Nobody else was sure of the database lately."""
+    """Leave no other machine that was sure of the database lately."""
     Incarnation.objects.update(beat_tick=None)
 
 

@@ -46,13 +46,13 @@ def work(process: Process, rpc: OpenChain, state: Path) -> None:
 
 
 def said_by(process: Process) -> str:
-    """What a process that has ended wrote to the terminal."""
+    """Return the terminal output of a process that has ended."""
     assert process.stderr is not None
     return process.stderr.read()
 
 
 def same_head(rpc: OpenChain, known: list[str]) -> bool:
-    """Whether the chain ends as it did before the kill."""
+    """Return whether the chain ends as it did before the kill."""
     return head(rpc) == len(known) and (
         not known or rpc.call("eth_getBlockByNumber", "latest", False)["hash"] == known[-1]
     )

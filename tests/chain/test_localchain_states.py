@@ -71,7 +71,7 @@ def save_two(chains: LocalChains, rpc: OpenChain, contract: str) -> None:
 
 
 def everything(rpc: OpenChain, contract: str) -> dict[str, Any]:
-    """What the portal and its indexer ask a node, about every block."""
+    """Return the node's answers to the questions of portal and indexer about every block."""
     blocks = [rpc.call("eth_getBlockByNumber", hex(number), True) for number in range(head(rpc) + 1)]
     sent = [each["hash"] for block in blocks for each in block["transactions"]]
     accounts = [address_of_key(rpc.funder), address_of_key(bytes([1] * 32))]

@@ -69,7 +69,7 @@ class LostChain:
         self.chain.rpc("anvil_reorg", client.head().number - self._first, [])
 
     def judge(self) -> None:
-        """What the relayer does, some seconds long, while nothing is mined."""
+        """Run the relayer for some seconds while nothing is mined."""
         for _ in range(3):
             self.chain.relay()
             Act.objects.waiting().update(retry_tick=None)

@@ -27,7 +27,7 @@ Logs = Callable[[int, int], list[client.RawLog]]
 
 
 def cursor() -> Cursor:
-    """How far we are."""
+    """Return the cursor: how far reading is."""
     return Cursor.objects.get()
 
 

@@ -37,7 +37,7 @@ def told(chain: ChainNode) -> Cast:
 
 
 def run(*options: str) -> str:
-    """What the command says."""
+    """Return the output of the command."""
     out, err = StringIO(), StringIO()
     call_command("resync", *options, stdout=out, stderr=err)
     return out.getvalue() + err.getvalue()

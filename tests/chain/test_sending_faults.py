@@ -44,7 +44,7 @@ def test_a_node_s_own_trouble_is_no_refusal(chain: ChainNode, monkeypatch: pytes
 
 
 def die(*args: object) -> None:
-    """What kill -9 does to a process."""
+    """End the process as kill -9 does."""
     del args
     raise KeyboardInterrupt
 

@@ -28,7 +28,7 @@ def bound(chain: ChainNode) -> None:
 
 
 def messages() -> list[str]:
-    """What `manage.py check --database default` says."""
+    """Return the messages of `manage.py check --database default`."""
     return [message.msg for message in check_start(None, databases=["default"])]
 
 

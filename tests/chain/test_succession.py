@@ -68,7 +68,7 @@ def succeed() -> Deployment:
 
 
 def getters(cast: Cast) -> list[object]:
-    """What the contract in use says of the people."""
+    """Return the answers of the contract in use about the people."""
     patient, doctor, clinic = cast.patient.address, cast.doctor.address, cast.institution.address
     asked = [("signerOf", one) for one in (patient, doctor, clinic)]
     asked += [("keyOf", one) for one in (patient, doctor, clinic)]

@@ -144,7 +144,7 @@ class Machine:
             service.stop()
 
     def is_ready(self) -> bool:
-        """Whether /readyz says so."""
+        """Return whether /readyz says so."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=30) as answer:
                 return bool(answer.status == 200)
@@ -163,7 +163,7 @@ class Machine:
 
 
 def _bare() -> dict[str, str]:
-    """What a service manager gives a program."""
+    """Return the environment that a service manager gives a program."""
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/"}
 
 

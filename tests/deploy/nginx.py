@@ -69,7 +69,7 @@ class NginxServer:
         return family(self._process.pid)
 
     def errors(self) -> str:
-        """What it logged as a warning or worse."""
+        """Return its log of warnings and worse."""
         return (self.folder / "error.log").read_text()
 
     def requests(self) -> str:

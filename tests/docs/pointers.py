@@ -132,7 +132,7 @@ def _names(_: Path, text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _is_defined(name: str) -> bool:
-    """Whether this is a module or a package, or a member of one."""
+    """Return whether this is a module or a package, or a member of one."""
     parts = name.split(".")
     for count in range(len(parts), 0, -1):
         folder, member = "/".join(parts[:count]), ".".join(parts[count:])
@@ -182,7 +182,7 @@ def _code_of(text: str) -> Iterator[str]:
 
 
 def _takes(command: str, options: list[str]) -> bool:
-    """Whether manage.py has this command, with all of these options."""
+    """Return whether manage.py has this command, with all of these options."""
     if command not in get_commands():
         return False
     app = get_commands()[command]

@@ -18,7 +18,7 @@ class Clocks:
         self.step(timedelta())
 
     def settings(self) -> dict[str, str]:
-        """What a portal's environment needs for it."""
+        """Return the variables that a portal's environment needs for it."""
         library = require_tool("libfaketime", next(iter(_LIBRARIES), None), "apt-get install libfaketime")
         return {
             "PYTHONPATH": str(Path(__file__).with_name("programs")),

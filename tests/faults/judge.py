@@ -50,7 +50,7 @@ Rows = dict[str, list[str]]
 
 
 def judge_acts(port: int, accepted: Path, strange: Path) -> list[str]:
-    """What is wrong with the acts of this database, in words."""
+    """Return the faults of this database's acts, in words."""
     digests = set(accepted.read_text().split())
     on_chain = _digests_on_chain(Rpc(port))
     if strange.exists():
@@ -72,7 +72,7 @@ def judge_acts(port: int, accepted: Path, strange: Path) -> list[str]:
 
 
 def _forgotten(missing: set[str], on_chain: set[str]) -> set[str]:
-    """What a restored database has forgotten: each is on the chain, or its author was told."""
+    """Return acts that a restored database has forgotten: on the chain, or told to their authors."""
     ended = LostAct.objects.exclude(outcome=LostAct.Outcome.OPEN).exclude(outcome=LostAct.Outcome.SENT)
     told = set(ended.values_list("digest", flat=True))
     restored = Incarnation.objects.filter(reason=Incarnation.Reason.RESTORED).exists()
@@ -92,7 +92,7 @@ def dump() -> Rows:
 
 
 def replay(applied: int) -> Rows:
-    """The same of a database that has only ever read the chain, once it has read as far."""
+    """Return the same rows of a database that has only ever read the chain, once it has read as far."""
     while not Cursor.objects.filter(applied__gte=applied).exists():
         run_indexer()
         problem = Cursor.objects.values_list("error", flat=True).get()
@@ -101,7 +101,7 @@ def replay(applied: int) -> Rows:
 
 
 def applied_block() -> int:
-    """How far the handlers have had the events."""
+    """Return the last block whose events the handlers have had."""
     return Cursor.objects.get().applied
 
 
@@ -128,7 +128,7 @@ def _plain(value: Any) -> Any:
 
 
 def _digests_on_chain(node: Rpc) -> Counter[str]:
-    """How often the chain holds each act, from the raw logs of each contract in its time alone."""
+    """Count each act on the chain, from the raw logs of each contract in its time alone."""
     found: Counter[str] = Counter()
     for tenure, domain in zip(tenures(), domains(), strict=True):
         first, last = hex(tenure.deployment.block), hex(tenure.last_block) if tenure.last_block else "latest"
@@ -144,7 +144,7 @@ def _digests_on_chain(node: Rpc) -> Counter[str]:
 
 
 def _is_overtaken(act: Act) -> bool:
-    """Whether a later word on the same slot is on the chain: the latest intent wins, whatever came before."""
+    """Return whether a later act on the same slot is on the chain: the latest intent wins."""
     later = Act.objects.confirmed().filter(slot=act.slot, number__gt=act.number)
     return act.state in (ActState.RETURNED, ActState.FAILED) and later.exists()
 

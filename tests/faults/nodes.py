@@ -85,7 +85,7 @@ class ProxiedNode(AnvilNode):
         self._faults.value = share
 
     def let_logs_lag(self, lag: bool) -> None:
-        """Whether it gives no logs from now on, though it has the blocks."""
+        """Set whether it gives no logs from now on, though it has the blocks."""
         self._logs_lag.value = int(lag)
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class LocalChain:
         self._process = self._start()
 
     def saves_its_state(self, seconds: float) -> bool:
-        """Whether it is seen writing its state within this time, which it does after a number of blocks."""
+        """Return whether it writes its state within this time, as it does after some blocks."""
         node_behind(self._process.pid).call("anvil_mine", hex(BLOCKS_APART))
         states, deadline = self.state / "states", time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -74,7 +74,7 @@ class Parties:
 
     @property
     def faults(self) -> dict[str, Fault]:
-        """What can happen to each; it is over when the `with` ends. The first ones make the short run."""
+        """Return the faults of each party. A fault ends with its `with`. The first make the short run."""
         return {
             "database restarted": lambda: _restarted(self.postgres),
             "mail server is silent": self.mail.silent,

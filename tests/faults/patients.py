@@ -104,12 +104,12 @@ def work_after_restores(raised: Path) -> None:
 
 
 def is_settled() -> bool:
-    """Whether the restore was noticed, and all that it asks for is done."""
+    """Return whether the restore was noticed, and everything that it asks for is done."""
     return incarnation.unsettled_restore() is None and not LostAct.objects.filter(outcome="open").exists()
 
 
 def judge_people(people: People, known: dict[str, str], handed: int) -> list[str]:
-    """What is wrong for the patient and the friend, in words; the patient's key tasks run first."""
+    """Return the faults for the patient and the friend, in words. The patient's key tasks run first."""
     patient, friend = _actor(people, "patient"), _actor(people, "friend")
     told = LostAct.objects.filter(kind="NewRecord", outcome="lost", author=patient.address)
     lost = {record_id(act.author, act.fields["nonce"]) for act in told}

@@ -25,7 +25,7 @@ class Point:
 
     @property
     def is_of_sending(self) -> bool:
-        """Whether who dies there accepts or sends acts; else it reads the chain."""
+        """Return whether a program that dies there accepts or sends acts. Any other reads the chain."""
         return not self.at.startswith(("chain.indexer", "chain.outbox.settle", "chain.node.client:logs"))
 
 

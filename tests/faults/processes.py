@@ -59,12 +59,12 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether it still runs."""
         return self._process.is_alive()
 
 
 def ask(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function returns, run in a process of its own."""
+    """Return a function's result, from a process of its own."""
     mine, theirs = _FORK.Pipe(duplex=False)
     child = Child(_answer, theirs, function, *args)
     theirs.close()

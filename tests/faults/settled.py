@@ -25,7 +25,7 @@ def wait_settled(port: int, seconds: float) -> str:
 
 
 def _missing(node: Rpc, since: int) -> str:
-    """What has to happen yet. `since`: the head that must have been read at least."""
+    """Return what has to happen yet. `since`: the head that must have been read at least."""
     if waiting := Act.objects.waiting().count():
         return f"{waiting} acts wait; " + _reasons()
     under_way = (TransactionState.SENDING, TransactionState.MINED)

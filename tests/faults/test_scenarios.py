@@ -12,7 +12,7 @@ SEED = 20_261
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the migrated database is kept for the scenarios after the first."""
+    """Return the folder of the migrated database for the scenarios after the first."""
     return tmp_path_factory.mktemp("faults") / "migrated.sqlite3"
 
 

@@ -75,14 +75,14 @@ class World:
             Rpc(self.node.port).call("anvil_mine", hex(_OLD_BLOCKS))
 
     def judge(self, empty: Database) -> list[str]:
-        """What is wrong, in words, once all has healed."""
+        """Return the faults that are left once all has healed, in words."""
         found: list[str] = self.ask(judge_acts, self.node.port, self.accepted, self.strange)
         applied = self.ask(applied_block)
         replayed = replace(self, database=empty).ask(replay, applied)
         return [*found, *compare(self.ask(dump), replayed)]
 
     def raised_by_kind(self) -> dict[str, int]:
-        """How often tasks raised, by the function that did and the last line of the traceback."""
+        """Count the errors of tasks, by the function that raised and the last line of the traceback."""
         if not self.raised.exists():
             return {}
         found: Counter[str] = Counter()
@@ -93,7 +93,7 @@ class World:
         return dict(found)
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What a function returns that works on this world's database, in a process of its own."""
+        """Return the result of a function on this world's database, from a process of its own."""
         return ask(self._inside, function, *args)
 
     def start(self, function: Callable[..., Any], *args: Any) -> Child:
@@ -171,7 +171,7 @@ class World:
 
 
 def _busy() -> float:
-    """How many times more than it can the machine has to do now; from 1 to 4."""
+    """Return how many times more than it can the machine has to do now, from 1 to 4."""
     return min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), 4.0)
 
 

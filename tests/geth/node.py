@@ -97,7 +97,7 @@ class GethNode:
             time.sleep(0.1)
 
     def _genesis(self) -> dict[str, Any]:
-        """What --dev would begin with (the CREATE2 factory is in it), on a chain of ours."""
+        """Return the genesis of --dev (the CREATE2 factory is in it), on a chain of ours."""
         genesis: dict[str, Any] = json.loads(self._run("--dev", "dumpgenesis"))
         genesis["config"]["chainId"] = self._chain_id
         genesis["gasLimit"] = hex(BLOCK_GAS_LIMIT)

@@ -81,7 +81,7 @@ class KuboNode:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and not stopped."""
+        """Return whether it was started and not stopped."""
         return self._process is not None
 
     @property
@@ -106,7 +106,7 @@ class KuboNode:
         return True
 
     def _configure(self) -> None:
-        """Nothing may leave this machine: no bootstrap peers, no discovery, no automatic configuration."""
+        """Let nothing leave this machine: no bootstrap peers, no discovery, no automatic configuration."""
         path = self.repository / "config"
         config: dict[str, Any] = json.loads(path.read_text())
         config["Bootstrap"] = []

@@ -47,7 +47,7 @@ def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _unpacked(entry: bytes) -> bytes:
-    """What the cache keeps in a file, as Django reads it: stored, the value is compressed."""
+    """Return the value of a cache file, as Django reads it: stored, the value is compressed."""
     file = BytesIO(entry)
     pickle.load(file)  # when it ends
     return zlib.decompress(file.read())

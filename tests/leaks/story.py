@@ -67,7 +67,7 @@ class MarkedStory:
         }
 
     def terms(self, what: str) -> dict[str, Any]:
-        """What a doctor asks for, with marked words."""
+        """Return the terms of a doctor's request, with marked words."""
         return {
             "via": self.hospital.address,
             "purpose": PURPOSE,
@@ -200,7 +200,7 @@ class MarkedStory:
 
 
 def vault_keys(*visitors: PlainVisitor) -> dict[str, bytes]:
-    """What each visitor's vault cookie holds, as it is sent and as bytes."""
+    """Return the value of each visitor's vault cookie, as it is sent and as bytes."""
     found = {}
     for visitor in visitors:
         (sent,) = [cookie.value for cookie in visitor.cookies if cookie.name == "medrec_vault"]

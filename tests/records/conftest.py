@@ -71,7 +71,7 @@ def patient(chain: ChainNode) -> Actor:
 
 
 def reopened(actor: Actor) -> Actor:
-    """The same account as a later request sees it."""
+    """Return the same account as a later request sees it."""
     return signup.open_actor(actor.user, PASSWORD, Account.Kind(actor.kind))
 
 

@@ -118,7 +118,7 @@ def _deeds(cast: Cast) -> list[Callable[[], object]]:
 
 
 def fresh(actor: Actor) -> Actor:
-    """The same account, as another request has it."""
+    """Return the same account, as another request has it."""
     return Actor(user=actor.user, account=actor.account, open_bundle=lambda: actor.bundle)
 
 
@@ -168,7 +168,7 @@ def _work(chain: ChainNode, over: Event) -> None:
 
 
 def _judge(cast: Cast) -> dict[str, object]:
-    """Whether whoever may read opens everything, and whether who may not was left the folder's secret."""
+    """Return whether each reader opens everything, and whether nobody else was left the folder's secret."""
     patient, here = cast.patient, staying(cast.patient.address, folder_scope(FOLDER))
     readers = [one for one in (*cast.coming, cast.clinic.doctor) if one.address in here]
     unread = 0

@@ -85,7 +85,7 @@ def upload_and_drop(database: Database, folder: Path, seed: int) -> None:
 
 
 def upload(files: LocalStore, record: str, number: int, *, is_named: bool) -> bool:
-    """Whether it was accepted: what is being erased is not, and says so."""
+    """Return whether it was accepted. A content that is being erased is not, and says so."""
     try:
         stored = put_held(files, [content_of(record)], record=record)
         hashlib.pbkdf2_hmac("sha256", b"sealing", b"takes a moment", 30_000)
@@ -123,7 +123,7 @@ def content_of(record: str) -> bytes:
 
 
 def judge(database: Database, folder: Path) -> tuple[set[str], set[str]]:
-    """What is named, and what is there after a last round (a killed collector's work is taken over)."""
+    """Return the named contents, and those stored after a last round, which ends a killed round."""
     files = begin(database, folder)
     Holding.objects.update(claimed_at=None)
     garbage.collect_garbage()

@@ -76,7 +76,7 @@ class PortalB:
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        """What is accepted meanwhile is B's: its files in B's store, its acts sent past this portal."""
+        """Let accepted acts be B's meanwhile: files go into B's store, acts past this portal."""
         self._show(known=True)
         before = {model: set(model._default_manager.values_list("pk", flat=True)) for model in _PRIVATE}
         with pytest.MonkeyPatch.context() as patch:

@@ -19,7 +19,7 @@ import_module(sys.argv[1]).main(Path(sys.argv[2]), Path(sys.argv[3]))
 
 
 def run_race(module: str, folder: Path, template: Path) -> Any:
-    """What the module's `main(folder, template)` says in the last line it prints, as JSON."""
+    """Return the last line that the module's `main(folder, template)` prints, read as JSON."""
     environment = {"DJANGO_SETTINGS_MODULE": "medrec.settings", "VAR": str(folder), "LOG_LEVEL": "CRITICAL"}
     done = subprocess.run(
         [sys.executable, "-c", RACE, module, str(folder), str(template)],

@@ -63,7 +63,7 @@ def revoke(patient: Actor, grantee: str, via: str = "", scope: str = SCOPE) -> N
 
 
 def all_confirmed(chain: ChainNode) -> bool:
-    """Whether the chain takes everything that was accepted."""
+    """Return whether the chain takes every accepted act."""
     chain.settle()
     return not Act.objects.exclude(state="confirmed").exists()
 

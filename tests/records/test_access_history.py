@@ -119,7 +119,7 @@ def walk(patient: Actor, chosen: HistoryFilter | None = None, size: int = 500) -
 
 
 def token(patient: Actor) -> dict[str, str]:
-    """What an API call carries."""
+    """Return the headers of an API call."""
     _, secret = tokens.make_token(actor=patient, name="history", scope="read", days=1)
     return {"authorization": f"Bearer {secret}"}
 

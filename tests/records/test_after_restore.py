@@ -104,14 +104,14 @@ def hour(chain: ChainNode, patient: Actor, clinic: Clinic) -> Hour:
 
 
 def settle(chain: ChainNode) -> None:
-    """What worker and beat do by themselves."""
+    """Run the tasks of worker and beat."""
     sync()
     assert settle_restore()
     chain.settle()
 
 
 def news_of(actor: Actor) -> Errand:
-    """What the restore left this account."""
+    """Return the key task that the restore left this account."""
     return Errand.objects.get(account=actor.address, kind=AFTER_RESTORE)
 
 
@@ -352,7 +352,7 @@ class Readers:
     other: str
 
     def answers(self) -> tuple[int, int]:
-        """What each is answered who opens the record."""
+        """Return the status that each reader of the record gets."""
         first, second = (
             Client()
             .get(

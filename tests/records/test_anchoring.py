@@ -50,7 +50,7 @@ def chain_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainNode]:
 
 @pytest.fixture
 def patient(chain: ChainNode) -> Actor:
-    """Who is looked at; the chain is read."""
+    """Return the patient whose records are viewed, with the chain read."""
     actor = make_patient()
     chain.settle()
     return actor
@@ -94,7 +94,7 @@ def history(patient: Actor) -> list[HistoryEntry]:
 
 
 def found() -> list[Finding]:
-    """What reconciling the view log finds, seen twice."""
+    """Return the findings of reconciling the view log, seen twice."""
     (result,) = reconcile(reconciling_views.CHECKS, Look(first=0))
     return result.findings
 

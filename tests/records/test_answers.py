@@ -33,7 +33,7 @@ def ask_by_mail(clinic: Clinic, patient: Actor) -> str:
 
 
 def propose(patient: Actor, clinic: Clinic, request: str) -> GrantProposal:
-    """What the confirmation page shows."""
+    """Return the proposal that the confirmation page shows."""
     return grants.propose_grant(
         actor=patient,
         grantee=clinic.doctor.address,

@@ -55,12 +55,12 @@ def demo(db: None, chain: object) -> list[User]:
 
 
 def active() -> set[str]:
-    """Who may sign in."""
+    """Return the people who may sign in."""
     return set(User.objects.filter(is_active=True).values_list("email", flat=True))
 
 
 def sign_in(email: str) -> bool:
-    """Whether the published password signs in."""
+    """Return whether the published password signs in."""
     answer = Client().post("/accounts/login/", {"login": email, "password": PASSWORD})
     return bool(answer.status_code == 302 and "inactive" not in answer["Location"])
 

@@ -85,7 +85,7 @@ def portal_b(chain: ChainNode, nodes: tuple[KuboNode, KuboNode]) -> PortalB:
 
 @pytest.fixture
 def questions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which questions to a node would have it ask its peers: their paths, in order."""
+    """Collect the questions to a node that would have it ask its peers, as paths in order."""
     asked: list[str] = []
     send = requests.Session.send
 
@@ -119,7 +119,7 @@ def fetch_all() -> int:
 
 
 def later() -> None:
-    """What was put off is due."""
+    """Make due the fetches that were put off."""
     Fetch.objects.update(due_at=timezone.now() - timedelta(seconds=1))
 
 

@@ -24,7 +24,7 @@ from tests.records.conftest import FILE, LABORATORY, pieces, upload
 
 
 def days_pass(days: float) -> None:
-    """What was put, looked at or noted so far, was so many days earlier."""
+    """Move back by so many days the times at which contents were put, looked at or noted."""
     ago = timedelta(days=days)
     for row in Holding.objects.all():
         row.put_at -= ago

@@ -35,7 +35,7 @@ NOWHERE = "0x" + "ab" * 32
 
 
 def moves_of(patient: Actor) -> int:
-    """How often the patient's folder was moved on, by the events of the chain."""
+    """Return how often the patient's folder was moved on, by the events of the chain."""
     return Event.objects.named("FolderRekeyed").authored_by(patient.address).count()
 
 
@@ -44,7 +44,7 @@ def revoke(patient: Actor, clinic: Clinic) -> None:
 
 
 def work() -> None:
-    """What the worker does in a minute."""
+    """Run a minute's work of the worker."""
     for task in (settle_blobs, read_lists, sweep_records, settle_blobs):
         task()
 

@@ -162,7 +162,7 @@ def set_limit(settings: Settings, world: World, name: str) -> None:
 
 
 def rows() -> tuple[int, ...]:
-    """How much there is of what costs somebody something."""
+    """Count the rows that cost somebody something."""
     kinds = (Act, EmailRequest, Invitation, Notification)
     return (*(kind.objects.count() for kind in kinds), Upload.objects.filter(state="done").count())
 

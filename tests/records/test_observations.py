@@ -33,7 +33,7 @@ def measured(value: str, when: str = "2026-03-01") -> Observation:
 
 
 def saving(**changes: object) -> Saving:
-    """Where it goes; a form of its own each time."""
+    """Return where it goes, with a form of its own each time."""
     values = {"title": "At home", "service_date": date(2026, 3, 1), "form": uuid.uuid4(), "folder": 1}
     return Saving(**(values | changes))  # type: ignore[arg-type]
 

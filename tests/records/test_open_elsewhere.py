@@ -59,7 +59,7 @@ def opener(chain: ChainNode, store_folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def entropy_of(actor: Actor) -> bytes:
-    """What stands behind the phrase of an actor's user."""
+    """Return the entropy of the phrase of an actor's user."""
     return vaults.open_entropy(actor.user, PASSWORD)
 
 

@@ -49,7 +49,7 @@ def ask(patient: Actor, count: int, *, senders: int, author: str = "") -> None:
 
 
 def statements(call: Callable[[], object]) -> int:
-    """How many it takes."""
+    """Return the number of statements."""
     with CaptureQueriesContext(connection) as captured:
         call()
     return len(captured)

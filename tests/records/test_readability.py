@@ -35,7 +35,7 @@ def description_of(record: RecordView) -> str:
 
 
 def forget(digest: str) -> None:
-    """Nothing of a blob in SQL, as in another portal's database."""
+    """Remove a blob from SQL, as in another portal's database."""
     Blob.objects.filter(digest=digest).delete()
 
 

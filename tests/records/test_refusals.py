@@ -77,14 +77,14 @@ def fields_of(kind: str, patient: str, clinic: Clinic) -> dict[str, Any]:
 
 
 def refuse(kind: str, *, state: ActState = ActState.RETURNED, code: str = "RequestNotOpen") -> Act:
-    """What the relayer does with a waiting act that the contract refuses."""
+    """Settle a waiting act that the contract refuses, as the relayer does."""
     act = Act.objects.waiting().get(kind=kind)
     assert refuse_act(act, state, Refusal(code, "The contract says no."))
     return act
 
 
 def the_only(actor: Actor) -> refusals.Refusal:
-    """What the actor has to decide on."""
+    """Return the one refusal that the actor has to decide on."""
     (found,) = refusals.list_refusals(actor=actor)
     return found
 

@@ -43,7 +43,7 @@ def doctor_leaves(chain: ChainNode, clinic: Clinic) -> None:
 
 
 def join_too(doctor: Actor, other: Clinic) -> None:
-    """The same doctor at another institution."""
+    """Affiliate the same doctor with another institution."""
     secret = invitations.invite_member(
         institution=other.institution, email=doctor.user.email, role=Membership.Role.DOCTOR, invited_by=None
     )
@@ -58,7 +58,7 @@ def findable(grantee: str) -> list[Envelope]:
 
 
 def differences(chain: ChainNode, first: int, *, repair: bool = False) -> list[str]:
-    """What reconciling envelopes and grants finds; what is only noted left out."""
+    """Return the findings of reconciling envelopes and grants, without notes."""
     chain.settle()
     settle_blobs()
     found = reconcile(checks(["R2", "R3"]), Look(first), repair=repair)

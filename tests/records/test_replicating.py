@@ -64,7 +64,7 @@ def states(cid: Cid) -> list[str]:
 
 
 def later() -> None:
-    """What was put off is due."""
+    """Make due the copies that were put off."""
     Replica.objects.update(due_at=timezone.now() - timedelta(seconds=1))
 
 

@@ -55,7 +55,7 @@ def add_doctor(chain: ChainNode, clinic: Clinic, name: str) -> Actor:
 
 
 def is_named(actor: Actor, path: str) -> bool:
-    """Whether a page says that a key cannot be used."""
+    """Return whether a page says that a key cannot be used."""
     answer = sign_in(actor.user).get(path)
     assert answer.status_code == 200
     return NAMED in answer.content.decode()

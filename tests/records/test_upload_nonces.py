@@ -100,7 +100,7 @@ def _small_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sealed(monkeypatch: pytest.MonkeyPatch) -> Sealed:
-    """What the one place that encrypts files has encrypted."""
+    """Collect everything that the one place that encrypts files has encrypted."""
     noted, real = Sealed(), Encryptor._seal
 
     def seal(self: Encryptor, plain: memoryview, *, last: bool) -> bytes:
@@ -203,7 +203,7 @@ def _send(actor: Actor, described: str, part: int, file: bytes) -> None:
 
 
 def _finish_after_all(actor: Actor, described: str) -> None:
-    """Nothing that happened keeps the upload from being discarded, or from being whole at last."""
+    """Check that the upload can still be discarded, or be whole at last, whatever happened."""
     view: Any = uploads.get_upload(actor=actor, upload_id=described)
     if view.state != "done":
         uploads.discard_upload(actor=actor, upload_id=described)

@@ -136,7 +136,7 @@ def _watch_uploads(portal: Portal, sender: Sender, folders: list[Path]) -> None:
 
 
 def _kill_in_a_part(portal: Portal, sender: Sender) -> None:
-    """What was sent before is there when the server is back; the cut part is sent again."""
+    """Kill the server in a part. Earlier parts are there when it is back, and the cut part is sent again."""
     upload = sender.describe("Killed")
     sender.begin(f"uploads/{upload}/parts/0", FILE[:PART])
     for pid in _web(portal):

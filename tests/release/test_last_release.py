@@ -27,7 +27,7 @@ def unpack(to: Path) -> Path:
 
 
 def tables_of(file: Path) -> tuple[int, set[str]]:
-    """How many migrations a database has had, and its tables."""
+    """Return how many migrations a database has had, and its tables."""
     with closing(sqlite3.connect(file)) as database:
         (count,) = database.execute("SELECT count(*) FROM django_migrations").fetchone()
         return count, {name for (name,) in database.execute("SELECT name FROM sqlite_master")}

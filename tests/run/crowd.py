@@ -130,14 +130,14 @@ def _trickle(connections: list[socket.socket], stop: threading.Event) -> None:
 
 
 def seconds_of(program: Program, method: str, path: str, body: Any = None) -> float:
-    """How long an answer takes."""
+    """Return how long an answer takes."""
     began = time.monotonic()
     program.ask(method, path, body)
     return time.monotonic() - began
 
 
 def seconds_of_probe(port: int) -> float:
-    """How long `/healthz` takes for a new client."""
+    """Return how long `/healthz` takes for a new client."""
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", "/healthz")

@@ -60,7 +60,7 @@ def use_all(cache: BaseCache) -> None:
 
 
 def count_failures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which failures a breaker was told of."""
+    """Collect the failures that a breaker was told of."""
     seen: list[str] = []
     note = breaker.Breaker.note_failure
 

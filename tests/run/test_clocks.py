@@ -52,7 +52,7 @@ def is_ready(portal: StoryPortal) -> bool:
 
 
 def goes_on(portal: StoryPortal, patient: Api, content: bytes) -> None:
-    """What is accepted now is confirmed, and the portal says that it is well."""
+    """Check that a new act is confirmed, and that the portal says that it is well."""
     record = patient.upload(content, **LETTER)
 
     def is_confirmed() -> bool:

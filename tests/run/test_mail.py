@@ -22,7 +22,7 @@ TEXT = f"Grüß Gott,\n\nyour code is 123-456. Open this link = the page:\n\n{LI
 
 
 def printed(subject: str, body: str) -> str:
-    """What the terminal shows of a mail."""
+    """Return the terminal's text of a mail."""
     terminal = io.StringIO()
     connection = get_connection(BACKEND, stream=terminal)
     EmailMessage(subject, body, None, ["asha@patients.example"], connection=connection).send()

@@ -37,7 +37,7 @@ def alive(pid: int) -> bool:
 
 
 def run_refused(environment: dict[str, str]) -> str:
-    """What it says when it does not start."""
+    """Return its output when it does not start."""
     command = [sys.executable, "-m", "medrec.run"]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1

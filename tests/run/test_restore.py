@@ -33,7 +33,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def ticks(var: Path) -> int:
-    """How far this machine has seen the database come."""
+    """Return how far this machine has seen the database come."""
     return int(json.loads((var / "witness" / "seen").read_text())["tick"])
 
 

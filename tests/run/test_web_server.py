@@ -42,7 +42,7 @@ class Server:
             return answer.read()
 
     def events(self) -> list[str]:
-        """What has happened in the application."""
+        """Return the events in the application."""
         return self.get("/events").decode().splitlines()
 
 
@@ -83,7 +83,7 @@ def wait_for(true: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """What comes until the server closes."""
+    """Return the bytes that come until the server closes."""
     data = b""
     while piece := connection.recv(65536):
         data += piece
@@ -231,7 +231,7 @@ def test_a_client_that_says_nothing_is_let_go(impatient: Server) -> None:
 
 
 def broken(server: Server) -> int:
-    """How many uploads have ended before their end."""
+    """Return how many uploads have ended before their end."""
     return server.events().count("broken: ConnectionResetError")
 
 

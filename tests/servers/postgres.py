@@ -46,11 +46,11 @@ class PostgresServer:
         self.port = free_port()
 
     def url(self, database: str) -> str:
-        """What DATABASE_URL says for a database of this server."""
+        """Return DATABASE_URL for a database of this server."""
         return f"postgres://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def trouble(self) -> list[str]:
-        """What its log says of the server itself having failed: a crash, a full disk. None: all was well."""
+        """Return the log's lines on failures of the server itself: a crash, a full disk."""
         log = (Path(self._folder.name) / "log").read_text(errors="replace")
         return [line for line in log.splitlines() if _TROUBLE.search(line)]
 

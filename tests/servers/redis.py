@@ -36,7 +36,7 @@ class RedisServer:
         self.port = free_port()
 
     def url(self, number: int) -> str:
-        """What CELERY_BROKER_URL or CACHE_URL says for one of its numbered databases."""
+        """Return CELERY_BROKER_URL or CACHE_URL for one of its numbered databases."""
         return f"redis://127.0.0.1:{self.port}/{number}"
 
     def start(self) -> None:

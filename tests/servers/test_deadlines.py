@@ -50,7 +50,7 @@ def ask(connection: BaseDatabaseWrapper, statement: str) -> Any:
 
 
 def begin_request(connection: BaseDatabaseWrapper) -> None:
-    """What Django does before a request."""
+    """Do what Django does before a request."""
     connection.health_check_done = False  # type: ignore[attr-defined]
     connection.close_if_unusable_or_obsolete()
 

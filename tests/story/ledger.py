@@ -31,7 +31,7 @@ class Ledger:
         return int(answer, 16) == 1
 
     def refusal_of_modify(self, author: str, patient: str, via: str, record: str, version: int) -> str:
-        """How a version that the author sends straight to the contract is refused; "" when it is taken."""
+        """Return the refusal of a version sent straight to the contract, or ""."""
         digest, wrapped = bytes(31) + b"\1", bytes(40)
         raw = bytes.fromhex(record.removeprefix("0x"))
         act = (author, patient, via, raw, 1, 0, version, 0, digest, digest, wrapped)

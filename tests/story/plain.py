@@ -115,7 +115,7 @@ class PlainVisitor:
         return self.post_blind(path, **self.fill_in(page or path, **fields))
 
     def fill_in(self, page: str, **fields: Any) -> dict[str, Any]:
-        """What a page's forms would send: their hidden fields, and these."""
+        """Return what a page's forms would send: their hidden fields, and these."""
         return self._hidden(self.go(page)) | fields
 
     def post_blind(self, path: str, **fields: Any) -> Answer:

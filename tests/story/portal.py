@@ -152,7 +152,7 @@ class StoryPortal:
                 os.kill(pid, signal.SIGSTOP)
 
     def _is_locked(self) -> bool:
-        """Whether somebody stands in a transaction of the database file."""
+        """Return whether somebody stands in a transaction of the database file."""
         file = self.var / "medrec.sqlite3"
         if not file.exists():  # the tests run on servers
             return False

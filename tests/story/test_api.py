@@ -31,7 +31,7 @@ class Story:
         self.record = ""
 
     def history(self, action: str) -> int:
-        """How many confirmed lines of this kind the patient's history has."""
+        """Return how many confirmed lines of this kind the patient's history has."""
         lines = self.patient.get("history").json()
         return sum(line["action"] == action and line["state"] == "confirmed" for line in lines)
 

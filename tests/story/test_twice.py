@@ -42,7 +42,7 @@ def pair(portal: StoryPortal) -> Pair:
 
 
 def twice(visitor: PlainVisitor, path: str, page: str = "", **fields: Any) -> Answer:
-    """The same form, filled in once and sent twice at the same time; the better answer."""
+    """Fill the form in once and send it twice at the same time. Return the better answer."""
     filled = visitor.fill_in(page or path, **fields)
     with ThreadPoolExecutor(2) as both:
         answers = list(both.map(lambda _: visitor.post_blind(path, **filled), range(2)))
@@ -53,7 +53,7 @@ def twice(visitor: PlainVisitor, path: str, page: str = "", **fields: Any) -> An
 
 
 def kinds_on_chain(pair: Pair) -> list[str]:
-    """What has happened to the patient's records and consent, oldest first."""
+    """Return the acts on the patient's records and consent, oldest first."""
     return [line["action"] for line in reversed(pair.api.get("history").json())]
 
 

@@ -69,7 +69,7 @@ class Visitor:
         return self.main.get_by_role("article").filter(has_text=text)
 
     def reloads_until(self, locator: Locator) -> None:
-        """What comes with a reload of the page, once the chain has confirmed it."""
+        """Reload the page until this stands on it, once the chain has confirmed it."""
         for _ in range(int(SECONDS)):
             if locator.count():
                 break

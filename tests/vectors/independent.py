@@ -73,7 +73,7 @@ def hpke_seal(shared_secret: bytes, info: bytes, plaintext: bytes) -> bytes:
 
 
 def open_sealed(seed: bytes, info: bytes, sealed: bytes) -> bytes:
-    """What was sealed to the sharing key of this seed (FORMAT.md, "Sealing to a sharing key")."""
+    """Open what was sealed to the sharing key of this seed (FORMAT.md, "Sealing to a sharing key")."""
     if sealed[0] != 1:
         raise ValueError("not suite 1")
     return gcm_open(*_hpke_key(_decapsulate(seed, sealed[1:1121]), info), sealed[1121:])

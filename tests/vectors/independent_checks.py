@@ -51,7 +51,7 @@ class Json:
             self.at += 1
 
     def take(self, mark: str) -> bool:
-        """Whether this comes next; then it is taken."""
+        """Take this if it comes next, and return whether it did."""
         self.space()
         taken = self.text.startswith(mark, self.at)
         self.at += len(mark) * taken
@@ -242,7 +242,7 @@ def envelope_list(data: bytes) -> list[bytes]:
 
 
 def envelope(seed: bytes, info: bytes, data: bytes) -> bytes:
-    """What was sealed."""
+    """Open an envelope."""
     need(len(data) >= 1137 and data[0] == 1)
     try:
         return independent.open_sealed(seed, info, data)

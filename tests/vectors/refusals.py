@@ -89,7 +89,7 @@ def _object(values: dict[str, Any]) -> bytes:
 
 
 def _json_cases(values: dict[str, Any], text: str, number: str) -> list[Case]:
-    """What no object of JSON may be. `text` and `number`: names of fields of these kinds."""
+    """Return JSON that no object may be. `text` and `number`: names of fields of these kinds."""
     whole = _object(values)
     head = whole[:-1] + b',"later":'
     surrogates = whole.replace(json.dumps(values[text]).encode(), b'"\\ud800"')
@@ -227,7 +227,7 @@ def _reason() -> dict[str, list[Case]]:
 
 
 def _keys(key: bytes) -> list[Case]:
-    """What is no payload that is a data key."""
+    """Return payloads that are no data key."""
     return [_case(15, f"{n} bytes", (key + key)[:n]) for n in (0, 31, 33, 64)]
 
 
@@ -485,7 +485,7 @@ _LOW_ORDER = {
 
 
 def _published_key() -> dict[str, list[Case]]:
-    """What a writer seals nothing to."""
+    """Return published keys to which a writer seals nothing."""
     public = keys.SharingKey(fixed("seed")).public
     lattice, curve = public[1:1185], public[1185:]
     too_large = (3329).to_bytes(2, "little")

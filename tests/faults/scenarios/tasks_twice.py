@@ -83,7 +83,7 @@ def _leave_work(seed: int) -> None:
 
 
 def _check_work(mail: Path, rounds: int) -> list[str]:
-    """What was not done just once."""
+    """Return the pieces of work that were not done just once."""
     sent = sum(file.read_text().count("\nSubject: ") for file in mail.iterdir())
     errands = Errand.objects.filter(kind=REKEY, state=Errand.State.OPEN).count()
     counted: dict[str, tuple[Any, Any]] = {

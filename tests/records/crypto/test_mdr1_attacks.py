@@ -39,7 +39,7 @@ FOREIGN = {
 
 
 def given_out(file: bytes) -> bytes:
-    """What a reader gets of a file before it is refused; an AssertionError if it is not refused."""
+    """Return the bytes that a reader gets before a file is refused. AssertionError if it is not."""
     out: list[bytes] = []
     with pytest.raises(FileRefused):
         out.extend(decryptor_of(file, KEY, Role.CONTENT, RECORD).iterate())

@@ -46,7 +46,7 @@ def about(patient: str, **changes: Any) -> dict[str, Any]:
 
 
 def words(one: Observation) -> str:
-    """All that a line of the table says."""
+    """Return the text of a table's line."""
     return " | ".join(
         " ".join([row.figures, *map(str, row.flags), row.sides, *row.remarks, str(row.range or "")])
         for row in one.rows

@@ -185,7 +185,7 @@ NUMBERS = st.decimals(
 
 
 def parse_or_none(text: str) -> tuple[str, Decimal] | None:
-    """What is written so, None for what is asked back."""
+    """Return the comparator and number of a text, or None for one that is asked back."""
     try:
         return parse_number(text)
     except BadNumber:

@@ -145,7 +145,7 @@ def overlaid(
 
 
 def coloured(pixels: "np.ndarray[Any, Any]") -> list[tuple[int, int]]:
-    """Where it is not grey."""
+    """Return the places that are not grey."""
     if pixels.ndim == 2:
         return []
     return [(int(r), int(c)) for r, c in zip(*np.nonzero(np.ptp(pixels, axis=2)), strict=True)]

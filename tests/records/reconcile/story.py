@@ -79,7 +79,7 @@ class Kept:
         self._rows = {model: list(model._base_manager.all()) for model in models()}
 
     def restore(self, files: Path) -> Story:
-        """The same rows in this test's database, the same files in its store."""
+        """Put the same rows into this test's database, and the same files into its store."""
         shutil.copytree(self._files, files)
         for model, rows in self._rows.items():
             model._base_manager.bulk_create(rows)
@@ -152,5 +152,5 @@ def content_of(record: str) -> Cid:
 
 
 def file_of(cid: Cid) -> Path:
-    """Where the local store has it."""
+    """Return the path of its file in the local store."""
     return settings.STORE_PATH / "objects" / cid.digest[:1].hex() / str(cid)

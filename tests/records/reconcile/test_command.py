@@ -25,7 +25,7 @@ class Terminal(io.StringIO):
 
 
 def run(story: Story, *options: str, code: int = 0) -> str:
-    """What it prints, having ended with this exit code."""
+    """Return its output. It has to end with this exit code."""
     out = io.StringIO()
     ended = 0
     try:

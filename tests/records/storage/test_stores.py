@@ -138,7 +138,7 @@ def test_threads_share_a_store(store: Store) -> None:
 
 
 def peak_of(work: Callable[[], T]) -> tuple[T, int]:
-    """What the work gives, and the most bytes that Python had allocated meanwhile."""
+    """Return the work's result, and the most bytes that Python had allocated meanwhile."""
     tracemalloc.start()
     try:
         return work(), tracemalloc.get_traced_memory()[1]
