@@ -44,6 +44,12 @@ def tracked() -> frozenset[str]:
     return frozenset(files) | {str(folder) for name in files for folder in Path(name).parents}
 
 
+@cache
+def _by_name() -> dict[str, str]:
+    """Return a path from the top for each file name."""
+    return {Path(path).name: path for path in tracked()}
+
+
 def texts_of(name: str) -> Iterator[str]:
     """Yield what a file says to its readers: a page as it stands, of code the comments and docstrings."""
     text = (ROOT / name).read_text()
@@ -92,8 +98,7 @@ def _resolve(folder: Path, path: str) -> str | None:
                 return candidate
         elif candidate in tracked():
             return candidate
-    homonyms = (name for name in sorted(tracked()) if "/" not in path and Path(name).name == path)
-    return next(homonyms, None)
+    return _by_name().get(path)
 
 
 @cache
@@ -127,8 +132,7 @@ def _has_member(file: str, member: str) -> bool:
 
 def _names(_: Path, text: str) -> Iterator[tuple[str, bool]]:
     for name in DOTTED.findall(text):
-        is_file = any(Path(path).name == name for path in tracked())
-        yield name, is_file or name in NOT_MODULES or _is_defined(name)
+        yield name, name in _by_name() or name in NOT_MODULES or _is_defined(name)
 
 
 def _is_defined(name: str) -> bool:
