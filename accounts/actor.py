@@ -1,7 +1,9 @@
 """Who is acting: a user, by one of his or her accounts, with or without the keys open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from copy import copy
 from functools import cached_property
+from typing import Any, TypeVar
 
 from accounts.crypto.bundle import AccountKeys, KeyBundle
 from accounts.crypto.keys import SharingKey
@@ -14,6 +16,8 @@ from chain.acts.messages import PreparedAct, SignedAct, sign_act
 from chain.node.deployment import origin
 
 __all__ = ["Actor", "ReadOnlyToken", "VaultClosed"]
+
+T = TypeVar("T")
 
 
 class Actor:
@@ -36,9 +40,29 @@ class Actor:
         self.kind = account.kind
         self._open_bundle = open_bundle
         self._read_only = read_only
+        self._answers: dict[Hashable, Any] | None = None
 
     def __repr__(self) -> str:
         return f"<Actor {self.kind} {self.address}>"
+
+    def keep_answers(self) -> None:
+        """Ask each question once from here on: for a request that changes nothing."""
+        self._answers = {}
+
+    def anew(self) -> "Actor":
+        """Return the same actor, who asks each question again: for what goes on after the request."""
+        actor = copy(self)
+        actor._answers = None
+        return actor
+
+    def once(self, question: Hashable, ask: Callable[[], T]) -> T:
+        """Return the answer to a question, which a request that only reads asks once."""
+        if self._answers is None:
+            return ask()
+        if question not in self._answers:
+            self._answers[question] = ask()
+        answer: T = self._answers[question]
+        return answer
 
     @cached_property
     def _bundle(self) -> KeyBundle | None:
@@ -99,11 +123,16 @@ class Actor:
     def sharing_seed(self, key_digest: str) -> bytes | None:
         """The seed, own or of an institution, whose public key has this keccak256 digest."""
         own = self._own_seeds.get(key_digest)
-        return own if own is not None else institution_keys.open_seed(self, key_digest)
+        if own is not None:
+            return own
+        return self.once(("seed", key_digest), lambda: institution_keys.open_seed(self, key_digest))
+
+    @property
+    def places(self) -> dict[str, bool]:
+        """The admitted institutions that this doctor belongs to now, and whether it holds their seeds."""
+        return self.once("places", lambda: directory.places_of(self.address))
 
     @cached_property
     def recipients(self) -> list[str]:
         """Addresses whose envelopes this actor can open: its own, and its institutions'."""
-        held = institution_keys.institutions_with_seeds(self.address)
-        current = {institution.address for institution in directory.affiliations_of(self.address)}
-        return [self.address, *sorted(held & current)]
+        return [self.address, *sorted(place for place, has_seeds in self.places.items() if has_seeds)]

@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.actor import Actor
 from accounts.errors import VaultClosed
-from accounts.models import Account, User, Vault
-from accounts.requests import PortalRequest
+from accounts.models import Account, Membership, User, Vault
+from accounts.requests import PortalRequest, SignedIn
 from accounts.sign_in.second_factor import has_app, must_show_factor
 from accounts.vault_session import COOKIE, VaultSession, take_cookie
 from accounts.web.kept_forms import form_of, is_script
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 ACTING_AS = "acting_as"
+SAFE_METHODS = ("GET", "HEAD")
 MANAGER_PAGES = ("accounts:institution", "accounts:institution-invite", "accounts:institution-affiliate")
 
 
@@ -60,6 +62,8 @@ class ActorMiddleware:
                 return HttpResponseRedirect(_with_next(reverse("accounts:phrase"), request))
             if not is_poll(request):
                 portal.vault.touch(portal.user)
+            if portal.actor is not None and request.method in SAFE_METHODS:
+                portal.actor.keep_answers()
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -110,12 +114,34 @@ def asks_for_factor(request: HttpRequest, user: User) -> bool:
 def find_actor(request: PortalRequest) -> Actor | None:
     """The user's account named by the switch, else the patient's, else any; None without accounts."""
     user = request.user
-    accounts = list(Account.objects.filter(user=user).order_by("index"))
+    request.signed_in = read_signed_in(user)
+    accounts = request.signed_in.accounts
     wanted = request.session.get(ACTING_AS)
     account = next((one for one in accounts if one.address == wanted), accounts[0] if accounts else None)
     if account is None:
         return None
     return Actor(user=user, account=account, open_bundle=lambda: request.vault.bundle(user))
+
+
+def read_signed_in(user: User) -> SignedIn:
+    """Read what every page asks of a user: one statement, and a second one for a user without accounts."""
+    accounts = list(Account.objects.filter(user=user).order_by("index").annotate(**_facts("user")))
+    row: Any = accounts[0] if accounts else User.objects.annotate(**_facts("pk")).get(pk=user.pk)
+    for account in accounts:
+        account.user = user  # no further statement for the same row
+    return SignedIn(accounts, row.manages, row.hides_phrase, row.doubts_phrase)
+
+
+def _facts(user: str) -> dict[str, Exists]:
+    vaults = Vault.objects.filter(user=OuterRef(user))
+    managing = Membership.objects.filter(
+        user=OuterRef(user), role=Membership.Role.MANAGER, state=Membership.State.ACTIVE
+    )
+    return {
+        "manages": Exists(managing),
+        "hides_phrase": Exists(vaults.filter(phrase_shown_at=None, stale=False)),
+        "doubts_phrase": Exists(vaults.filter(phrase_confirmed_at=None)),
+    }
 
 
 def is_page_load(request: HttpRequest) -> bool:
@@ -134,7 +160,7 @@ def phrase_waits(request: PortalRequest) -> bool:
     ways = (reverse("accounts:phrase"), reverse("accounts:phrase-check"), reverse("account_logout"))
     if path in ways or path.startswith(("/api/", "/static/", "/accounts/")):
         return False
-    return Vault.objects.filter(user=request.user, phrase_shown_at=None, stale=False).exists()
+    return request.signed_in.hides_phrase
 
 
 def closed_vault_response(request: HttpRequest) -> HttpResponse:

@@ -1,10 +1,26 @@
 """The request as the portal's middleware leaves it."""
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest
 
 from accounts.actor import Actor
-from accounts.models import User
+from accounts.models import Account, User
 from accounts.vault_session import VaultSession
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A signed-in user's accounts in their order, and what every page asks of the user.
+
+    `manages` some institution; `hides_phrase` until the recovery phrase is shown, `doubts_phrase` until it is
+    checked.
+    """
+
+    accounts: list[Account]
+    manages: bool
+    hides_phrase: bool
+    doubts_phrase: bool
 
 
 class PortalRequest(HttpRequest):
@@ -12,4 +28,5 @@ class PortalRequest(HttpRequest):
 
     user: User
     actor: Actor | None
+    signed_in: SignedIn
     vault: VaultSession

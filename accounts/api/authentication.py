@@ -30,7 +30,9 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("The token is unknown, revoked or past its end.")
         request._request.actor = actor  # type: ignore[attr-defined]
         request.actor = actor  # type: ignore[attr-defined]
-        if request.method not in SAFE_METHODS:
+        if request.method in SAFE_METHODS:
+            actor.keep_answers()
+        else:
             run_in_turn(actor.user, [actor])
         return actor.user, actor
 

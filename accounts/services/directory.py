@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from accounts.errors import BadAddress, NoPublishedKey, UnusableKey
-from accounts.models import Account, Admission, Affiliation, Institution, PublishedKey
+from accounts.models import Account, Admission, Affiliation, Institution, PublishedKey, SealedKey
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
 from chain.node.client import check_key
@@ -119,6 +119,11 @@ def fingerprint(digest: str) -> str:
     return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
+def key_fingerprints(addresses: Iterable[str]) -> dict[str, str]:
+    """The fingerprint of each account's newest usable sharing key, for people to compare."""
+    return {address: fingerprint(digest) for address, digest in newest_digests(addresses).items()}
+
+
 def person_of(address: str) -> Person:
     """Name, kind, institutions and key fingerprint of one address."""
     return people_of([address])[address]
@@ -127,13 +132,13 @@ def person_of(address: str) -> Person:
 def people_of(addresses: Iterable[str]) -> dict[str, Person]:
     """The same for many, in a handful of queries. Unknown addresses are there too, with known=False."""
     people = names_of(addresses)
-    digests = newest_digests(people)
+    fingerprints = key_fingerprints(people)
     places = _institution_names({at for at, person in people.items() if person.kind != Account.Kind.PATIENT})
     return {
         address: replace(
             person,
             institutions=places.get(address, []),
-            key_fingerprint=fingerprint(digests[address]) if address in digests else "",
+            key_fingerprint=fingerprints.get(address, ""),
         )
         for address, person in people.items()
     }
@@ -162,9 +167,16 @@ def affiliations_of(doctor: str) -> list[Institution]:
     return list(Institution.objects.filter(address__in=_current(doctor).values("institution")))
 
 
-def places_of(doctor: str) -> list[str]:
-    """Addresses of the admitted institutions with which this doctor is affiliated now, known here or not."""
-    return list(_current(doctor).values_list("institution", flat=True))
+def places_of(doctor: str) -> dict[str, bool]:
+    """Return the admitted institutions with which this doctor is affiliated now, known here or not.
+
+    Of each, whether the doctor was sealed its sharing seeds.
+    """
+    sealed = SealedKey.objects.filter(recipient=doctor, kind=SealedKey.Kind.SEED)
+    places = _current(doctor).annotate(
+        has_seeds=Exists(sealed.filter(institution__address=OuterRef("institution")))
+    )
+    return dict(places.values_list("institution", "has_seeds"))
 
 
 def is_affiliated(institution: str, doctor: str) -> bool:

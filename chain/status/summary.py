@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, Q, QuerySet, Subquery
 
-from chain.models import Act, Cursor, Sender
-from chain.support.shared_clock import SharedNow, is_within, shared_now
+from chain.models import Cursor, Sender
+from chain.support.shared_clock import SharedNow, is_within
 
 _SILENT_AFTER = timedelta(seconds=20)
 SILENT_KEY_AFTER = timedelta(seconds=60)  # the relayer looks every second
@@ -19,33 +19,35 @@ class ChainStatus:
     reachable: bool
     head: int
     indexed: int
-    waiting_acts: int
     paused_reason: str
 
 
 def chain_status() -> ChainStatus:
     """The state of sending and reading now."""
-    cursor = Cursor.objects.first()
-    paused = _pause_reason()
+    cursor = Cursor.objects.annotate(
+        tick=SharedNow(), sends=Exists(_sending()), reason=Subquery(_paused()[:1])
+    ).first()
+    if cursor is None:
+        paused = "" if _sending().exists() else _paused().first()
+        return ChainStatus(reachable=False, head=0, indexed=0, paused_reason=paused or "")
+    paused = "" if cursor.sends else cursor.reason
     return ChainStatus(
-        reachable=cursor is not None and not cursor.error and _is_heard(cursor),
-        head=cursor.head if cursor else 0,
-        indexed=cursor.applied if cursor else 0,
-        waiting_acts=Act.objects.waiting().count(),
-        paused_reason=paused or (cursor.error if cursor else ""),
+        reachable=not cursor.error and is_within(cursor.heard_tick, _SILENT_AFTER, cursor.tick),
+        head=cursor.head,
+        indexed=cursor.applied,
+        paused_reason=paused or cursor.error,
     )
 
 
-def _is_heard(cursor: Cursor) -> bool:
-    return is_within(cursor.heard_tick, _SILENT_AFTER, shared_now())
+def _sending() -> QuerySet[Sender]:
+    """Relayer keys in use, as their lease says, which is taken at every run. One of them is enough."""
+    return Sender.objects.filter(ran_lately(), paused_reason="", held=False)
 
 
-def _pause_reason() -> str:
-    """A relayer key's, unless another one sends: its lease, taken at every run, says that it is in use."""
-    if Sender.objects.filter(ran_lately(), paused_reason="", held=False).exists():
-        return ""
+def _paused() -> QuerySet[Sender, str]:
+    """Why the relayer keys wait that do, the one that ran last first."""
     waiting = Sender.objects.exclude(paused_reason="").order_by("-leased_until")
-    return waiting.values_list("paused_reason", flat=True).first() or ""
+    return waiting.values_list("paused_reason", flat=True)
 
 
 def ran_lately() -> Q:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
-from accounts.services.directory import Person
+from accounts.services.directory import Person, key_fingerprints
 from chain.contract.slots import slot_answer, slot_request
 from chain.models import Act
 from chain.models.bulk import rows_in
@@ -147,11 +147,15 @@ def request_views(
     addresses |= {address_row(act.fields["via"]) for act in acts}
     addresses |= {address for row in mailed for address in (row.patient, row.author, row.via)}
     people = people_named_to(actor, addresses - {""})
+    authors = {row.author for row in rows} | {act.author for act in acts} | {row.author for row in mailed}
+    keys = key_fingerprints(authors)
     answers = _answers([row.request for row in rows] + [_request_of(act) for act in acts])
     granted = _granted(rows, waiting=any(row.patient == actor.address for row in rows))
-    views = [_from_row(actor, row, people, _state(row, answers.get(row.request), granted)) for row in rows]
-    views += [_from_act(actor, act, people, answers.get(_request_of(act))) for act in acts]
-    views += [_from_mailed(actor, row, people) for row in mailed]
+    views = [
+        _from_row(actor, row, people, keys, _state(row, answers.get(row.request), granted)) for row in rows
+    ]
+    views += [_from_act(actor, act, people, keys, answers.get(_request_of(act))) for act in acts]
+    views += [_from_mailed(actor, row, people, keys) for row in mailed]
     return sorted(views, key=lambda view: view.requested_at, reverse=True)
 
 
@@ -201,7 +205,9 @@ def _granted(rows: list[Request], *, waiting: bool) -> set[str]:
     }
 
 
-def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: State) -> RequestView:
+def _from_row(
+    actor: Actor, row: Request, people: dict[str, Person], keys: dict[str, str], state: State
+) -> RequestView:
     about = ListAbout(Purpose.TERMS, row.author, row.patient, row.request)
     terms, readability = _open_terms(actor, row.envelopes, about)
     reason, reason_damaged = _open_reason(actor, row)
@@ -212,7 +218,7 @@ def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: Stat
         patient_name=people[row.patient].name_if_known,
         author=row.author,
         author_name=people[row.author].name,
-        author_key=people[row.author].key_fingerprint,
+        author_key=keys.get(row.author, ""),
         via=row.via,
         via_name=people[row.via].name if row.via else "",
         terms=terms,
@@ -226,7 +232,9 @@ def _from_row(actor: Actor, row: Request, people: dict[str, Person], state: Stat
     )
 
 
-def _from_act(actor: Actor, act: Act, people: dict[str, Person], answer: Act | None) -> RequestView:
+def _from_act(
+    actor: Actor, act: Act, people: dict[str, Person], keys: dict[str, str], answer: Act | None
+) -> RequestView:
     request, via = _request_of(act), address_row(act.fields["via"])
     about = ListAbout(Purpose.TERMS, act.author, act.subject, request)
     terms, readability = _open_terms(actor, act.fields["envelopes"], about)
@@ -237,7 +245,7 @@ def _from_act(actor: Actor, act: Act, people: dict[str, Person], answer: Act | N
         patient_name=people[act.subject].name_if_known,
         author=act.author,
         author_name=people[act.author].name,
-        author_key=people[act.author].key_fingerprint,
+        author_key=keys.get(act.author, ""),
         via=via,
         via_name=people[via].name if via else "",
         terms=terms,
@@ -249,7 +257,9 @@ def _from_act(actor: Actor, act: Act, people: dict[str, Person], answer: Act | N
     )
 
 
-def _from_mailed(actor: Actor, row: EmailRequest, people: dict[str, Person]) -> RequestView:
+def _from_mailed(
+    actor: Actor, row: EmailRequest, people: dict[str, Person], keys: dict[str, str]
+) -> RequestView:
     """To its author no address is shown until a grant is there, and an expired one is no more than that."""
     mine = row.author == actor.address
     state = _mailed_state(row, waiting=not mine)
@@ -263,7 +273,7 @@ def _from_mailed(actor: Actor, row: EmailRequest, people: dict[str, Person]) -> 
         patient_name=people[named].name_if_known if named else row.email,
         author=row.author,
         author_name=people[row.author].name,
-        author_key=people[row.author].key_fingerprint,
+        author_key=keys.get(row.author, ""),
         via=row.via,
         via_name=people[row.via].name if row.via else "",
         terms=terms,

@@ -21,7 +21,7 @@ from records.models import Grant, Record, SelectionRecord, ViewLog
 from records.services import writing
 from records.services.describing import check_description
 from records.services.folders import require_folder
-from records.services.keyring import Keyring
+from records.services.keyring import Keyring, keyring_to
 from records.services.limits import folded_in_inbox
 from records.services.present import record_views
 from records.services.states import (
@@ -73,17 +73,18 @@ def list_states(
     whole_inbox: bool = False,
 ) -> tuple[Keyring, list[RecordState]]:
     """The same, unopened, with the keyring that opens them. Raises AccessRefused."""
-    keyring = Keyring(actor, patient)
+    keyring = keyring_to(actor, patient)
     if keyring.own:
-        rows = Record.objects.filter(patient=patient)
+        own = Record.objects.filter(patient=patient)
         if not whole_inbox:
             out = folded_in_inbox(patient) if inbox else inbox_records(patient)
-            rows = rows.exclude(pk__in=out.values("pk"))
+            own = own.exclude(pk__in=out.values("pk"))
+        rows = list(own)
         acts = record_acts(patient=patient, inbox=inbox)
     else:
-        if not access.live_grants(actor, patient=patient, via=via):
+        if not keyring.access.grants_through(via):
             raise _refusal(actor, patient, via or "")
-        rows = access.readable_by(actor, patient=patient, via=via)
+        rows = keyring.access.readable(via)
         acts = record_acts(patient=patient, author=actor.address)
         _log_list(actor, patient, via or "")
     return keyring, list(states_of(rows, acts).values())
@@ -92,7 +93,7 @@ def list_states(
 def get_record(*, actor: Actor, record: str) -> RecordView:
     """One record with its versions. Raises NotFound, AccessRefused, VaultClosed."""
     state = visible_state(actor, record)
-    (view,) = record_views(Keyring(actor, state.patient), [state], versions=True)
+    (view,) = record_views(keyring_to(actor, state.patient), [state], versions=True)
     refused = Errand.objects.filter(
         account=actor.address, kind=SEND_AGAIN, state=Errand.State.OPEN, details__record=record
     )
@@ -115,7 +116,7 @@ def list_inbox(*, actor: Actor, start: int, end: int) -> list[RecordView]:
     rows = list(_shown_inbox(actor.address).order_by("-created_at", "pk")[start:end])
     acts = inbox_acts(actor.address, rows, newest=0 if start else end)
     states = [state for state in states_of(rows, acts).values() if state.latest.folder == 0]
-    views = record_views(Keyring(actor, actor.address), states)
+    views = record_views(keyring_to(actor, actor.address), states)
     return [view for view in views if view.in_inbox]
 
 
@@ -143,13 +144,13 @@ def visible_state(actor: Actor, record: str) -> RecordState:
 
     An author sees what he or she wrote until the patient has taken it in.
     """
-    state = state_of(record)
+    state = actor.once(("state", record), lambda: state_of(record))
     if state is None:
         raise NotFound("There is no such record.")
     untaken = state.confirmed is None or state.confirmed.folder == 0
     if actor.address == state.patient or (actor.address == state.author and untaken):
         return state
-    if access.can_read(actor, record):
+    if access.access_to(actor, state.patient).can_read(record):
         return state
     if _once_granted(actor, state):
         raise _refusal(actor, state.patient, _last_via(actor, state.patient))
@@ -166,7 +167,7 @@ def modify_description(
     title = check_description(title=title, kind=kind, service_date=service_date)
     state = visible_state(actor, record)
     writing.require_writer(actor, state, via)
-    keyring = Keyring(actor, state.patient)
+    keyring = keyring_to(actor, state.patient)
     state = state.standing() or state
     opened = writing.open_or_refuse(keyring, state)
     mended = replace(
@@ -190,7 +191,7 @@ def move_record(*, actor: Actor, record: str, folder: int) -> RecordView:
     require_folder(actor, folder)
     writing.require_writer(actor, state, "")
     if state.latest.folder != folder or not state.latest.wrapped:
-        writing.wrap_anew(Keyring(actor, state.patient), state, folder)
+        writing.wrap_anew(keyring_to(actor, state.patient), state, folder)
     return get_record(actor=actor, record=record)
 
 

@@ -76,7 +76,7 @@ def stream_export(export: Export) -> Iterator[bytes]:
         if same is not None:  # a mended description: the file is there already
             entry.file, entry.sha256, entry.problem = same.file, same.sha256, same.problem
             continue
-        source = _Source(export.actor, entry)
+        source = _Source(export.actor.anew(), entry)
         if source.open():
             entry.file = names.take(record, version, numbered=export.all_versions)
             written[version.record, version.content] = entry
@@ -172,4 +172,4 @@ class _Pieces:
 
 def _history(export: Export) -> Iterator[list[HistoryEntry]]:
     """Every line, some at a time; only the patient sees it."""
-    return log.every_line(actor=export.actor, patient=export.patient) if export.own else iter(())
+    return log.every_line(actor=export.actor.anew(), patient=export.patient) if export.own else iter(())

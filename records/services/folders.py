@@ -24,7 +24,7 @@ from records.errors import Conflict, InvalidInput, NotFound, StoreDown
 from records.models import FolderState, PatientFolder, Record
 from records.services.epochs import current_epoch
 from records.services.folder_names import sealed_names
-from records.services.keyring import Keyring
+from records.services.keyring import Keyring, keyring_to
 from records.services.naming import people_named_to
 from records.services.states import act_state
 from records.shapes import ActState, FolderView, SharedWith
@@ -37,7 +37,7 @@ FOLDERS_SKIPPED = 200
 
 def create_folder(*, actor: Actor, name: str) -> int:
     """A new folder, named on the chain; returns its number. Raises InvalidInput, Conflict, VaultClosed."""
-    keyring = Keyring(actor, actor.address)
+    keyring = keyring_to(actor, actor.address)
     taken = folder_names(keyring, folder_numbers(actor.address))
     check_total("FOLDERS_PER_PATIENT", len(taken))
     name = _checked(name, taken)
@@ -48,7 +48,7 @@ def create_folder(*, actor: Actor, name: str) -> int:
 
 def rename_folder(*, actor: Actor, folder: int, name: str) -> None:
     """Another name for a folder. Raises NotFound, InvalidInput, Conflict, VaultClosed."""
-    keyring = Keyring(actor, actor.address)
+    keyring = keyring_to(actor, actor.address)
     taken = folder_names(keyring, folder_numbers(actor.address))
     if folder not in taken:
         raise NotFound("There is no such folder.")
@@ -59,7 +59,7 @@ def rename_folder(*, actor: Actor, folder: int, name: str) -> None:
 
 def list_folders(*, actor: Actor) -> list[FolderView]:
     """The actor's own folders, the inbox not among them."""
-    keyring = Keyring(actor, actor.address)
+    keyring = keyring_to(actor, actor.address)
     numbers = folder_numbers(actor.address)
     names = folder_names(keyring, numbers)
     counted = Record.objects.filter(patient=actor.address).values("folder").annotate(count=Count("pk"))

@@ -8,7 +8,7 @@ from functools import cached_property
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from chain.contract.slots import folder_scope
-from records.access import LiveGrant, live_grants
+from records.access import LiveGrant, access_to
 from records.arrivals import WantedFile
 from records.chain_words import raw
 from records.content import digest_of, read_blob, read_blobs
@@ -52,16 +52,17 @@ class Keyring:
     def __init__(self, actor: Actor, patient: str) -> None:
         self.actor = actor
         self.patient = patient
-        self.own = actor.address == patient
+        self.access = access_to(actor, patient)
+        self.own = self.access.own
         self._secrets: dict[tuple[int, int], tuple[int, bytes]] = {}
         self._blobs: dict[str, bytes] = {}
         self._problems: dict[str, RecordsError] = {}
         self._scope_problem: StoreDown | None = None  # of a grant's envelopes, in which more keys may be
 
-    @cached_property
+    @property
     def grants(self) -> list[LiveGrant]:
         """The live grants that this actor holds of the patient; none for the patient."""
-        return [] if self.own else live_grants(self.actor, patient=self.patient)
+        return self.access.grants
 
     def folder_key(self, folder: int, packed_epoch: int) -> bytes | None:
         """The folder key of an epoch, or None where this actor has no secret of it."""
@@ -256,6 +257,11 @@ class Keyring:
             scope=folder_scope(folder),
             least=pack_epoch(generation, epoch),
         )
+
+
+def keyring_to(actor: Actor, patient: str) -> Keyring:
+    """Return what opens a patient's records for this actor: the same throughout one reading request."""
+    return actor.once(("keyring", patient), lambda: Keyring(actor, patient))
 
 
 def _description(version: VersionState) -> WantedFile:

@@ -16,7 +16,7 @@ from records.chain_words import ZERO_WORD, address_row
 from records.errors import NotFound
 from records.models import Anchor, Record, ViewLog
 from records.services.history_rows import ACTS, EVENTS, VIEWS, HistoryFilter, HistoryRow, history_rows
-from records.services.keyring import Keyring
+from records.services.keyring import keyring_to
 from records.services.naming import people_named_to
 from records.services.states import act_record, act_state, states_of
 from records.shapes import HistoryEntry
@@ -200,7 +200,7 @@ def _addresses(views: list[HistoryRow], events: list[Event], acts: list[Act]) ->
 
 
 def _titles(actor: Actor, records: set[str]) -> dict[str, str]:
-    keyring = Keyring(actor, actor.address)
+    keyring = keyring_to(actor, actor.address)
     states = states_of(Record.objects.filter(pk__in=records - {""}, patient=actor.address))
     keyring.load(states.values(), latest_only=True)
     titles = {}

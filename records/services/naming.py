@@ -14,30 +14,34 @@ fingerprint of its key, is no secret.
 Only this module asks the directory for people, and a test holds that.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from accounts.actor import Actor
 from accounts.models import Account, Admission, Affiliation, Membership
-from accounts.services.directory import Person, people_of, unnamed
+from accounts.services.directory import Person, names_of, people_of, unnamed
 from records.access import held_by
 from records.models import Grant
 
 
-def people_named_to(
-    actor: Actor, addresses: Iterable[str], find: Callable[[Iterable[str]], dict[str, Person]] = people_of
-) -> dict[str, Person]:
-    """Return the people behind these addresses, as far as the actor may know them."""
-    people = find(addresses)
+def people_named_to(actor: Actor, addresses: Iterable[str]) -> dict[str, Person]:
+    """Return the people behind these addresses, as far as the actor may know them, without their keys."""
+    known: dict[str, Person] = actor.once("people", dict)
+    wanted = set(addresses)
+    known |= _known_to(actor, names_of(wanted - known.keys(), known=[actor.account]))
+    return {address: known[address] for address in wanted}
+
+
+def person_named_to(actor: Actor, address: str) -> Person:
+    """Return the person behind one address, with institutions and key, as far as the actor may know her."""
+    return _known_to(actor, people_of([address]))[address]
+
+
+def _known_to(actor: Actor, people: dict[str, Person]) -> dict[str, Person]:
     hidden = _strangers(actor, people)
     return {
         address: unnamed(address, person.key_fingerprint) if address in hidden else person
         for address, person in people.items()
     }
-
-
-def person_named_to(actor: Actor, address: str) -> Person:
-    """Return the person behind one address, as far as the actor may know her."""
-    return people_named_to(actor, [address])[address]
 
 
 def _strangers(actor: Actor, people: dict[str, Person]) -> set[str]:

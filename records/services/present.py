@@ -3,11 +3,8 @@
 import math
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 
-from accounts.services.directory import Person, names_of
-from chain.models.bulk import rows_in
-from records.access import writable_by
+from accounts.services.directory import Person
 from records.chain_words import raw
 from records.kinds import KINDS
 from records.services.folders import folder_names
@@ -34,8 +31,7 @@ def record_views(
     """Views of these records, newest first; with every version that opens, if asked."""
     found = sorted(states, key=_beginning, reverse=True)
     keyring.load(found, latest_only=True)
-    find = partial(names_of, known=[keyring.actor.account])
-    people = people_named_to(keyring.actor, _addresses(found), find)
+    people = people_named_to(keyring.actor, _addresses(found))
     names = folder_names(keyring, sorted({state.latest.folder for state in found}))
     writable = _writable(keyring, found)
     return [
@@ -166,5 +162,4 @@ def _writable(keyring: Keyring, states: list[RecordState]) -> set[str]:
     records = {state.record for state in states if not state.closed}
     if keyring.own or not records:
         return records
-    granted = writable_by(keyring.actor, patient=keyring.patient).only("pk")
-    return {row.pk for row in rows_in(granted, "pk", records)}
+    return keyring.access.writable_among(records)

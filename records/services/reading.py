@@ -20,7 +20,7 @@ from records.crypto.mdr1 import Decryptor
 from records.errors import AccessRefused, NotFound, RecordDamaged
 from records.models import Fetch, ViewLog
 from records.services.documents import visible_state
-from records.services.keyring import Keyring
+from records.services.keyring import keyring_to
 from records.services.states import RecordState, VersionState
 from records.shapes import OpenedContent
 
@@ -63,10 +63,10 @@ def find_content(*, actor: Actor, record: str, version: int | None = None) -> Fo
     Raises NotFound, AccessRefused, RecordDamaged, RecordLost, StoreDown, VaultClosed.
     """
     state = visible_state(actor, record)
-    if actor.address != state.patient and not access.can_read(actor, record):
+    if not access.access_to(actor, state.patient).can_read(record):
         raise AccessRefused("Only the patient can open this until it is taken in.", patient=state.patient)
     wanted = _version(state, version)
-    keyring = Keyring(actor, state.patient)
+    keyring = keyring_to(actor, state.patient)
     opened = keyring.require(keyring.try_all(state)[wanted.version])
     return FoundContent(actor, state, wanted, opened.description)
 
@@ -151,7 +151,7 @@ def _version(state: RecordState, version: int | None) -> VersionState:
 
 def _via(actor: Actor, state: RecordState) -> str:
     """Through which institution the actor holds what opens this record."""
-    grants = access.live_grants(actor, patient=state.patient)
+    grants = access.access_to(actor, state.patient).grants
     covering = [
         grant
         for grant in grants

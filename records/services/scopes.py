@@ -15,7 +15,7 @@ from records.models import Record, Version
 from records.services.envelopes import ListAbout, SealedList, seal_list
 from records.services.epochs import current_epoch, hand_out
 from records.services.folders import folder_names, require_folder
-from records.services.keyring import Keyring
+from records.services.keyring import Keyring, keyring_to
 from records.services.own_secrets import own_secret
 from records.services.present import record_views
 from records.services.states import RecordState, states_of
@@ -45,7 +45,7 @@ def seal_folder(actor: Actor, grantee: PublicKey, folder: int, terms: Terms) -> 
     hand_out(patient, folder, epoch)
     payload = FolderPayload(folder_secrets(actor, folder, epoch), terms).to_bytes()
     about = ListAbout(Purpose.FOLDER, patient, patient, word(folder), epoch)
-    name = folder_names(Keyring(actor, patient), [folder])[folder]
+    name = folder_names(keyring_to(actor, patient), [folder])[folder]
     count = Record.objects.filter(patient=patient, folder=folder).count()
     return SealedScope(
         scope=about.scope,
@@ -79,7 +79,7 @@ def seal_records(actor: Actor, grantee: PublicKey, records: set[str], terms: Ter
         raise InvalidInput(
             "records", f"Share at most {SINGLE_MAX:,} single records at once, or a folder or a selection."
         )
-    keyring, states = Keyring(actor, actor.address), _states(actor, sorted(records))
+    keyring, states = keyring_to(actor, actor.address), _states(actor, sorted(records))
     if set(states) != records:
         raise NotFound("There is no such record.")
     if any(state.latest.folder == 0 for state in states.values()):
@@ -109,7 +109,7 @@ def seal_selection(actor: Actor, grantee: PublicKey, terms: Terms) -> SealedScop
 
     Raises InvalidInput for none, or more than 10,000.
     """
-    keyring = Keyring(actor, actor.address)
+    keyring = keyring_to(actor, actor.address)
     states = _states(actor, None)
     keyring.load(states.values(), latest_only=True)
     keys: dict[bytes, bytes] = {}

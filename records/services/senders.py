@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from accounts.actor import Actor
-from accounts.services.directory import names_of
 from chain.models import Act, Event
 from records.models import BlockedSender
 from records.services.naming import people_named_to
@@ -50,7 +49,7 @@ def words_of(patient: str) -> dict[str, list[Word]]:
 def list_senders(*, actor: Actor) -> list[SenderView]:
     """Whom the patient has blocked, by name; who is to be taken again, too, until that is confirmed."""
     words = {sender: said for sender, said in words_of(actor.address).items() if _blocks(said)}
-    people = people_named_to(actor, words, names_of)
+    people = people_named_to(actor, words)
     views = [
         SenderView(sender, people[sender].name_if_known, not said[-1].blocked, said[-1].state, said[-1].act)
         for sender, said in words.items()

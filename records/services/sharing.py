@@ -21,7 +21,7 @@ from records.access import LiveGrant, is_paused, narrow, slot_of
 from records.chain_words import address_row, moment
 from records.models import Envelope, Grant, Record, Selection, SelectionRecord
 from records.services.folders import folder_names
-from records.services.keyring import Keyring
+from records.services.keyring import Keyring, keyring_to
 from records.services.naming import people_named_to
 from records.services.states import act_state, states_of
 from records.shapes import GrantView, PatientView, ScopeView
@@ -39,7 +39,7 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
     acts = _latest_acts(actor.address)
     standing = {slot_of(grant): grant for grant in narrow(Grant.objects.filter(patient=actor.address))}
     scopes = {row.scope for row in rows.values()} | {act.fields["scope"] for act in acts.values()}
-    names = _scope_names(Keyring(actor, actor.address), scopes)
+    names = _scope_names(keyring_to(actor, actor.address), scopes)
     given = [row for row in rows.values() if row.granted_at is not None]
     people = people_named_to(actor, _parties(given, acts.values()))
     views, times = [], chain_times()
@@ -128,7 +128,7 @@ def _patient_view(
     kinds: dict[str, ScopeKind],
 ) -> PatientView:
     patient, via = way
-    names = _scope_names(Keyring(actor, patient), {grant.scope for grant in grants})
+    names = _scope_names(keyring_to(actor, patient), {grant.scope for grant in grants})
     scopes = [
         ScopeView(
             scope=grant.scope,

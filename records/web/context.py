@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.actor import Actor
-from accounts.models import Account, Institution, Membership, User, Vault
+from accounts.models import Account, Institution, Membership, User
+from accounts.requests import SignedIn
 from accounts.services.errands import ErrandCard, decisions_for
 from accounts.services.key_tasks import DueTasks, due_tasks
 from accounts.vault_session import VaultSession
@@ -49,6 +50,7 @@ class Portal:
         self.full_path = request.get_full_path() if request.method == "GET" else ""
         self.user: User | None = request.user if isinstance(request.user, User) else None
         self.actor: Actor | None = getattr(request, "actor", None)
+        self.signed_in: SignedIn | None = getattr(request, "signed_in", None)
         self.vault: VaultSession = getattr(request, "vault", None) or VaultSession(None)
 
     @property
@@ -59,14 +61,14 @@ class Portal:
     @cached_property
     def other_accounts(self) -> list[Account]:
         """Accounts of this person other than the one that acts."""
-        if self.user is None or self.actor is None:
+        if self.signed_in is None or self.actor is None:
             return []
-        return list(self.user.accounts.exclude(address=self.actor.address))
+        return [each for each in self.signed_in.accounts if each.address != self.actor.address]
 
     @cached_property
     def managed(self) -> list[Institution]:
         """Institutions this person manages."""
-        if self.user is None:
+        if self.signed_in is None or not self.signed_in.manages:
             return []
         return list(
             Institution.objects.filter(
@@ -79,9 +81,7 @@ class Portal:
     @cached_property
     def phrase_missing(self) -> bool:
         """Whether the recovery phrase was never checked."""
-        return (
-            self.actor is not None and Vault.objects.filter(user=self.user, phrase_confirmed_at=None).exists()
-        )
+        return self.actor is not None and self.signed_in is not None and self.signed_in.doubts_phrase
 
     @cached_property
     def errands(self) -> list[ErrandCard]:

@@ -281,7 +281,8 @@ def test_only_naming_asks_the_directory_for_people() -> None:
     calls = {
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in (ROOT / "records").rglob("*.py")
-        if "medrec_open" not in path.parts  # a program of its own, without this portal's people
+        if path.name != "naming.py"
+        and "medrec_open" not in path.parts  # a program of its own, without this portal's people
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and (getattr(node.func, "id", "") in asking or getattr(node.func, "attr", "") in asking)

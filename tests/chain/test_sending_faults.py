@@ -11,7 +11,7 @@ from pytest_django import Settings
 from chain.errors import ChainUnavailable, RpcRefused
 from chain.keys.ecdsa import address_of_key
 from chain.keys.portal_keys import relayer_keys
-from chain.models import ActState, Attempt, Sender, Transaction
+from chain.models import Act, ActState, Attempt, Sender, Transaction
 from chain.models.sending import AttemptState
 from chain.node import client
 from chain.operations.deploy import send_and_wait
@@ -161,7 +161,7 @@ def test_a_node_that_is_down_pauses_and_resumes(chain: ChainNode, settings: Sett
     status = chain_status()
     assert "does not answer" in status.paused_reason
     assert not status.reachable
-    assert status.waiting_acts == 1
+    assert Act.objects.waiting().count() == 1
     settings.CHAIN_RPC_URL = chain.url
     chain.settle()
     assert state_of(act) == ActState.CONFIRMED

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from chain.models import Act
 from chain.relayer.sender import run_relayer
 from chain.status.summary import chain_status
 
@@ -17,5 +18,5 @@ class Command(BaseCommand):
         """Send, and say what still waits."""
         del args, options
         run_relayer()
-        status = chain_status()
-        self.stdout.write(status.paused_reason or f"{status.waiting_acts} acts wait for confirmation")
+        waiting = Act.objects.waiting().count()
+        self.stdout.write(chain_status().paused_reason or f"{waiting} acts wait for confirmation")
