@@ -284,7 +284,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["records.api.parsing.PlainJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "records.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "records.api.errors.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["records.api.throttling.AccountThrottle"],
     "DEFAULT_THROTTLE_RATES": {"user": env.str("API_RATE", "600/min")},
@@ -296,6 +296,17 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Patient-owned medical records: records, access requests, grants, access history.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_PATCH": False,  # a PATCH takes the whole description
+    "ENUM_NAME_OVERRIDES": {
+        "AccessRequestState": "records.api.schema.ACCESS_REQUEST_STATES",
+        "ActState": "records.api.schema.ACT_STATES",
+        "GrantState": "records.api.schema.GRANT_STATES",
+        "Permissions": "records.api.serializers.base.PERMISSIONS",
+        "Purpose": "records.kinds.PURPOSE_CHOICES",
+        "Readability": "records.readability.Readability",
+        "RecordKind": "records.kinds.KIND_CHOICES",
+        "ScopeKind": "records.api.schema.SCOPE_KINDS",
+    },
 }
 
 # --- Limits: how much one party may do to others ------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -16,22 +17,29 @@ from accounts.services.directory import parse_address
 from records.errors import AccessRefused, InvalidInput
 
 PIECE = 256 * 1024
+TOTAL = OpenApiParameter(
+    "X-Total-Count",
+    int,
+    OpenApiParameter.HEADER,
+    response=[200],
+    description="Number of items in all, before limit and offset.",
+)
 
 
 class ActorView(APIView):
-    """A view for who holds a token."""
+    """A view for those who have a token."""
 
     takes_file = False
     """Whether the body is a file's bytes, whatever type it is said to have."""
 
     @property
     def actor(self) -> Actor:
-        """As whom the token acts."""
+        """Return the account for which the token acts."""
         actor: Actor = self.request.auth  # type: ignore[assignment]
         return actor
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """After the token: a patient's program that names another patient is refused, whatever it asks."""
+        """Refuse a patient's program that names another patient, whatever it asks."""
         super().initial(request, *args, **kwargs)
         if self.actor.kind == Account.Kind.PATIENT:
             for named in _patients_named(request, with_body=not self.takes_file):
@@ -55,48 +63,48 @@ def _require_own(actor: Actor, named: Any) -> None:
         raise AccessRefused("This token acts for another patient than the one named. Nothing was changed.")
 
 
-def checked(shape: type[BaseSerializer[Any]], data: Any) -> dict[str, Any]:
-    """The input by its shape. Raises ValidationError (400)."""
-    found = shape(data=data)
-    found.is_valid(raise_exception=True)
-    values: dict[str, Any] = found.validated_data
+def checked(serializer_class: type[BaseSerializer[Any]], data: Any) -> dict[str, Any]:
+    """Return the input as its serializer reads it. Raises ValidationError (400)."""
+    serializer = serializer_class(data=data)
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
     return values
 
 
-def answer(shape: type[BaseSerializer[Any]], value: object, *, status: int = 200) -> Response:
-    """The value in its shape."""
-    return Response(_shown(shape, [value])[0], status=status)
+def answer(serializer_class: type[BaseSerializer[Any]], value: object, *, status: int = 200) -> Response:
+    """Return an answer that shows the value."""
+    return Response(_show(serializer_class, [value])[0], status=status)
 
 
 def answer_list(
-    shape: type[BaseSerializer[Any]],
+    serializer_class: type[BaseSerializer[Any]],
     values: Iterable[object],
     *,
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Each of the values in its shape."""
-    return Response(_shown(shape, values), status=status, headers=headers)
+    """Return an answer that shows each of the values."""
+    return Response(_show(serializer_class, values), status=status, headers=headers)
 
 
-def _shown(shape: type[BaseSerializer[Any]], values: Iterable[object]) -> list[Any]:
-    made = _made(shape)  # type: ignore[arg-type]  # every class has a hash
-    return [made.to_representation(value) for value in values]
+def _show(serializer_class: type[BaseSerializer[Any]], values: Iterable[object]) -> list[Any]:
+    serializer = _serializer(serializer_class)  # type: ignore[arg-type]  # every class has a hash
+    return [serializer.to_representation(value) for value in values]
 
 
 @cache
-def _made(shape: type[BaseSerializer[Any]]) -> BaseSerializer[Any]:
-    """A serializer that only shows: making one copies every field, which costs more than showing."""
-    return shape()
+def _serializer(serializer_class: type[BaseSerializer[Any]]) -> BaseSerializer[Any]:
+    """Make a serializer once for showing. To make one copies every field, which costs more than showing."""
+    return serializer_class()
 
 
 def body_of(request: Request) -> Iterator[bytes]:
-    """The raw body, piece by piece, never in memory as a whole."""
+    """Yield the raw body piece by piece, never in memory as a whole."""
     while piece := request._request.read(PIECE):
         yield piece
 
 
 def length_of(request: Request) -> int | None:
-    """The announced length of the body, in bytes."""
+    """Return the announced length of the body in bytes, or None."""
     text = request.META.get("CONTENT_LENGTH") or ""
     return int(text) if text.isdigit() else None

@@ -41,7 +41,19 @@ pytestmark = pytest.mark.django_db
 NAME = "Chiara Unseen"
 ROOT = Path(settings.BASE_DIR)
 # Every name under which a page may take an address, in its query or its form.
-FIELDS = ("patient", "grantee", "via", "sender", "doctor", "account", "author", "address", "scope", "email")
+FIELDS = (
+    "patient",
+    "grantee",
+    "via",
+    "sender",
+    "doctor",
+    "account",
+    "author",
+    "agent",
+    "address",
+    "scope",
+    "email",
+)
 NOT_OURS = ("admin", "static", "media", "accounts/", "api/")
 
 

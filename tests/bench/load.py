@@ -52,7 +52,7 @@ class Client:
         if upload is not None:
             path = f"uploads/{upload['id']}/content"
             record = self._ask("PUT", path, content, "application/octet-stream")
-            self._records += [record["record"]] if record is not None else []
+            self._records += [record["id"]] if record is not None else []
 
     def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> Any:
         connection = http.client.HTTPConnection(

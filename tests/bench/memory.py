@@ -74,9 +74,7 @@ class Client:
         """Send a file of `size` bytes (whole pieces); the record's id."""
         described = {"title": "Bench", "kind": "51899-3", "file_name": "bench.bin", "size": size, "folder": 1}
         upload = self._json("POST", "/api/v1/uploads", json.dumps(described), "application/json")["id"]
-        return str(
-            self._json("PUT", f"/api/v1/uploads/{upload}/content", _pieces(size), length=size)["record"]
-        )
+        return str(self._json("PUT", f"/api/v1/uploads/{upload}/content", _pieces(size), length=size)["id"])
 
     def download(self, record: str) -> None:
         """Fetch a record's content, and compare it with what was sent."""

@@ -176,7 +176,7 @@ class Sender:
 
     def listed(self) -> list[str]:
         """The ids of all the records that the portal lists."""
-        return [record["record"] for record in self.api.get("records").json()]
+        return [record["id"] for record in self.api.get("records").json()]
 
     def _send(self) -> None:
         last = time.monotonic()

@@ -154,7 +154,7 @@ def test_a_portal_that_is_away_costs_its_own_records_and_no_page(
             assert browser.get(page).status_code == 200, page
         for path in LISTS:
             assert ada.get(path).status_code == 200, path
-        lines = {line["record"]: line for line in ada.get("records").json()}
+        lines = {line["id"]: line for line in ada.get("records").json()}
         assert lines[own.record]["title"] == "My own"
         assert lines[left]["readability"] == "not arrived"
         assert ada.get(f"records/{own.record}/content").status_code == 200

@@ -56,7 +56,7 @@ class Program:
         answer = connection.getresponse()
         data = answer.read()
         assert answer.status == 201, (answer.status, data[:500])
-        return str(json.loads(data)["record"])
+        return str(json.loads(data)["id"])
 
     def head(self, method: str, path: str, **headers: Any) -> bytes:
         """A request up to its body."""

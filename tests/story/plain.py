@@ -80,7 +80,7 @@ class Api:
         assert described.status == 201, f"{described.status}: {described.text}"
         sent = self.put(f"uploads/{described.json()['id']}/content", content)
         assert sent.status == 201, f"{sent.status}: {sent.text}"
-        record: str = sent.json()["record"]
+        record: str = sent.json()["id"]
         return record
 
     def wait_for_state(self, path: str, state: str) -> Any:

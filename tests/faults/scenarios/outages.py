@@ -71,7 +71,7 @@ class Caller:
         sent = self.api.put(f"uploads/{described.json()['id']}/content", content)
         well = self._check("send", sent, allowed)
         if well:
-            self.accepted[sent.json()["record"]] = content
+            self.accepted[sent.json()["id"]] = content
         return well
 
     def _check(self, kind: str, answer: Answer, allowed: dict[str, set[int]]) -> bool:

@@ -129,7 +129,7 @@ def test_the_same_over_the_api(patient: Visitor) -> None:
     ada, reader = Api(actor), Api(actor, scope="read")
     body = {"title": "Scan", "kind": "11502-2", "file_name": "scan.pdf", "size": len(FILE)}
     described = ada.post("uploads", **body).json()
-    assert (described["parts"], described["part_bytes"], described["next_part"]) == (3, CHUNK_BYTES, 0)
+    assert (described["part_count"], described["part_bytes"], described["next_part"]) == (3, CHUNK_BYTES, 0)
     path = f"uploads/{described['id']}"
     refused = [reader.put(f"{path}/parts/0", part_of(0)), reader.post(f"{path}/finish", digest=DIGEST)]
     refused.append(reader.client.delete(f"/api/v1/{path}", headers=reader.headers))
@@ -141,8 +141,8 @@ def test_the_same_over_the_api(patient: Visitor) -> None:
     assert (wrong.status_code, wrong.json()["field"]) == (400, "part")
     done = ada.post(f"{path}/finish", digest=DIGEST)
     assert done.status_code == 201, done.content
-    record = done.json()["record"]
-    assert ada.post(f"{path}/finish", digest=DIGEST).json()["record"] == record
+    record = done.json()["id"]
+    assert ada.post(f"{path}/finish", digest=DIGEST).json()["id"] == record
     assert b"".join(ada.get(f"records/{record}/content").streaming_content) == FILE
     assert ada.client.delete(f"/api/v1/{path}", headers=ada.headers).status_code == 409
     schema = json.loads(ada.client.get("/api/v1/schema?format=json").content)

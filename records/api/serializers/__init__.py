@@ -1,0 +1,1 @@
+"""The API's words: what each resource shows, and what each call takes. A module holds one resource."""
