@@ -1,4 +1,8 @@
-"""What a request for a part of a file means (RFC 9110, sections 13 and 14), without HTTP's machinery."""
+"""Tell what a request for a part of a file means (RFC 9110, sections 13 and 14), without HTTP's machinery.
+
+werkzeug 3.1 was weighed and does not fit. Its `range_for_length` answers None to what is malformed (200), to
+what cannot be satisfied (416), and to a suffix longer than the file, which is all of it (section 14.1.2).
+"""
 
 import re
 from collections.abc import Mapping
