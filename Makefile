@@ -1,6 +1,7 @@
 # MedRec. `make run` needs Python 3.11 or newer and make; everything else is brought along.
 
 PYTHON ?= python3
+WORKERS ?= auto
 BIN = .venv/bin
 UV = $(BIN)/uv pip install --quiet --python $(BIN)/python --link-mode copy --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -80,7 +81,7 @@ run: setup
 
 test: dev-setup
 	@$(WITH_NODE) $(BIN)/python -m tests.forge
-	@$(WITH_NODE) $(BIN)/python -m pytest -n 2
+	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS)
 
 check: dev-setup
 	$(BIN)/ruff check .

@@ -28,15 +28,34 @@ __all__ = ["chain", "chain_node", "chromium"]
 _SHARED_PORTALS = {"deploy", "geth", "leaks", "run", "servers", "story"}
 _SHARED_FIXTURES = {"tests/chain/test_resync.py", "tests/exploits/test_seeded_bugs.py"}
 _WHOLE_PORTALS = {"faults", "leaks", "run", "story"}
-# Not run again on servers: pages that are the same anywhere, and what has servers of its own.
+# Not run again on servers: what touches neither database nor queue, pages whose services are tested there,
+# and what has servers of its own.
 _REPLAYED = (
     "tests/faults/test_scenarios.py::test_every_act_is_once_on_the_chain_and_the_tables_equal_a_replay"
 )
 _SAME_ANYWHERE = {
+    "tests/accounts/test_headers.py",
+    "tests/accounts/test_mails.py",
+    "tests/accounts/test_passwords.py",
+    "tests/faults/test_points.py",
+    "tests/leaks/test_search.py",
+    "tests/records/web/test_banner.py",
+    "tests/records/web/test_bound_forms.py",
+    "tests/records/web/test_observations.py",
+    "tests/records/web/test_pasting.py",
+    "tests/records/web/test_preview.py",
+    "tests/records/web/test_refusal_page.py",
+    "tests/records/web/test_upload.py",
+    "tests/run/test_crowd.py",
+    "tests/run/test_demo.py",
+    "tests/run/test_demo_files.py",
+    "tests/run/test_disk_full.py",
+    "tests/run/test_file_queue.py",
+    "tests/run/test_processes.py",
+    "tests/run/test_restore.py",
+    "tests/run/test_web_server.py",
     "tests/story/test_browser.py",
     "tests/story/test_open.py",
-    "tests/run/test_disk_full.py",
-    "tests/run/test_restore.py",
     f"{_REPLAYED}[outages]",
     f"{_REPLAYED}[two-machines]",
 }
@@ -44,6 +63,11 @@ _SAME_ANYWHERE = {
 # A busy machine fails no property. The full check draws the same examples each time, `make test` new ones.
 budget.register_profile("medrec", deadline=None, derandomize="MEDREC_REQUIRE_ALL" in os.environ)
 budget.load_profile("medrec")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are cores, 16 at most: portals wait for blocks more than they compute."""
+    return min((os.cpu_count() or 1) + 1, 16)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -61,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class SharedTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """With several processes (`-n 2`): what shares something goes to one, the rest to whichever is free."""
+    """With several processes: what shares something goes to one, the rest to whichever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _shared_by(nodeid)
