@@ -127,17 +127,17 @@ class PinNodeAdmin(ReadOnlyAdmin):
 
     @admin.display(boolean=True)
     def in_settings(self, node: PinNode) -> bool:
-        """Whether IPFS_PIN_API_URLS names it."""
+        """Return whether IPFS_PIN_API_URLS names it."""
         return node.address in pin_nodes()
 
     @admin.display(description="held")
     def held(self, node: Any) -> int:
-        """How many contents it has."""
+        """Count its contents."""
         return int(node.held)
 
     @admin.display(description="missing")
     def wanted(self, node: Any) -> int:
-        """How many it is still to get."""
+        """Count the contents that it has yet to get."""
         return int(node.wanted)
 
     @admin.display(description="oldest missing since")
@@ -147,7 +147,7 @@ class PinNodeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="to erase")
     def leaving(self, node: Any) -> int:
-        """How many are still to be erased there."""
+        """Count the contents that have yet to be erased there."""
         return int(node.leaving)
 
     @admin.display(description="last error")

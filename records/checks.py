@@ -43,7 +43,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 def check_demo(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Nobody signs in with the demo's published password where others reach the portal."""
+    """Refuse a portal that others reach, and on which the demo's published password signs in."""
     del app_configs, kwargs
     if not databases or demo_is_allowed():
         return []

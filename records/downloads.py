@@ -31,7 +31,7 @@ Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
 def answer_content(request: HttpRequest, found: FoundContent) -> HttpResponseBase:
-    """What GET or HEAD of a content answers: 200, 206, 304 or 416.
+    """Answer GET or HEAD of a content: 200, 206, 304 or 416.
 
     304 and HEAD give no byte of the content away: nothing is opened then, and no look is logged; access was
     checked when it was found. Raises StoreDown before the status line is sent.

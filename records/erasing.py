@@ -154,7 +154,7 @@ def _own_envelopes(digests: Iterable[str]) -> set[str]:
 
 
 def _lock(row: Holding) -> bool:
-    """Whether a content is as it was read. Until the transaction ends, whoever would name it waits."""
+    """Lock a content that is as it was read, and return whether it is. Others who would name it wait."""
     same = Holding.objects.filter(pk=row.pk, state=KEPT, unnamed_since=row.unnamed_since)
     return bool(same.update(lost_since=row.lost_since))
 

@@ -25,7 +25,7 @@ KEPT, ERASING, ERASED = Holding.State.KEPT, Holding.State.ERASING, Holding.State
 
 
 def cid_of(holding: Holding) -> Cid:
-    """Where its bytes are found."""
+    """Return the CID under which its bytes are found."""
     return Cid.from_digest(holding.digest, dag_pb=holding.dag_pb)
 
 
@@ -68,13 +68,13 @@ def note_lost(digest: str) -> None:
 
 
 def send_away(digest: str, now: datetime) -> None:
-    """What was given up leaves the further nodes, too."""
+    """Have a given up content leave the further nodes, too."""
     there = Replica.objects.filter(holding=digest).exclude(state=Replica.State.LEAVING)
     there.update(state=Replica.State.LEAVING, since=now, due_at=now, tries=0, error="")
 
 
 def bring_back(digest: str, now: datetime) -> None:
-    """What was to leave the further nodes is wanted there."""
+    """Have a content put on the further nodes again that was to leave them."""
     back = Replica.objects.filter(holding=digest, state=Replica.State.LEAVING)
     back.update(state=Replica.State.WANTED, since=now, due_at=now, tries=0, error="")
 

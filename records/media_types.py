@@ -150,7 +150,7 @@ def media_type_of(head: bytes, *, name: str, declared: str = "") -> str:
 
 
 def pdf_begins(head: bytes) -> bool:
-    """Whether what is no text begins like a PDF; an archive that a PDF comes first in does not."""
+    """Return whether bytes that are no text begin like a PDF. An archive with a PDF first does not."""
     return head[128:132] != b"DICM" and _PDF.match(head) is not None
 
 
@@ -170,7 +170,7 @@ def _boxed_media(head: bytes) -> str:
 
 
 def ending_of(kind: str) -> str:
-    """What names of files of this media type end in, with the dot."""
+    """Return the ending of file names of this media type, with the dot."""
     known = kind if kind in TYPES.values() else _LOOKS_LIKE.get(kind)
     return next((f".{endings.split()[0]}" for endings, one in TYPES.items() if one == known), ".bin")
 
@@ -188,7 +188,7 @@ def words(kind: str) -> str:
 
 
 def _agreed(claimed: str, found: str) -> str | None:
-    """What the file is, if name and content agree on it."""
+    """Return the media type of the file, if name and content agree on it."""
     if claimed == found or claimed in NEVER or _LOOKS_LIKE.get(claimed) == found:
         return claimed
     if found in NEVER:

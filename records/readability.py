@@ -24,7 +24,7 @@ class Readability(StrEnum):
 
     @property
     def heading(self) -> str:
-        """What stands where the record's title would."""
+        """Return the text in the place of the record's title."""
         return _HEADINGS[self]
 
     @property
@@ -34,11 +34,11 @@ class Readability(StrEnum):
 
     @property
     def may_change(self) -> bool:
-        """Whether it may become readable without anybody's doing more than visiting."""
+        """Return whether it may become readable without anybody's doing more than visiting."""
         return self in (Readability.KEY_MISSING, Readability.NOT_ARRIVED, Readability.UNREACHABLE)
 
     def advice(self, *, own: bool, way: str = "") -> str:
-        """What the reader can do. `own`: the reader is the patient. `way`: the verb for putting it away."""
+        """Return advice to the reader. `own`: it is the patient. `way`: the verb for putting it away."""
         if own and self in (Readability.DAMAGED, Readability.LOST):
             said = "Its author has to send it again."
             return f"{said} You can {way} it, and it leaves your lists." if way else said

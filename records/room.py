@@ -25,7 +25,7 @@ def require_room(size: int) -> None:
 
 
 def _takes_files(folder: Path) -> bool:
-    """Whether files or parts of files go to the same disk."""
+    """Return whether files or parts of files go to the same disk."""
     places = [settings.UPLOAD_STAGING_PATH, *([] if settings.IPFS_API_URL else [settings.STORE_PATH])]
     disk = folder.stat().st_dev
     return any(_existing(Path(place)).stat().st_dev == disk for place in places)

@@ -46,7 +46,7 @@ class LiveGrant:
 
     @property
     def writes(self) -> bool:
-        """Whether it allows writing."""
+        """Return whether it allows writing."""
         return bool(self.permissions & WRITE)
 
 
@@ -89,7 +89,7 @@ def holding(grants: QuerySet[Grant], times: ChainTimes, permission: int = READ) 
 
 
 def _moments(times: ChainTimes, permission: int) -> tuple[datetime, datetime]:
-    """When a grant has to have begun, and until when it has to last."""
+    """Return when a grant has to have begun, and until when it has to last."""
     if permission == READ:
         return times.earliest, times.latest
     return min(times.earliest, times.mined or times.earliest), times.latest + TO_BE_MINED

@@ -34,7 +34,7 @@ class PlainJSONParser(JSONParser):
 
 
 def is_plain(text: str) -> bool:
-    """Whether UTF-8 can write this text and every database can keep it."""
+    """Return whether UTF-8 can write this text and every database can keep it."""
     return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 

@@ -39,7 +39,7 @@ class PartPlan:
 
     @property
     def count(self) -> int:
-        """How many parts there are."""
+        """Return how many parts there are."""
         return -(-self.size // self.part_bytes)
 
     def length(self, index: int) -> int:
@@ -47,7 +47,7 @@ class PartPlan:
         return min(self.part_bytes, self.size - index * self.part_bytes)
 
     def offset(self, index: int) -> int:
-        """Where this part's file begins among those that wait."""
+        """Return where this part's file begins among those that wait."""
         return index * ciphertext_size(self.part_bytes)
 
 
@@ -77,7 +77,7 @@ def digest_with(before: bytes, plain: bytes | bytearray) -> bytes:
 
 
 def digest_after(before: bytes, part_sha256: bytes) -> bytes:
-    """The same, of a part's SHA-256."""
+    """Return the same digest, from a part's SHA-256."""
     return hashlib.sha256(before + part_sha256).digest()
 
 

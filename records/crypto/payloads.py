@@ -111,7 +111,7 @@ class FolderPayload:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "FolderPayload":
-        """What `to_bytes` wrote. Raises BadPayload."""
+        """Read the bytes of `to_bytes`. Raises BadPayload."""
         rows, rest = _rows(data, head=0, count_bytes=2, widths=(4, 32))
         epochs = [epoch for epoch, _ in rows]
         if epochs != sorted(set(epochs)):
@@ -134,7 +134,7 @@ class RecordPayload:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "RecordPayload":
-        """What `to_bytes` wrote. Raises BadPayload."""
+        """Read the bytes of `to_bytes`. Raises BadPayload."""
         return cls(DataKeyPayload.from_bytes(data[:32]).data_key, Terms.from_bytes(data[32:]))
 
 
@@ -160,7 +160,7 @@ class SelectionPayload:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "SelectionPayload":
-        """What `to_bytes` wrote. Raises BadPayload."""
+        """Read the bytes of `to_bytes`. Raises BadPayload."""
         rows, rest = _rows(data, head=32, count_bytes=4, widths=(32, 32))
         ids = [record for record, _ in rows]
         if ids != sorted(set(ids)) or not 0 < len(ids) <= SELECTION_MAX:
@@ -182,7 +182,7 @@ class DataKeyPayload:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "DataKeyPayload":
-        """What `to_bytes` wrote. Raises BadPayload."""
+        """Read the bytes of `to_bytes`. Raises BadPayload."""
         return cls(cls(data).to_bytes())
 
 

@@ -8,7 +8,7 @@ from records.demo.people import EVERYBODY, PASSWORD
 
 
 def demo_is_allowed() -> bool:
-    """Whether this portal is for its own machine alone."""
+    """Return whether this portal is for its own machine alone."""
     return is_loopback(settings.PUBLIC_URL)
 
 

@@ -25,7 +25,7 @@ class Measurement:
 
     @property
     def in_range(self) -> bool:
-        """Whether the value lies within its reference range."""
+        """Return whether the value lies within its reference range."""
         return self.low <= self.value <= self.high
 
 

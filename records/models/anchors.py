@@ -81,5 +81,5 @@ class AnchoredLog(models.Model):
 
     @property
     def anchors(self) -> AnchorQuerySet:
-        """What the chain has of it."""
+        """Return its anchors on the chain."""
         return Anchor.objects.of(self.author, self.log)

@@ -91,12 +91,12 @@ class Chart:
 
     @property
     def figures_end(self) -> float:
-        """Where the figures on the axis end."""
+        """Return where the figures on the axis end."""
         return self.left - GAP
 
     @property
     def focusable(self) -> bool:
-        """Whether every point is a stop of the tab key."""
+        """Return whether every point is a stop of the tab key."""
         return sum(len(line.points) for line in self.lines) <= FOCUS_MAX
 
 

@@ -51,7 +51,7 @@ def parse_number(text: str) -> tuple[str, Decimal]:
 
 
 def looks_like_number(text: str) -> bool:
-    """Whether somebody meant a number, in whatever digits and with whatever signs in it."""
+    """Return whether somebody meant a number, in whatever digits and with whatever signs in it."""
     return _FIGURES.fullmatch(text.strip()) is not None
 
 

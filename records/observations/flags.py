@@ -79,7 +79,7 @@ class Flag:
 
     @property
     def tone(self) -> str:
-        """How loud it is shown: failed (critical), waiting (abnormal or unknown) or quiet."""
+        """Return how loud it is shown: failed (critical), waiting (abnormal or unknown) or quiet."""
         if self.code in _CRITICAL:
             return "failed"
         return "quiet" if self.code in _QUIET else "waiting"

@@ -37,7 +37,7 @@ class Amount:
 
     @property
     def plotted(self) -> bool:
-        """Whether it is one exact number, which a chart may show."""
+        """Return whether it is one exact number, which a chart may show."""
         return self.number is not None and not self.comparator
 
 
@@ -98,7 +98,7 @@ class Part:
 
     @property
     def plotted(self) -> bool:
-        """Whether a chart may show it: one exact number, and one that can be."""
+        """Return whether a chart may show it: one exact number, and one that can be."""
         return self.amount.plotted and self.doubt != IMPOSSIBLE
 
 
@@ -123,12 +123,12 @@ class Observation:
 
     @property
     def state(self) -> str:
-        """What the status means for the reader; "" for what is final."""
+        """Return the status's meaning for the reader, "" for a final one."""
         return STATES.get(self.status, "")
 
     @property
     def said(self) -> tuple[str, ...]:
-        """What the source says of all parts, in words."""
+        """Return the source's remarks on all parts, in words."""
         site = f"body site: {self.site}" if self.site else ""
         return tuple(filter(None, (self.state, site, *self.remarks)))
 
@@ -195,10 +195,10 @@ class PartRow:
 
     @property
     def ahead(self) -> bool:
-        """Whether it is dated in the future."""
+        """Return whether it is dated in the future."""
         return self.whole.ahead
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What else is said of it."""
+        """Return the other remarks on it."""
         return (*self.whole.said, *self.part.remarks)

@@ -54,7 +54,7 @@ class Moment:
         return self.at.date()
 
     def is_ahead(self, now: datetime) -> bool:
-        """Whether it lies more than a day after now: nothing was measured then."""
+        """Return whether it lies more than a day after now: nothing was measured then."""
         return self.at > now + AHEAD
 
 

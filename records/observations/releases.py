@@ -82,7 +82,7 @@ def _component(component: Any) -> Any:
 
 
 def _values(fields: dict[str, Any]) -> None:
-    """What an observation and its components have alike."""
+    """Read the fields that an observation and its components have alike."""
     if isinstance(fields.get("interpretation"), dict):  # one, until STU3
         fields["interpretation"] = [fields["interpretation"]]
     for name in _FILES:

@@ -157,7 +157,7 @@ def _contained(observation: dict[str, Any], reference: str) -> set[str]:
 
 
 def _digest(resource: dict[str, Any]) -> str:
-    """What says who it is, the id left out: another observation may give the same person another one."""
+    """Return a digest of the person's names without the id: another observation may give another id."""
     said = ("name", "birthDate", "gender", "telecom")
     kept = {name: each for name, each in resource.items() if name in said}
     return json.dumps(kept or {"id": resource.get("id")}, sort_keys=True, default=str)

@@ -62,7 +62,7 @@ def unit_key(code: str, unit: str) -> str:
 
 
 def is_known(key: str) -> bool:
-    """Whether a key of `unit_key` is a unit that is known here, and not only some text."""
+    """Return whether a key of `unit_key` is a unit that is known here, and not only some text."""
     return key in _CODES
 
 

@@ -32,7 +32,7 @@ Array = np.ndarray[Any, Any]
 
 
 def describe(file: BinaryIO) -> dict[str, Any]:
-    """What the page shows around a picture; with `error` where there is none. Raises CannotShow.
+    """Describe a picture for its page, with `error` where there is none. Raises CannotShow.
 
     `window` is (centre, width) to begin with, None for colours and where the file has a table of its own;
     `low` and `high` bound the values of the first frame; `varies`: each frame has a window of its own.
@@ -85,7 +85,7 @@ def render(file: BinaryIO, frame: int, window: tuple[float, float] | None, *, ov
 
 
 def _without_picture(header: Dataset) -> dict[str, Any]:
-    """What a file holds that is no picture: a file, a report, or what its kind is."""
+    """Describe a file that holds no picture: a file inside, a report, or its kind."""
     if "EncapsulatedDocument" in header:
         return {"inner": True, "notes": [f"This DICOM file is {kind_words(header)}: it holds a file."]}
     if is_report(header):
@@ -95,7 +95,7 @@ def _without_picture(header: Dataset) -> dict[str, Any]:
 
 
 def _frame_notes(pixels: Frames) -> list[str]:
-    """What is to be said of the frames: other than the file claims, or too many."""
+    """Return notes on the frames: other than the file claims, or too many."""
     notes = []
     if pixels.claimed and pixels.claimed != pixels.count:
         notes.append(f"The file says that it has {pixels.claimed:,} frames. It has {pixels.count:,}.")
@@ -118,7 +118,7 @@ def _window_of(values: Array, settings: Dataset, header: Dataset) -> dict[str, A
 
 
 def _varies(header: Dataset) -> bool:
-    """Whether the frames of an enhanced file have other windows."""
+    """Return whether the frames of an enhanced file have other windows."""
     windows = set()
     for group in list(header.get("PerFrameFunctionalGroupsSequence") or [])[:FRAMES_MAX]:
         for item in list(group.get("FrameVOILUTSequence") or [])[:1]:

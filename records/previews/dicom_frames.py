@@ -47,7 +47,7 @@ class Frames:
 
     @property
     def claimed(self) -> int:
-        """How many the file says it has; 0 where it says nothing that could be."""
+        """Return how many the file says it has; 0 where it says nothing that could be."""
         try:
             return max(int(str(self.header.get("NumberOfFrames") or 0)), 0)
         except (ValueError, TypeError, OverflowError):
@@ -55,7 +55,7 @@ class Frames:
 
     @cached_property
     def count(self) -> int:
-        """How many there are; at least 1."""
+        """Return how many there are; at least 1."""
         return self._found() or max(self.claimed, 1)
 
     def read(self, frame: int) -> Array:
@@ -82,7 +82,7 @@ class Frames:
         return get_decoder(self._syntax).as_array(source, index=frame, validate=True, **options)[0]
 
     def _found(self) -> int:
-        """How many frames the pixel data have, 0 where they do not tell."""
+        """Return how many frames the pixel data have, 0 where they do not tell."""
         if not self._syntax.is_encapsulated:
             pixels = _samples(self.header) * int(self.header.get("BitsAllocated") or 8)
             if str(self.header.get("PhotometricInterpretation")) == "YBR_FULL_422":

@@ -27,7 +27,7 @@ class _Signs:
 
 
 def holds_ycbcr(jpeg: bytes, photometric: str) -> bool:
-    """Whether three components are YCbCr and not RGB; `photometric` counts where the stream is silent."""
+    """Return whether components are YCbCr and not RGB. Where the stream is silent, `photometric` counts."""
     signs = _signs(jpeg)
     if signs.subsampled or signs.jfif:  # nobody makes one of green and blue smaller
         return True

@@ -16,14 +16,14 @@ NOT_DRAWN = "The file has an overlay (lines or letters over the picture) that is
 
 
 def overlay_notes(header: Dataset) -> list[str]:
-    """What the page says of the overlays."""
+    """Return the page's notes on the overlays."""
     drawn = [group for group in _groups(header) if _readable(header, group)]
     notes = [DRAWN] if drawn else []
     return [*notes, NOT_DRAWN] if len(drawn) < len(_groups(header)) else notes
 
 
 def has_overlay(header: Dataset) -> bool:
-    """Whether there is one that is drawn."""
+    """Return whether there is one that is drawn."""
     return any(_readable(header, group) for group in _groups(header))
 
 
@@ -62,7 +62,7 @@ def _size(header: Dataset, group: int) -> tuple[int, int, int, int]:
 
 
 def _mask(header: Dataset, group: int, frame: int, shape: tuple[int, ...]) -> Array | None:
-    """Which pixels of the picture are the overlay's."""
+    """Return which pixels of the picture are the overlay's."""
     if not _readable(header, group):
         return None
     rows, columns, frames, first = _size(header, group)
@@ -83,7 +83,7 @@ def _mask(header: Dataset, group: int, frame: int, shape: tuple[int, ...]) -> Ar
 
 
 def _origin(header: Dataset, group: int) -> tuple[int, int]:
-    """Where its first pixel lies, from 0; it may lie outside the picture."""
+    """Return where its first pixel lies, from 0; it may lie outside the picture."""
     try:
         row, column = header[group, 0x50].value
         return int(row) - 1, int(column) - 1

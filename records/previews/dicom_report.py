@@ -26,12 +26,12 @@ _STATES = (
 
 
 def is_report(header: Dataset) -> bool:
-    """Whether it has the tree of a structured report."""
+    """Return whether it has the tree of a structured report."""
     return "ContentSequence" in header and "ValueType" in header
 
 
 def report_notes(header: Dataset) -> list[str]:
-    """What the report says of its own state."""
+    """Return the report's notes on its own state."""
     return [words for name, value, words in _STATES if str(header.get(name, "")) == value]
 
 
@@ -49,7 +49,7 @@ def report_text(header: Dataset) -> str:
 
 
 def kind_words(header: Dataset) -> str:
-    """What kind of DICOM file it is, by its SOP class, in the standard's words."""
+    """Return the kind of a DICOM file, by its SOP class, in the standard's words."""
     uid = header.get("SOPClassUID") or getattr(header, "file_meta", Dataset()).get("MediaStorageSOPClassUID")
     name = UID(str(uid)).name if uid else ""
     if not name or name == str(uid):

@@ -152,7 +152,7 @@ def utf16_without_mark(data: bytes) -> str:
 
 
 def has_nul(data: bytes) -> bool:
-    """Whether there is a byte that no text but UTF-16 and UTF-32 has."""
+    """Return whether there is a byte that no text but UTF-16 and UTF-32 has."""
     return b"\0" in data
 
 

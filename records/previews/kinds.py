@@ -40,7 +40,7 @@ TEXT_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d")
 
 
 def look_at(head: bytes) -> Look | None:
-    """What a file that begins like this is; None: nothing that is shown.
+    """Return the kind of a file that begins like this, or None for one that is not shown.
 
     DICOM comes first, since the 128 bytes before its mark may be anything, another format's beginning too.
     """
@@ -60,7 +60,7 @@ def look_at(head: bytes) -> Look | None:
 
 
 def is_text(head: bytes) -> bool:
-    """Whether this begins like text: a byte order mark, UTF-16 without one, or no byte that no text has."""
+    """Return whether this begins like text: with a byte order mark, as UTF-16, or as bytes of text."""
     if head.startswith(BYTE_ORDER_MARKS) or utf16_without_mark(head):
         return True
     return not any((byte < 32 and byte not in TEXT_CONTROLS) or byte == 127 for byte in head)

@@ -58,7 +58,7 @@ class RemoteFile(io.RawIOBase):
         return data
 
     def readall(self) -> bytes:
-        """All that is left."""
+        """Read everything that is left."""
         return self.read(-1)
 
     def readinto(self, buffer: "memoryview[int] | bytearray", /) -> int:  # type: ignore[override]

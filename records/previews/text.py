@@ -39,7 +39,7 @@ class Text:
 
     @property
     def ascii(self) -> bool:
-        """Whether it reads alike in nearly every encoding."""
+        """Return whether it reads alike in nearly every encoding."""
         cells = [self.text, *(cell for row in self.rows for cell in row)]
         return all(cell.isascii() and "\x1b" not in cell for cell in cells)
 
@@ -121,7 +121,7 @@ def _rows(text: str, delimiter: str) -> tuple[list[list[str]], bool]:
 
 
 def _delimiter(sample: str) -> str:
-    """What cuts all rows into as many cells; a comma last, since 5,4 is a number in much of the world."""
+    """Return what cuts all rows into as many cells. A comma comes last, since 5,4 may be a number."""
     for one in "\t;|,":
         rows = list(csv.reader(StringIO(sample, newline=""), delimiter=one))
         widths = {len(row) for row in (rows[:-1] if len(sample) == SAMPLE else rows) if any(row)}

@@ -237,7 +237,7 @@ def tell_returned(actor: Actor, errand: Errand) -> bool:
 
 @shows_errand(AFTER_RESTORE)
 def show_restored(errand: Errand) -> ErrandCard:
-    """What a restore changed for this account."""
+    """Show the changes that a restore made for this account."""
     lost = len(errand.details.get("lost", []))
     if lost:
         text = f"{lost} things that you did have to be" if lost > 1 else "One thing that you did has to be"
@@ -249,7 +249,7 @@ def show_restored(errand: Errand) -> ErrandCard:
 
 
 def changes_of(errand: Errand) -> RestoredView:
-    """What the page of a restore says."""
+    """Return the content of a restore's page."""
     details = errand.details
     since = datetime.fromisoformat(details["since"]) if details.get("since") else None
     return RestoredView(
@@ -296,7 +296,7 @@ def _accept_again(row: LostAct) -> Outcome:
 
 
 def _files_are_here(fields: dict[str, Any], *, some_envelopes: bool = False) -> bool:
-    """Whether every file that an act names can be read, a list's envelopes too. Raises StoreDown.
+    """Return whether every file that an act names can be read, a list's envelopes too. Raises StoreDown.
 
     `some_envelopes`: one of a list is enough, since those of ended grants are erased.
     """

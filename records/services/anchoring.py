@@ -73,7 +73,7 @@ def _anchor(key: bytes) -> Act | None:
 
 
 def _is_due() -> bool:
-    """Whether a row waits for long enough: for its number, or for an anchor since one was refused."""
+    """Return whether a row waits for long enough: for its number, or for an anchor since one was refused."""
     if not settings.ANCHOR_MINUTES:
         return False
     before = timezone.now() - timedelta(minutes=settings.ANCHOR_MINUTES)

@@ -17,7 +17,7 @@ ANSWERED = "This request was answered or taken back already. Look again, and dec
 
 
 def answers_seen(request: str) -> int:
-    """How many answers this request has had. Ask before its state is looked at."""
+    """Return how many answers this request has had. Ask before its state is looked at."""
     return RequestAnswer.objects.filter(pk=request).values_list("number", flat=True).first() or 0
 
 

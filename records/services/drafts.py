@@ -14,7 +14,7 @@ def seal_draft(actor: Actor, about: bytes, values: dict[str, Any]) -> bytes:
 
 
 def open_draft(actor: Actor, about: bytes, sealed: bytes) -> dict[str, Any]:
-    """What `seal_draft` sealed. Raises CannotOpen, VaultClosed."""
+    """Open a draft that `seal_draft` sealed. Raises CannotOpen, VaultClosed."""
     opened = open_under(private_key(actor.folder_root), sealed, _context(actor, about))
     values: dict[str, Any] = json.loads(opened)
     return values

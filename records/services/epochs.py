@@ -59,7 +59,7 @@ def hand_out(patient: str, folder: int, packed_epoch: int, *, moves: bool = Fals
 
 
 def _lives_since(row: PatientFolder | None) -> int:
-    """How many lives of the database were since the folder was moved: of 32 that follow, each another number.
+    """Return how many lives of the database were since the folder was moved, from 0 to 32.
 
     A backup may be restored again and again, and each time what was done since is forgotten.
     """
@@ -75,6 +75,6 @@ def _confirmed(row: PatientFolder) -> int:
 
 
 def generation_of(account: str) -> int:
-    """How often the account's keys have been replaced."""
+    """Return how often the account's keys have been replaced."""
     known = SignerState.objects.filter(account=account)
     return max(known.values_list("generation", flat=True), default=0)

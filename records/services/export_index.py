@@ -50,7 +50,7 @@ class ExportedVersion:
 
     @property
     def readable(self) -> bool:
-        """Whether its description opened."""
+        """Return whether its description opened."""
         return self.readability is Readability.READABLE
 
 

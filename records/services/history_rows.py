@@ -156,7 +156,7 @@ def _events(patient: str, chosen: HistoryFilter) -> QuerySet[Any, Any]:
 
 
 def _acts(patient: str, chosen: HistoryFilter) -> QuerySet[Any, Any]:
-    """What the chain has not confirmed, and no event tells."""
+    """Return acts that the chain has not confirmed, and that no event tells of."""
     kinds = [ACT_OF_EVENT[name] for name in TOPICS[chosen.topic]]
     untold = ~Exists(Event.objects.filter(act_digest=OuterRef("digest")))
     waiting = Act.objects.about(patient).of_kind(*kinds).exclude(state="confirmed").filter(untold)

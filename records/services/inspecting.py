@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def describe_types() -> str:
-    """What is taken, told before a file is chosen."""
+    """Describe the types that are taken, before a file is chosen."""
     if sorted(settings.UPLOAD_TYPES) == DEFAULT_TYPES:
         return "PDF, pictures, DICOM, documents, sound, video and other files; no programs and no web pages."
     return f"Taken are {', '.join(sorted({words(kind) for kind in settings.UPLOAD_TYPES}))}."

@@ -76,7 +76,7 @@ def check_upload(row: Upload, size: int) -> None:
 
 
 def room_for_fetch(row: Fetch) -> tuple[int, str]:
-    """How many bytes a file from elsewhere may have here, and what is noted of a larger one.
+    """Return how many bytes a file from elsewhere may have here, and the note on a larger one.
 
     The limits of uploads hold for it, too. 0: none is taken.
     """
@@ -109,7 +109,7 @@ def _room_in_inbox(record: Record) -> list[tuple[int, str]]:
 
 
 def _unasked(record: Record | None) -> int:
-    """How much comes before somebody opens it: little of what nobody of this portal has agreed to."""
+    """Return how much comes before somebody opens it: little of what nobody of this portal has agreed to."""
     if record is None or record.closed:
         return 0
     if not _is_here(record.patient):
@@ -118,7 +118,7 @@ def _unasked(record: Record | None) -> int:
 
 
 def _was_asked_for(patient: str) -> bool:
-    """Whether a patient elsewhere answered somebody of this portal: anybody may share anything with them."""
+    """Return whether a patient elsewhere answered a request from here: anybody may share anything."""
     grants = Grant.objects.filter(patient=patient, ended=Grant.Ended.NO, expiry__gt=timezone.now())
     asked = Request.objects.filter(pk__in=grants.exclude(request="").values("request"))
     return asked.filter(author__in=Account.objects.values("address")).exists()

@@ -94,7 +94,7 @@ def add_bundle(*, actor: Actor, saving: Saving, data: bytes, file_name: str = FI
 
 
 def read_record(*, actor: Actor, view: RecordView, version: int | None = None) -> Reading | None:
-    """What a record's file holds of observations; None where it is no such file.
+    """Read the observations of a record's file, or return None where it is no such file.
 
     Raises as `reading.find_content` and `open_found`.
     """
@@ -180,7 +180,7 @@ def _save(
 
 
 def _once(saving: Saving, content: bytes) -> uuid.UUID:
-    """The same form with the same words is the same upload; what was changed in between is another.
+    """Return the upload's id: the same for the same form with the same words, another after a change.
 
     The form's number is random and kept nowhere: nobody can guess the words from this one.
     """

@@ -53,7 +53,7 @@ def open_requests(patient: str, *, blocked: bool = False) -> QuerySet[Request]:
 
 
 def count_open(*, actor: Actor) -> int:
-    """How many requests wait for this patient's answer, mailed ones too."""
+    """Return how many requests wait for this patient's answer, mailed ones too."""
     return open_requests(actor.address).count() + len(_open_mailed(actor))
 
 
@@ -100,7 +100,7 @@ def list_open(
 
 
 def count_listed(*, actor: Actor, author: str = "", blocked: bool = False) -> int:
-    """How many `list_open` has in all."""
+    """Return how many `list_open` has in all."""
     return _of(open_requests(actor.address, blocked=blocked), author).count()
 
 

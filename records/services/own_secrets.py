@@ -20,7 +20,7 @@ REMEMBERED = 10_000
 
 
 def own_secret(root: bytes, origin: Origin, generation: int, folder: int, epoch: int) -> bytes:
-    """What `folder_secret` gives, most often sooner. Raises EpochOutOfRange."""
+    """Return the same as `folder_secret`, most often sooner. Raises EpochOutOfRange."""
     pack_epoch(generation, epoch)
     waypoint = epoch | (WAYPOINTS - 1)
     place = origin.to_bytes() + u16(generation) + u16(folder) + u16(waypoint)
@@ -36,5 +36,5 @@ def own_secret(root: bytes, origin: Origin, generation: int, folder: int, epoch:
 
 @lru_cache(maxsize=REMEMBERED)
 def _remembered(name: bytes) -> list[bytes]:  # noqa: ARG001  the cache's key
-    """Where the sealed secret of this name is kept, or will be."""
+    """Return where the sealed secret of this name is kept, or will be."""
     return []

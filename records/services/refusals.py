@@ -122,14 +122,14 @@ def note_refusal(act: Act) -> None:
 
 
 def _lost_its_serial(act: Act) -> bool:
-    """Whether the newest word on a slot with serials has this act's, and is another one."""
+    """Return whether the newest word on a slot with serials has this act's, and is another one."""
     if act.slot.split(":", 1)[0] not in SERIAL_SLOTS or last_number(act.slot) != act.number:
         return False
     return not Event.objects.filter(slot=act.slot, number=act.number, act_digest=act.digest).exists()
 
 
 def forget_refusals(author: str, slot: str) -> None:
-    """What was refused on a slot is decided: its author has said something newer there."""
+    """Forget refusals on a slot on which their author has done something newer."""
     open_ones = Errand.objects.filter(account=author, kind=NOT_DONE, state=Errand.State.OPEN)
     open_ones.filter(details__slot=slot).update(state=Errand.State.DONE, settled_at=timezone.now())
 
@@ -182,7 +182,7 @@ def drop_refused(*, actor: Actor, refusal: uuid.UUID) -> None:
 
 @shows_errand(NOT_DONE)
 def show_refusal(errand: Errand) -> ErrandCard:
-    """What was not done; its page offers to do it again or to leave it."""
+    """Show an act that was not done. Its page offers to do it again or to leave it."""
     title, text = _words(errand)
     return ErrandCard(title=title, text=text, url=reverse("records:not-done", args=[errand.pk]))
 
@@ -211,7 +211,7 @@ def _words(errand: Errand, kind: str = "") -> tuple[str, str]:
 
 
 def _sign_again(actor: Actor, act: Act) -> Callable[[], object]:
-    """The same again, with the next serial where it has one."""
+    """Sign the same again, with the next serial where it has one."""
     fields = dict(act.fields)
     if "serial" in fields:
         fields["serial"] = next_number(act.slot)
@@ -232,7 +232,7 @@ def _name_again(actor: Actor, act: Act) -> Callable[[], object]:
 
 
 def _grant_again(actor: Actor, act: Act) -> Callable[[], object]:
-    """The same access, sealed anew: the envelopes of a grant that was refused are gone."""
+    """Give the same access, sealed anew: the envelopes of a refused grant are gone."""
     fields, folder = act.fields, folder_of_scope(act.fields["scope"])
     if Selection.objects.filter(pk=fields["scope"]).exists():
         raise Conflict("A selection is of its day. Choose again what to share.")

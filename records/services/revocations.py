@@ -91,7 +91,7 @@ def end_grant(*, patient: str, grantee: str, scope: str) -> None:
 
 
 def _is_coming(patient: str, grantee: str, scope: str) -> bool:
-    """Whether a newer grant waits, or is not deep enough yet; what comes of it may end it in its turn."""
+    """Return whether a newer grant waits, or is not deep enough yet. Its outcome may end it in turn."""
     slots = {"slot__startswith": f"grant:{patient}:{grantee}:", "slot__endswith": f":{scope}"}
     acts = Act.objects.by(patient).filter(**slots)
     revokes, grants = acts.of_kind("RevokeAccess"), acts.waiting().of_kind("GrantAccess")

@@ -44,7 +44,7 @@ class VersionState:
 
     @property
     def wrapped(self) -> bool:
-        """Whether the secret is a data key wrapped under the folder key."""
+        """Return whether the secret is a data key wrapped under the folder key."""
         return len(self.secret) == 82
 
 
@@ -66,7 +66,7 @@ class RecordState:
         return self.versions[-1]
 
     def standing(self) -> "RecordState | None":
-        """The same without what the chain refused; None if nothing is left."""
+        """Return the same without versions that the chain refused, or None if nothing is left."""
         left = [one for one in self.versions if one.state != "failed"]
         return replace(self, versions=left) if left else None
 
@@ -105,7 +105,7 @@ def inbox_records(patient: str) -> QuerySet[Record]:
 
 
 def inbox_acts(patient: str, records: Iterable[Record], *, newest: int) -> list[Act]:
-    """What is not confirmed (yet) of these records of the inbox, and the newest records that come into it."""
+    """Return unconfirmed acts on these records of the inbox, and the newest records that come into it."""
     found = Act.objects.about(patient).of_kind("NewRecord", "ModifyRecord").filter(_open())
     coming = found.filter(kind="NewRecord", fields__folder=0).order_by("-created_at")[:newest]
     slots = [slot_record(row.record) for row in records]

@@ -62,7 +62,7 @@ def _sealed_to(*, verified: bool) -> set[tuple[str, str, str]]:
 
 
 def _standing() -> set[tuple[str, str, str]]:
-    """The same of every grant that stands, or waits for the chain."""
+    """Return the same of every grant that stands, or waits for the chain."""
     rows = Grant.objects.filter(ended=Grant.Ended.NO, expiry__gt=timezone.now())
     standing = {(grant.patient, grant.scope, grant.grantee) for grant in narrow(rows)}
     waiting = Act.objects.waiting().of_kind("GrantAccess")

@@ -120,7 +120,7 @@ def list_unfinished(*, actor: Actor) -> list[UploadView]:
 
 
 def count_unfinished(*, actor: Actor) -> int:
-    """How many `list_unfinished` would list."""
+    """Return how many `list_unfinished` would list."""
     rows = Upload.objects.filter(author=actor.address, parts_begun__gt=0)
     return rows.exclude(state=Upload.State.DONE).count()
 

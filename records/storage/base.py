@@ -47,7 +47,7 @@ class Blob(ABC):
         return bytes(self.view_at(offset, length))
 
     def view_at(self, offset: int, length: int) -> memoryview:
-        """What `read_at` gives, uncopied where it lies in one leaf."""
+        """Read as `read_at` does, uncopied where the bytes lie in one leaf."""
         if offset < 0 or length < 0:
             raise ValueError("offset and length must not be negative")
         end = min(offset + length, self.size)
@@ -119,10 +119,10 @@ class Store(Protocol):
         """Size in bytes of a content, as the store has it: nothing is read. Raises ContentNotFound."""
 
     def has(self, cid: Cid) -> bool:
-        """Whether this store itself holds the content."""
+        """Return whether this store itself holds the content."""
 
     def keeps(self, cid: Cid) -> bool:
-        """Whether this store holds the content (of a tree, its root is looked at) and keeps it."""
+        """Return whether this store holds the content (of a tree, its root is looked at) and keeps it."""
 
     def kept(self) -> Iterator[Cid]:
         """Every content that this store keeps (pins), in any order; what is put meanwhile may be missing."""

@@ -74,7 +74,7 @@ class IpfsStore:
         return self._node.is_pinned(cid) and self.has(cid)
 
     def kept(self) -> Iterator[Cid]:
-        """What the node pins, less what cannot be ours: the node may serve others too."""
+        """Yield the node's pins, less those that cannot be ours: the node may serve others too."""
         for name in self._node.pins():
             try:
                 yield Cid.parse(name)
@@ -216,7 +216,7 @@ def read_links(node: IpfsNode, cid: Cid, size: int | None = None) -> list[Link]:
 
 
 def links_of(cid: Cid, block: bytes, size: int | None = None) -> list[Link]:
-    """The same from the bytes of that node. Raises ContentCorrupt."""
+    """Return the same links from the bytes of that node. Raises ContentCorrupt."""
     if len(block) > MAX_NODE_SIZE or hashlib.sha256(block).digest() != cid.digest:
         raise ContentCorrupt(f"the node {cid} has other bytes than its CID says")
     try:

@@ -90,7 +90,7 @@ class LocalStore:
                     continue
 
     def pin(self, cid: Cid) -> None:
-        """Nothing to do: what is here stays until it is unpinned."""
+        """Do nothing: a content that is here stays until it is unpinned."""
         self.stat(cid)
 
     def unpin(self, cid: Cid) -> None:

@@ -117,7 +117,7 @@ class IpfsNode:
         return list(answer["Keys"])
 
     def is_pinned(self, cid: Cid) -> bool:
-        """Whether a tree is pinned by its root."""
+        """Return whether a tree is pinned by its root."""
         try:
             self._ask(lambda client, limit: client.pin.ls(str(cid), type="recursive", timeout=limit))
         except StorageError as error:

@@ -64,7 +64,7 @@ class Staging:
             self._path(name).unlink(missing_ok=True)
 
     def names(self) -> list[uuid.UUID]:
-        """All that are here now."""
+        """List all that are here now."""
         with disk_errors():
             found = [path.name for path in self._root.glob("??/*")]
         return [uuid.UUID(name) for name in found if NAME.fullmatch(name)]

@@ -28,7 +28,7 @@ class Timeline:
 
 
 def timeline_of(request: HttpRequest, records: list[RecordView], *, folders: bool) -> Timeline:
-    """What is looked for comes by POST, so that it stands in no address, history or log."""
+    """Build the timeline. Search words come by POST, so that they stand in no address, history or log."""
     form = SearchForm(request.POST or None, records=records, folders=folders)
     wanted, number, looked_for = None, 1, []
     if form.is_bound and form.is_valid():

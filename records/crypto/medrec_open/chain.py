@@ -148,7 +148,7 @@ class Node:
 
 
 def can_read(node: Node, contract: str, *fields: bytes) -> bool:
-    """Whether a grant is in force for the contract: patient, who, via (20 bytes each) and scope (32)."""
+    """Ask the contract whether a grant is in force: patient, who, via (20 bytes each) and scope (32)."""
     call = CAN_READ + b"".join(field.rjust(32, b"\0") for field in fields).hex()
     return bool(int(node.ask("eth_call", {"to": contract, "data": call}, "latest"), 16))
 

@@ -43,7 +43,7 @@ class Envelopes:
         self._store, self._origin, self._address, self._keys = store, origin, address, keys
 
     def open(self, listed: bytes, about: About, read: Callable[[bytes], T]) -> T:
-        """What the list with this digest holds for the account, by `read`. Raises Refused or OSError."""
+        """Open the account's part of the list with this digest, by `read`. Raises Refused or OSError."""
         problem: Exception = Refused("its key was sealed to nobody with this phrase")
         for recipient, key_digest, envelope in read_list(self._store.block(listed)):
             key = self._keys.get(key_digest)

@@ -17,7 +17,7 @@ FOLDERS = 1 << 16
 
 
 def patient_of(event: Event) -> bytes:
-    """Whose records an event is about: only acts that others can do name the patient."""
+    """Return the patient of an event: only acts that others can do name the patient."""
     patient: bytes = event["patient"] if "patient" in event else event["author"]
     return patient
 
@@ -62,7 +62,7 @@ class GrantedKeys:
                 grant["problem"] = str(error)
 
     def covers(self, record: bytes, folder: int) -> bool:
-        """Whether a record that is in this folder now is shared with the account."""
+        """Return whether a record that is in this folder now is shared with the account."""
         return folder in self._folders or record in self._keys
 
     def folder_keys(self, folder: int, epoch: int) -> Iterator[bytes]:

@@ -54,12 +54,12 @@ class SharingKey:
         self.digest = keccak256(self.public)
 
     def open(self, sealed: bytes, info: bytes) -> bytes:
-        """What was sealed to this key in this context. Raises Refused."""
+        """Open bytes that were sealed to this key in this context. Raises Refused."""
         return open_sealed(self._pair, sealed, info)
 
 
 def open_sealed(pair: hpke.MLKEM768X25519PrivateKey, sealed: bytes, info: bytes) -> bytes:
-    """What was sealed to a sharing key in this context. Raises Refused."""
+    """Open bytes that were sealed to a sharing key in this context. Raises Refused."""
     if len(sealed) < SEALED_LEAST or sealed[:1] != SUITE_BYTE:
         raise Refused("sealed bytes of a suite that is not known")
     try:

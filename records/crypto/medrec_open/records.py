@@ -25,7 +25,7 @@ class Keys(Protocol):
     """Where the keys of a patient's records come from: the patient's own phrase, or grants."""
 
     def covers(self, record: bytes, folder: int) -> bool:
-        """Whether a record that is in this folder now belongs to the list."""
+        """Return whether a record that is in this folder now belongs to the list."""
 
     def folder_keys(self, folder: int, epoch: int) -> Iterator[bytes]:
         """Keys that may be the folder's of this packed epoch."""

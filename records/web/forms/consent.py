@@ -76,7 +76,7 @@ class RequestForm(forms.Form):
 
     @property
     def by_email(self) -> bool:
-        """Whether the patient was named by an e-mail address."""
+        """Return whether the patient was named by an e-mail address."""
         return "@" in self.cleaned_data["patient"]
 
 

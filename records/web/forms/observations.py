@@ -184,7 +184,7 @@ RowSet = forms.formset_factory(RowForm, extra=2, max_num=ROWS_MAX, absolute_max=
 
 
 def observations_of(rows: "forms.BaseFormSet[RowForm]") -> list[Observation]:
-    """What valid rows say; those left blank are no measurements."""
+    """Read the valid rows. Rows left blank are no measurements."""
     found = (form.cleaned_data.get("observation") for form in rows.forms)
     return [one for one in found if one is not None]
 

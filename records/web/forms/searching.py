@@ -62,7 +62,7 @@ class SearchForm(forms.Form):
 
     @property
     def wanted(self) -> Filter:
-        """What is looked for, once the form is valid."""
+        """Return the filter, once the form is valid."""
         data = self.cleaned_data
         return Filter(
             text=data["text"],
@@ -74,7 +74,7 @@ class SearchForm(forms.Form):
         )
 
     def words(self, wanted: Filter) -> list[str]:
-        """What is looked for, in words."""
+        """Return the filter in words."""
         said = [f"“{wanted.text}”"] if wanted.text else []
         for name in ("kind", "author", "folder"):
             value = getattr(wanted, name)

@@ -15,7 +15,7 @@ from records.web.doors import actor_view
 @require_GET
 @actor_view()
 def export_page(request: HttpRequest, actor: Actor, address: str = "") -> HttpResponse:
-    """What the ZIP has in it, and how much: of one's own records, or of what a doctor may read."""
+    """Show the ZIP's content and size: of the actor's own records, or of those a doctor may read."""
     via = request.GET.get("via") or None
     patient = address or actor.address
     context = {

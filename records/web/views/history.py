@@ -16,7 +16,7 @@ TOPICS = (("", "All"), ("views", "Views"), ("sharing", "Sharing"), ("changes", "
 @require_GET
 @actor_view(PATIENT)
 def history(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """Who looked, asked, was given, and what changed; newest first. With `each`, nothing is folded."""
+    """Show who viewed, asked, was given, and what changed, newest first. With `each`, nothing is folded."""
     query = {name: request.GET.get(name, "") for name in ("topic", "record", "agent", "each")}
     chosen = log.HistoryFilter(
         topic=query["topic"], record=query["record"], agent=query["agent"], fold=not query["each"]

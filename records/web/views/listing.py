@@ -65,7 +65,7 @@ def folder_rename(request: HttpRequest, actor: Actor, folder: int) -> HttpRespon
 @require_http_methods(["GET", "POST"])
 @actor_view(DOCTOR)
 def patient_records(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
-    """What a doctor may read of one patient, through one institution; POST: what is looked for of it."""
+    """Show a doctor one patient's records, through one institution. POST narrows them by words."""
     via = request.GET.get("via") or None
     found = documents.list_records(actor=actor, patient=address, via=via)
     mine = consent.patients_of(actor=actor, patient=address)

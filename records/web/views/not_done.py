@@ -15,7 +15,7 @@ from records.web.doors import actor_view
 @require_GET
 @actor_view()
 def not_done(request: HttpRequest, actor: Actor, refusal: uuid.UUID) -> HttpResponse:
-    """What was not done, and what can be done about it."""
+    """Show what was not done, and what can be done about it."""
     found = refusals.get_refusal(actor=actor, refusal=refusal)
     return render(request, "records/not_done.html", {"refusal": found})
 

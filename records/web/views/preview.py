@@ -112,7 +112,7 @@ def pdf_reader(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(preview: previews.Preview, kind: Kind, encoding: str) -> dict[str, Any]:
-    """What the page of this kind shows; a text in `encoding`, if its reader chose one. Raises CannotShow."""
+    """Return the page's content for this kind, a text in `encoding` if chosen. Raises CannotShow."""
     if kind is Kind.TEXT:
         return {"text": previews.text_of(preview, encoding), "encodings": CHOICES}
     if kind is Kind.PDF:

@@ -146,7 +146,7 @@ def drop_failed(request: HttpRequest, actor: Actor, record: str) -> HttpResponse
 
 
 def _readings(actor: Actor, record: RecordView) -> Reading | None:
-    """What the file says of measurements; the rest of the page stands without it when it cannot be had."""
+    """Read the file's measurements. The rest of the page stands without them when they cannot be had."""
     with suppress(RecordsError):
         return observations.read_record(actor=actor, view=record)
     return None

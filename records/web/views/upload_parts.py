@@ -57,7 +57,7 @@ def unfinished(request: HttpRequest, actor: Actor, upload: str) -> HttpResponse:
 @actor_view()
 @for_script
 def upload_status(request: HttpRequest, actor: Actor, upload: str) -> HttpResponse:
-    """How far an upload is."""
+    """Return how far an upload is."""
     del request
     return JsonResponse(_progress(uploads.get_upload(actor=actor, upload_id=upload)))
 
@@ -92,7 +92,7 @@ def upload_discard(request: HttpRequest, actor: Actor, upload: str) -> HttpRespo
 
 
 def addresses_of(found: UploadView) -> dict[str, Any]:
-    """Where the script sends what: `bytes` a whole file, `parts` (and a number) one part, and so on."""
+    """Return the script's addresses: `bytes` a whole file, `parts` (and a number) one part, and so on."""
     names = ("bytes", "status", "finish", "discard")
     addresses = {name: reverse(f"records:upload-{name}", args=[found.id]) for name in names}
     parts = reverse("records:upload-part", args=[found.id, 0]).removesuffix("0/")
