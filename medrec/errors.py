@@ -1,4 +1,4 @@
-"""What is answered where no view does: JSON to programs, pages to people, 503 while the database is away.
+"""Answers where no view does: JSON to programs, pages to people, 503 while the database is away.
 
 The URL resolver calls these (`handler400` and so on in medrec/urls.py). An error of a middleware gets here as
 well as one of a view.

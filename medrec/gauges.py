@@ -1,4 +1,4 @@
-"""What the tables say, as metrics: read at each scrape, so that any web process answers for the whole portal.
+"""Metrics from the tables, read at each scrape, so that any web process answers for the whole portal.
 
 No label holds a person's address; a relayer key's own address is the only one.
 """

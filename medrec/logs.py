@@ -1,4 +1,4 @@
-"""What must never stand in a log: the secrets of mailed links, which are part of their address."""
+"""A filter that keeps secrets of mailed links, which are part of their address, out of every log."""
 
 import logging
 import re

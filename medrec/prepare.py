@@ -1,4 +1,4 @@
-"""What must be there before the portal starts: tables, static files, keys, contract; and once, the demo."""
+"""Prepares a start: tables, static files, keys, contract, and once the demo."""
 
 import hashlib
 import io

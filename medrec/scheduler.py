@@ -1,4 +1,4 @@
-"""When beat asks for the periodic tasks: by the time that has passed, whatever the date says, without a file.
+"""Beat's schedule: by the time that has passed, whatever the date says, without a file.
 
 Celery's own scheduler keeps when each task ran last, by the date: after a step back it sleeps until then.
 """

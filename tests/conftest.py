@@ -1,4 +1,4 @@
-"""What tests of every folder share: one node and contract, and one browser, for the whole run.
+"""Fixtures of every folder: one node and contract, and one browser, for the whole run.
 
 And which tests run again on servers: `python -m tests.servers -- pytest -m servers`.
 """

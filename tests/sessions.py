@@ -1,4 +1,4 @@
-"""What the sessions of tests' browsers hold: a row opens with its browser's cookie alone."""
+"""The sessions of tests' browsers: a row opens with its browser's cookie alone."""
 
 from typing import Any
 

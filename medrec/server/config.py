@@ -1,4 +1,4 @@
-"""How gunicorn serves the portal, everywhere alike. A flag on its command line changes a single setting."""
+"""gunicorn's settings, the same everywhere. A flag on its command line changes a single one."""
 
 import os
 import signal

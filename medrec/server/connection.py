@@ -1,4 +1,4 @@
-"""What is read before a thread is taken: all of a small request, the beginning of a large one.
+"""Reads before a thread is taken: all of a small request, the beginning of a large one.
 
 Framing is gunicorn's. What is said here only decides when its parser begins.
 """

@@ -1,4 +1,4 @@
-"""Nobody but the patient reads through a grant unless the chain was read to its head a moment ago."""
+"""Only the patient reads through a grant unless the chain was read to its head a moment ago."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Who may list, open and write what, by service and over the API: every standing, every door, one table.
+"""One table of who may list, open and write, by service and over the API: every standing, every door.
 
 The world is made once per test of a standing; each standing is asked all questions.
 """

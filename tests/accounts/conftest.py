@@ -1,4 +1,4 @@
-"""What the tests of people and keys share: mails, and browsers."""
+"""Fixtures that tests of people and keys share: mails, and browsers."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What a portal whose PUBLIC_URL is https sends; test_over_https.py runs this with such settings."""
+"""A portal behind https: its cookies and headers. test_over_https.py runs this with such settings."""
 
 from http.cookies import Morsel
 from typing import Any

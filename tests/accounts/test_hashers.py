@@ -1,4 +1,4 @@
-"""What a stolen password hash costs to guess at."""
+"""A stolen password hash costs as much to guess at as the vault."""
 
 from accounts.hashers import Argon2idHasher
 from medrec import settings as portal

@@ -1,4 +1,4 @@
-"""What stands in mails: words of the portal, links and codes, and nothing that a person has chosen."""
+"""Mails hold words of the portal, links and codes, and nothing that a person has chosen."""
 
 from pathlib import Path
 

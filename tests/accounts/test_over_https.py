@@ -1,4 +1,4 @@
-"""The same portal behind https: settings are read once, so a process of its own asks it."""
+"""A portal behind https. Settings are read once, so a process of its own asks it."""
 
 import os
 import subprocess

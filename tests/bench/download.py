@@ -1,4 +1,4 @@
-"""How fast files are encrypted, stored and opened, against loops that do the least; and 1 MiB over the API.
+"""Measures how fast files are encrypted, stored and opened, and 1 MiB over the API.
 
 The bare loops run in the same process, on the same folder, in turn with what they are compared with:
 - opening: each MiB of the file is read (pread), its SHA-256 compared with the one known, its 64 KiB chunks

@@ -1,4 +1,4 @@
-"""How fast a file reaches a Kubo node through the store, against a bare upload to the same node.
+"""Measures how fast a file reaches a Kubo node through the store, against a bare upload to the same node.
 
 The bare one is an HTTP request (requests) whose body is a generator of 1 MiB pieces, with the same options.
 Ours takes the pieces that an encryptor makes, computes the CID beside the node, and compares. Every file is

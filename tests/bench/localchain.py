@@ -1,4 +1,4 @@
-"""What a long history costs the local chain: seconds to start and to save, disk, memory.
+"""Measures the cost of a long history for the local chain: seconds to start and to save, disk, memory.
 
 The history of 10,000 and 100,000 blocks is made up, since mining it takes anvil half an hour: a stretch of
 real blocks, every third with a relayed act, is repeated with other numbers, times, parents and hashes, in the

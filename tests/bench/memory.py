@@ -1,4 +1,4 @@
-"""How much a web process grows while 1 GiB goes up, comes back, and comes in a ZIP, over the API (Linux)."""
+"""Measures how much a web process grows while 1 GiB goes up, comes back, and comes in a ZIP (Linux)."""
 
 import hashlib
 import http.client

@@ -1,4 +1,4 @@
-"""How long `/healthz` and a revoke take while 500 connections say nothing and others are slow."""
+"""Measures `/healthz` and a revoke while 500 connections say nothing and others are slow."""
 
 import tempfile
 from pathlib import Path

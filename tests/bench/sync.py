@@ -1,4 +1,4 @@
-"""How fast 20,000 events of grants come from a node into SQL, and how fast a resync rebuilds everything.
+"""Measures how fast 20,000 events of grants come from a node into SQL, and how fast a resync rebuilds all.
 
 Beside: the same logs fetched raw (JSON-RPC, nothing decoded), and reading them with the handlers at work.
 """

@@ -1,4 +1,4 @@
-"""What the pages show, selected in a real browser and pasted back into the pages' own fields."""
+"""Text of the pages, selected in a real browser and pasted back into the pages' own fields."""
 
 import subprocess
 import sys

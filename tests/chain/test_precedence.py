@@ -1,4 +1,4 @@
-"""What waits again after the chain lost it goes before what builds on it, whenever that was accepted."""
+"""An act that waits again after the chain lost it goes before acts that build on it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a start says of lost parts: one line each, with the way out. It refuses only what would do harm."""
+"""A start names lost parts, one line each, with the way out. It refuses only what would do harm."""
 
 from pathlib import Path
 

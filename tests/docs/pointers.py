@@ -18,7 +18,7 @@ TOP = r"(?:\.ci|accounts|chain|deploy|docs|medrec(?!/v1/)|records|templates|test
 PATH = re.compile(
     rf"(?<![\w/.@-])({TOP}[\w./*-]*[\w*/]|[\w-]+(?:/[\w-]+)*\.(?:py|sol|md)\b)(?::([A-Za-z_][\w.]*))?"
 )
-SECTION = re.compile(r'([A-Z]+\.md), "([^"]+)"')
+SECTION = re.compile(r'([A-Z]+\.md)(?:\]\([^)]*\))?, "([^"]+)"')
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 MANAGE = re.compile(r"(?:manage\.py|deploy/manage) ([a-z_]+)((?: (?:--?[a-z][\w-]*|[\w.:/<>-]+))*)")
 MAKE = re.compile(r"^make ([a-z]+)")

@@ -42,6 +42,7 @@ def test_every_pointer_leads_somewhere() -> None:
         ("docs/DESIGN.md", "docs/DESIGN.md"),
         ('docs/FORMAT.md, "Ids"', None),
         ('FORMAT.md, "KEYS"', 'FORMAT.md, "KEYS"'),
+        ('[FORMAT.md](docs/FORMAT.md), "KEYS"', 'FORMAT.md, "KEYS"'),
         ("[x](docs/OPERATIONS.md#limits)", None),
         ("[x](docs/OPERATIONS.md#limit)", "docs/OPERATIONS.md#limit"),
         ("`manage.py reconcile --deep`", None),

@@ -1,4 +1,4 @@
-"""What a portal stands on, each as a real server that can be stopped, hang, and come back."""
+"""The servers that a portal stands on, each a real one that can be stopped, hang, and come back."""
 
 import os
 import signal

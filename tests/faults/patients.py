@@ -1,4 +1,4 @@
-"""What people do in the scenario of restores: records, an upload in parts, a grant and its end."""
+"""People's acts in the scenario of restores: records, an upload in parts, a grant and its end."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""When a world is whole again: nothing waits, nothing is under way, and the newest block is read."""
+"""Waits until a world is whole again: nothing waits or is under way, and the newest block is read."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a scenario uses that starts whole portals itself, instead of a World."""
+"""Parts of a scenario that starts whole portals itself, instead of a World."""
 
 import time
 from collections.abc import Callable, Iterator

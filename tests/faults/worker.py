@@ -1,4 +1,4 @@
-"""What the processes of a scenario do: accept acts as a web process, or send and read as a worker."""
+"""The processes of a scenario: they accept acts as a web process, or send and read as a worker."""
 
 import os
 import time

@@ -1,1 +1,1 @@
-"""What a thief of everything stored could read: nothing."""
+"""A thief of everything stored can read nothing."""

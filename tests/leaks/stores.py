@@ -1,4 +1,4 @@
-"""What a portal's database and its Redis hold, read past Django."""
+"""Reads a portal's database and its Redis past Django."""
 
 import sqlite3
 from collections.abc import Iterator

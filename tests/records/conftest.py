@@ -1,4 +1,4 @@
-"""What the tests of records and consent share: a clinic on a real chain, uploads, grants."""
+"""Fixtures that tests of records and consent share: a clinic on a real chain, uploads, grants."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

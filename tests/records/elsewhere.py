@@ -1,4 +1,4 @@
-"""What another portal of the same patient does: acts that this one's outbox never sees."""
+"""Another portal of the same patient: its acts never pass this one's outbox."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What another portal, or a hostile client, does with an account's keys: acts over files of its making."""
+"""Another portal, or a hostile client, with an account's keys: acts over files of its making."""
 
 import time
 from typing import Any

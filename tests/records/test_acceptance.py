@@ -1,4 +1,4 @@
-"""What changes while an act is being prepared: it is prepared again, or nothing is taken."""
+"""A change while an act is prepared: the act is prepared again, or nothing is taken."""
 
 from collections.abc import Callable
 from typing import Any

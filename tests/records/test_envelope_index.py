@@ -1,4 +1,4 @@
-"""Which envelopes a list gives to whom, and what an envelope that holds nonsense does: nothing."""
+"""Lists give envelopes to their recipients, and an envelope that holds nonsense does nothing."""
 
 import secrets
 from collections.abc import Callable

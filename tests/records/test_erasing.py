@@ -1,4 +1,4 @@
-"""Nothing is erased because somebody names it: not by lists, not by the collector, not by a move."""
+"""Naming a file erases nothing: not by lists, not by the collector, not by a move."""
 
 import secrets
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What waits for a key: sending again, wrapping what was sealed, and nothing lost."""
+"""Key tasks: sending again, wrapping what was sealed, and nothing lost."""
 
 from pathlib import Path
 

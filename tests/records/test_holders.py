@@ -1,4 +1,4 @@
-"""Who holds a folder's secret follows from the chain, not from what this database remembers."""
+"""The chain says who holds a folder's secret, not this database's memory."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""When a doctor leaves, the folders granted to the institution move on to its next key."""
+"""Folders granted to an institution move on to its next key when a doctor leaves."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a file is: by its content; a name that says something else is refused, and so is what runs."""
+"""A file's type follows from its content. A name that says something else is refused, and so is what runs."""
 
 import io
 import os

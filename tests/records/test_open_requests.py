@@ -1,4 +1,4 @@
-"""What waits for a patient's answer among ten thousand requests: counted, folded, cut into pages."""
+"""Ten thousand requests that wait for a patient: counted, folded, cut into pages."""
 
 import re
 from collections.abc import Callable

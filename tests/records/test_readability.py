@@ -1,4 +1,4 @@
-"""What is said of a record that does not open: no key yet, damaged, lost, or a store that is away."""
+"""The page of a record that does not open: no key yet, damaged, lost, or a store that is away."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Nothing is accepted that the scanner (a real clamd) finds something in, or has not scanned."""
+"""Every accepted file was scanned by a real clamd, which found nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is found in opened descriptions: case, accents, all words, period, author; nothing else."""
+"""A search in opened descriptions: case, accents, all words, period, author; nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

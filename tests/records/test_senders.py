@@ -1,4 +1,4 @@
-"""Who may leave nothing in a patient's inbox: obeyed at once, ended by the chain, one effect."""
+"""Blocked senders leave nothing in a patient's inbox: obeyed at once, ended by the chain, one effect."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a record is, while the chain confirms it."""
+"""A record's state while the chain confirms it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the last release left behind: data that its own code made, and that this code has to go on with."""
+"""Data that the last release's own code made, and that this code has to go on with."""
 
 from pathlib import Path
 

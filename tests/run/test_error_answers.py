@@ -1,4 +1,4 @@
-"""What is answered where no view does: JSON below /api/, pages elsewhere, 503 for a database that is away."""
+"""Answers where no view does: JSON below /api/, pages elsewhere, 503 for a database that is away."""
 
 import errno
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the logs say of mailed links."""
+"""The logs hold no secret of mailed links."""
 
 import logging
 from io import StringIO

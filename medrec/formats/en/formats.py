@@ -1,4 +1,4 @@
-"""How days are typed, in every form and in the admin.
+"""Formats of typed days, in every form and in the admin.
 
 As our pages show days, and as most people write them. With strokes nobody knows which number is the month.
 """

@@ -1,4 +1,4 @@
-"""Nothing that changes what a value means is dropped unsaid."""
+"""Everything that changes what a value means is shown or named."""
 
 import json
 from datetime import UTC, datetime

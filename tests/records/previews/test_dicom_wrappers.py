@@ -1,4 +1,4 @@
-"""What a DICOM file wraps is shown or named, its colours are what was taken, and every frame is seen."""
+"""A DICOM file's content is shown or named, in its own colours, and every frame is seen."""
 
 import io
 from typing import Any

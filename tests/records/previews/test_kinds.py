@@ -1,4 +1,4 @@
-"""What a file is, by its bytes, whatever it calls itself."""
+"""A file's kind follows from its bytes, whatever it calls itself."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the store has, against what chain and outbox name."""
+"""The store, compared with the files that chain and outbox name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The same on a Kubo node: a missing pin, a lost content, the former folder that still has it."""
+"""The store on a Kubo node: a missing pin, a lost content, the former folder that still has it."""
 
 import shutil
 from collections.abc import Iterator

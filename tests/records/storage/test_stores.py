@@ -1,4 +1,4 @@
-"""What both stores promise, asked of each."""
+"""The promises of both stores, asked of each."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""What a person reads while the chain takes nothing: what it means for them, and no operator's detail."""
+"""The banner while the chain takes nothing says what it means for people, and no operator's detail."""
 
 from datetime import timedelta
 

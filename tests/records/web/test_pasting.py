@@ -1,4 +1,4 @@
-"""What people paste and type into forms: taken where it can be meant, asked back where it cannot."""
+"""Text that people paste and type into forms: taken where its meaning is clear, else asked back."""
 
 from datetime import date, timedelta
 from typing import Any
