@@ -61,13 +61,14 @@ def _admit(administrator: PlainVisitor, manager: PlainVisitor, path: str) -> Non
     (row,) = re.findall(r'name="_selected_action" value="([^"]+)"', administrator.go(institutions).text)
     said = administrator.post(institutions, action="admit", _selected_action=row)
     assert "is signed and on its way" in said.text, said.text
-    wait_for(lambda: 'id="admission">admitted<' in manager.go(path).text, "the admission")
+    admitted = re.compile(r'id="admission">\s*admitted\s*<')
+    wait_for(lambda: admitted.search(manager.go(path).text), "the admission")
 
 
 def _affiliate(manager: PlainVisitor, path: str, doctor: str) -> None:
     wait_for(lambda: "Affiliate<" in manager.go(path).text, "the doctor's key")
     manager.post(f"{path}affiliate/", path, doctor=doctor)
-    wait_for(lambda: ">affiliated<" in manager.go(path).text, "the affiliation")
+    wait_for(lambda: re.search(r">\s*affiliated\s*<", manager.go(path).text), "the affiliation")
 
 
 def _address(page: Answer) -> str:
