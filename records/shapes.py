@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from records.readability import Readability
 
@@ -281,6 +282,13 @@ class HistoryEntry:
     def is_view(self) -> bool:
         """Whether it tells of a look, which no act has made."""
         return self.action in ("viewed", "listed")
+
+    @property
+    def each_query(self) -> str:
+        """Return the query that makes the history show each look or request of this line by itself."""
+        topic = {"topic": "views" if self.is_view else "sharing"}
+        record = {"record": self.record} if self.is_view and self.record else {}
+        return urlencode({"each": 1, "agent": self.agent} | topic | record)
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,14 @@ def waiting_for(account: str) -> int:
     return Errand.objects.filter(account=account, state=Errand.State.OPEN, kind__in=kinds).count()
 
 
+def runnable_errands() -> QuerySet[Errand]:
+    """Return everybody's open errands that run by themselves."""
+    return Errand.objects.filter(state=Errand.State.OPEN, kind__in=_runners)
+
+
 def due_errands() -> QuerySet[Errand]:
-    """Return everybody's open errands that run by themselves and were not tried a moment ago."""
-    return Errand.objects.filter(is_past("tried_at", AGAIN_AFTER), state=Errand.State.OPEN, kind__in=_runners)
+    """Return those of them that were not tried a moment ago."""
+    return runnable_errands().filter(is_past("tried_at", AGAIN_AFTER))
 
 
 def run_errands(actor: "Actor") -> int:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import User, Vault
-from accounts.services.errands import due_errands, run_errands
+from accounts.services.errands import due_errands, run_errands, runnable_errands
 from chain.support.moments import is_past
 
 PACE = timedelta(seconds=5)
@@ -25,12 +25,23 @@ class DueTasks:
     total: int
     untried: int
 
+    @property
+    def running(self) -> str:
+        """Return the line that a page shows meanwhile."""
+        things = "1 thing" if self.untried == 1 else f"{self.untried} things"
+        return f"Finishing {things} that needed you ..."
+
 
 def due_tasks(user: User) -> DueTasks:
     """Count the key tasks of all the user's accounts."""
     due = due_errands().filter(account__in=user.accounts.values("address"))
     counts = due.aggregate(total=Count("pk"), untried=Count("pk", filter=Q(attempts=0)))
     return DueTasks(**counts)
+
+
+def count_waiting(actor: Actor) -> int:
+    """Count what waits for the actor's key, tried a moment ago or not."""
+    return runnable_errands().filter(account=actor.address).count()
 
 
 def run_in_turn(user: User, actors: Iterable[Actor]) -> int:

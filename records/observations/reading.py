@@ -49,6 +49,11 @@ class Reading:
         """How many observations the file holds, read or not."""
         return len(self.observations) + len(self.problems)
 
+    @property
+    def has_remarks(self) -> bool:
+        """Return whether there is something to say besides the table."""
+        return bool(self.about or self.problems or self.not_shown or self.withdrawn)
+
 
 def may_be_read(media_type: str, size: int) -> bool:
     """Whether a file of this type and size (bytes) may hold observations."""

@@ -87,6 +87,12 @@ class Series:
         return next((row for row in self.rows if not row.ahead), self.rows[0])
 
     @property
+    def chart_label(self) -> str:
+        """Return what the chart is called for those who do not see it."""
+        name = f"{self.name}, {self.unit}" if self.unit else self.name
+        return f"Trend of {name}: {len(self.rows)} values"
+
+    @property
     def left_out(self) -> int:
         """How many rows no chart shows for their date or number cannot be."""
         return sum(row.ahead or row.doubt == IMPOSSIBLE for row in self.rows)

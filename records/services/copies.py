@@ -34,9 +34,11 @@ def storage_words(digests: set[str]) -> dict[str, str]:
 
 
 def _words(row: Holding, held: int, nodes: int) -> str:
-    copies = f"eplicated on {held} of {nodes} node" + ("" if nodes == 1 else "s")
-    if row.lost_since is not None:
-        return f"Not found in the store, r{copies}: it is put back from there" if held else "Not found now"
+    if row.lost_since is not None and not held:
+        return "Not found now"
     if not nodes:
         return "Stored"
-    return f"R{copies}" if held == nodes else f"Stored, r{copies}"
+    copies = f"{held} of {nodes} node" if nodes == 1 else f"{held} of {nodes} nodes"
+    if row.lost_since is not None:
+        return f"Not found in the store, replicated on {copies}: it is put back from there"
+    return f"Replicated on {copies}" if held == nodes else f"Stored, replicated on {copies}"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import urlencode
 
 from accounts.actor import Actor
 from records.media_types import HEAD_BYTES as MEDIA_HEAD_BYTES
@@ -62,6 +63,13 @@ class Picture:
     report: str = ""
     inner: bool = False
     error: str = ""
+
+    @property
+    def window_query(self) -> str:
+        """Return the query of the first frame: its window, where all frames have the same."""
+        if self.window is None or self.varies:
+            return ""
+        return urlencode({"centre": self.window[0], "width": self.window[1]})
 
     @property
     def centres(self) -> tuple[float, float]:

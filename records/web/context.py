@@ -113,13 +113,13 @@ class Portal:
         status = chain_status()
         if not status.reachable:
             return (
-                "The ledger cannot be reached just now. What you do is kept and will be confirmed "
-                "when it is back; a revoke already holds."
+                "Nothing can be confirmed just now. What you do is kept and will be confirmed when that "
+                "is possible again. A revoke already holds."
             )
         if status.paused_reason:
             return (
-                "Nothing is sent to the ledger just now. What you do is kept and will be confirmed when "
-                "sending goes on; a revoke already holds. Those who run this portal can see the cause."
+                "Nothing is sent to be confirmed just now. What you do is kept and will be confirmed when "
+                "sending goes on. A revoke already holds. Those who run this portal can see the cause."
             )
         return ""
 

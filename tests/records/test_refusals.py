@@ -294,13 +294,15 @@ def test_what_was_done_after_all_is_no_refusal(chain: ChainNode, patient: Actor)
     assert refusals.list_refusals(actor=patient) == []
 
 
-def test_an_upload_whose_folder_had_moved_goes_again_at_the_next_call(
+def test_an_upload_whose_folder_had_moved_goes_again_at_the_next_call_that_is_no_get(
     chain: ChainNode, patient: Actor
 ) -> None:
     record = upload(patient).record
     refuse("NewRecord", code="EpochNotCurrent")
     cache.clear()
-    assert Api(patient).get("me").status_code == 200
+    assert Api(patient).get("key-tasks").json() == {"waiting_count": 1}
+    assert not Act.objects.waiting().of_kind("NewRecord").exists()
+    assert Api(patient).post("key-tasks").json() == {"waiting_count": 0}
     assert Act.objects.waiting().of_kind("NewRecord").count() == 1
     assert refusals.list_refusals(actor=patient) == []
     chain.settle()

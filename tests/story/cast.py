@@ -73,4 +73,4 @@ class Story:
         patient.fill(expires_at=days_from_now(10))
         patient.click("Continue to the confirmation")
         patient.click("Sign and give access", twice=True)
-        patient.sees("Signed. Access opens once the ledger has confirmed it.")
+        patient.sees("Signed. Access opens once it is confirmed.")

@@ -182,15 +182,13 @@ def test_5_the_patient_narrows_it_and_signs(story: Story) -> None:
     expect(patient.main.locator(".field-error, [role=alert]").first).to_be_visible()
     patient.fill(expires_at=days_from_now(30))
     patient.click("Continue to the confirmation")
-    patient.sees(
-        "This is what you sign", doctor.name, "General", "The portal sends it to the ledger and pays the gas"
-    )
+    patient.sees("This is what you sign", doctor.name, "General", "The portal sends it, and pays for it")
     patient.sees(HOSPITAL)
     patient.main.get_by_text("The message itself (EIP-712)").first.click()
     patient.sees("GrantAccess")
     patient.shoot("grant-confirm")
     patient.click("Sign and give access", twice=True)
-    patient.sees("Signed. Access opens once the ledger has confirmed it.")
+    patient.sees("Signed. Access opens once it is confirmed.")
     assert patient.main.get_by_role("link", name="Revoke access of").count() == 1
 
 

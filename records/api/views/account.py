@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.services.errands import waiting_for
+from accounts.services.key_tasks import count_waiting
 from records.api.base import ActorView, answer
 from records.api.serializers.account import AccountSerializer, KeyTasksSerializer
 from records.services.naming import person_named_to
@@ -35,7 +35,7 @@ class KeyTaskCount(ActorView):
     @extend_schema(operation_id="count_key_tasks", responses=KeyTasksSerializer)
     def get(self, request: Request) -> Response:
         """Return the number of tasks that wait for the account's key."""
-        return answer(KeyTasksSerializer, {"waiting_count": waiting_for(self.actor.address)})
+        return answer(KeyTasksSerializer, {"waiting_count": count_waiting(self.actor)})
 
     @extend_schema(operation_id="run_key_tasks", request=None, responses=KeyTasksSerializer)
     def post(self, request: Request) -> Response:

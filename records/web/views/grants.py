@@ -61,14 +61,14 @@ def grant_new(request: HttpRequest, actor: Actor) -> HttpResponse:
 def grant_confirm(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Sign exactly what the confirmation page showed."""
     grants.grant_access(actor=actor, proposal=request.POST.get("proposal", ""))
-    messages.success(request, "Signed. Access opens once the ledger has confirmed it.")
+    messages.success(request, "Signed. Access opens once it is confirmed.")
     return redirect("records:grants")
 
 
 @require_http_methods(["GET", "POST"])
 @actor_view(PATIENT)
 def revoke(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """Take a grant back. The portal obeys at once; the ledger confirms."""
+    """Take a grant back. The portal obeys at once, and the chain confirms."""
     given = request.POST if request.method == "POST" else request.GET
     named = {key: given.get(key, "") for key in ("grantee", "via", "scope")}
     if request.method == "POST":

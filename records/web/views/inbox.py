@@ -71,7 +71,7 @@ def inbox_unblock(request: HttpRequest, actor: Actor) -> HttpResponse:
     if sender not in {view.address for view in senders.list_senders(actor=actor)}:
         raise NotFound("You have not blocked this sender.")
     inbox.block_sender(actor=actor, sender=sender, blocked=False)
-    messages.success(request, "Records come in from there again once the ledger has confirmed it.")
+    messages.success(request, "Records come in from there again once that is confirmed.")
     return redirect("records:inbox")
 
 

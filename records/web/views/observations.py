@@ -108,6 +108,7 @@ def _trends(request: HttpRequest, actor: Actor, address: str, context: dict[str,
     context |= {
         "address": address,
         "own": actor.address == address,
+        "for_patient": urlencode({"patient": address, "via": getattr(context.get("patient"), "via", "")}),
         "gathered": gathered,
         "measured": [(each, draw_chart(each), each.rows[:ROWS_SHOWN]) for each in series[:SERIES_MAX]],
         "hidden": max(0, len(series) - SERIES_MAX),

@@ -10,8 +10,8 @@ from tests.records.web.conftest import Visitor
 
 RELAYER = "0x1111111111111111111111111111111111111111"
 REASON = f"The relayer {RELAYER} has too little money for gas."
-PAUSED = "Nothing is sent to the ledger just now. What you do is kept"
-AWAY = "The ledger cannot be reached just now."
+PAUSED = "Nothing is sent to be confirmed just now. What you do is kept"
+AWAY = "Nothing can be confirmed just now."
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_pause_is_said_without_its_operators_reason(home: Visitor) -> None:
     assert Sender.objects.update(paused_reason=REASON) == 1
     page = read(home)
     assert PAUSED in page
-    assert "a revoke already holds" in page
+    assert "A revoke already holds" in page
     assert RELAYER not in page
     assert "money" not in page
 
