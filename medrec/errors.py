@@ -41,7 +41,7 @@ DISK_FULL = Outage(
 
 
 def outage_of(error: BaseException | None) -> Outage | None:
-    """Return which outage stands behind an error; None for a fault of the portal's own."""
+    """Return which outage stands behind an error. None for a fault of the portal's own."""
     for cause in _causes(error):
         full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or (isinstance(cause, OperationalError) and any(words in str(cause) for words in _FULL)):

@@ -34,7 +34,7 @@ class Channel(filesystem.Channel):
             raise ChannelError(f"Cannot add {file} to the queue") from problem
 
     def _queue_bind(self, exchange: str, *names: Any) -> None:
-        """Bind a queue to an exchange; the exchange's file is there and whole before anybody reads it."""
+        """Bind a queue to an exchange. The exchange's file is there and whole before anybody reads it."""
         file: Path = self._exchange_file(exchange)  # type: ignore[no-untyped-call]
         if not file.exists():
             file.parent.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """Metrics from the tables, read at each scrape, so that any web process answers for the whole portal.
 
-No label holds a person's address; a relayer key's own address is the only one.
+No label holds a person's address. A relayer key's own address is the only one.
 """
 
 from collections.abc import Iterable, Iterator

@@ -11,7 +11,7 @@ class HideLinkSecrets(logging.Filter):
     """Takes the secret out of every logged address of a mailed link."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the line; every line passes."""
+        """Rewrite the line. Every line passes."""
         line = record.getMessage()
         if (hidden := _LINK.sub(r"\1…", line)) != line:
             record.msg, record.args = hidden, ()

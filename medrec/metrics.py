@@ -50,7 +50,7 @@ def check_token(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Every metric as text; 404 while it is off, 401 without the token."""
+    """Every metric as text. 404 while it is off, 401 without the token."""
     if not settings.METRICS_TOKEN:
         return HttpResponseNotFound("Not found.", content_type="text/plain")
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")

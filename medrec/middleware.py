@@ -27,7 +27,7 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
 
 
 class ProbesMiddleware:
-    """Answers what watches the portal; everything else goes on.
+    """Answers what watches the portal. Everything else goes on.
 
     Before sessions and the check of the host, and never redirected (SECURE_REDIRECT_EXEMPT): a probe comes by
     the machine's own address, in plain HTTP, without a cookie, and more often than people do.
@@ -78,7 +78,7 @@ class IncompleteBodyMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer 408 where a view could not read the body; it has taken nothing."""
+        """Answer 408 where a view could not read the body. It has taken nothing."""
         if not isinstance(exception, UnreadablePostError):
             return None
         words = "The request did not come to its end in time. Nothing of it was taken. Please send it again."

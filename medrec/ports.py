@@ -12,7 +12,7 @@ _SHOWN = 100  # characters of a command
 
 
 class PortTaken(Exception):
-    """Somebody else listens there; the message says who, and what to do."""
+    """Somebody else listens there. The message says who, and what to do."""
 
 
 def claim_port(name: str, default: int) -> int:

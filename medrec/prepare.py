@@ -29,7 +29,7 @@ def check_contract() -> None:
 
 
 def prepare_files_and_tables() -> None:
-    """Migrate, make keys, collect static files if any changed; counts begin anew."""
+    """Migrate, make keys, collect static files if any changed. Counts begin anew."""
     shutil.rmtree(settings.VAR / "metrics", ignore_errors=True)  # of web processes that are gone
     call_command("migrate", interactive=False, verbosity=0)
     call_command("make_keys", stdout=io.StringIO())
@@ -40,7 +40,7 @@ def prepare_files_and_tables() -> None:
 
 
 def prepare_contract(*, fund: bool) -> list[str]:
-    """Deploy the contract if the chain has none; `fund`: the relayer gets the local chain's play money.
+    """Deploy the contract if the chain has none. `fund`: the relayer gets the local chain's play money.
 
     Returns lines that say what is there, and what was lost.
     """
@@ -50,7 +50,7 @@ def prepare_contract(*, fund: bool) -> list[str]:
 
 
 def notice_restore() -> list[str]:
-    """Look whether the database is older than what this machine has seen; lines that say so.
+    """Look whether the database is older than what this machine has seen. Lines that say so.
 
     Sessions end at once. The worker does the rest, once it has read the chain.
     """
@@ -66,7 +66,7 @@ def notice_restore() -> list[str]:
 
 
 def seed_demo() -> list[str]:
-    """Fill the portal with the demo's people and records; the lines on how to sign in.
+    """Fill the portal with the demo's people and records. Return the lines on how to sign in.
 
     DEMO is on where nobody but this machine reaches the portal, and cannot be turned on elsewhere.
     """
@@ -79,7 +79,7 @@ def seed_demo() -> list[str]:
 
 
 def close_demo() -> list[str]:
-    """Deactivate the demo's people where others reach the portal; a line that says so."""
+    """Deactivate the demo's people where others reach the portal. A line that says so."""
     said = io.StringIO()
     call_command("close_demo", stdout=said)
     closed = [line for line in said.getvalue().splitlines() if line.endswith("is deactivated.")]

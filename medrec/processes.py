@@ -1,7 +1,7 @@
 """A small process manager for one machine: starts programs, shows their output, restarts what dies, ends them
 all.
 
-A library's manager leaves its children running when it is killed itself; the next start would then find the
+A library's manager leaves its children running when it is killed itself. The next start would then find the
 ports taken and two relayers at work. Here the kernel ends the children with their parent.
 """
 
@@ -21,7 +21,7 @@ RESTART_WINDOW_SECONDS = 30.0
 
 
 class ProgramKeepsDying(Exception):
-    """A program ended again and again; the message names it."""
+    """A program ended again and again. The message names it."""
 
 
 class _Program:
@@ -74,7 +74,7 @@ class Processes:
         self._programs: dict[str, _Program] = {}
 
     def start(self, name: str, *command: str, environment: dict[str, str] | None = None) -> None:
-        """Start a program under a name; it sees this process's environment, changed by `environment`."""
+        """Start a program under a name. It sees this process's environment, changed by `environment`."""
         self._programs[name] = _Program(name, command, {**os.environ, **(environment or {})})
 
     def is_running(self, name: str) -> bool:
@@ -92,7 +92,7 @@ class Processes:
                 program.restart(patient=patient)
 
     def stop(self, *names: str) -> None:
-        """Ask these programs to end, together; kill those that take longer than STOP_SECONDS."""
+        """Ask these programs to end, together. Kill those that take longer than STOP_SECONDS."""
         processes = [self._programs.pop(name).process for name in names if name in self._programs]
         for process in processes:
             process.terminate()
@@ -106,7 +106,7 @@ class Processes:
 
 
 def say(name: str, line: str) -> None:
-    """One line on the terminal with the program's name in front; a terminal that is gone does not matter."""
+    """One line on the terminal with the program's name in front. A terminal that is gone does not matter."""
     try:
         sys.stdout.write(f"{name:<6} | {line}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment; with nothing set the whole system runs on embedded parts.
+"""Every setting, read once from the environment. With nothing set the whole system runs on embedded parts.
 
 docs/CONFIGURATION.md says what each one means.
 """

@@ -7,7 +7,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 
 
 class RefuseFiles(FileUploadHandler):
-    """Refuses every file part; record bytes are the raw body of a PUT."""
+    """Refuses every file part. Record bytes are the raw body of a PUT."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Called for each file part before any of its bytes."""

@@ -33,5 +33,5 @@ def raw(text: str) -> bytes:
 
 
 def moment(seconds: int) -> datetime:
-    """Unix seconds as an aware datetime; what is too far for one is the last of them."""
+    """Unix seconds as an aware datetime. What is too far for one is the last of them."""
     return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC)

@@ -16,7 +16,7 @@ LOOKS_LIKE = "A Kubo node's API, for example http://127.0.0.1:5001 or /ip4/127.0
 
 @register("records")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """IPFS_API_URL and IPFS_PIN_API_URLS are addresses, each once; the times are such."""
+    """IPFS_API_URL and IPFS_PIN_API_URLS are addresses, each once. The times are such."""
     del app_configs, kwargs
     found: list[CheckMessage] = []
     main, pins = settings.IPFS_API_URL, settings.IPFS_PIN_API_URLS

@@ -90,7 +90,7 @@ def attachment(name: str) -> str:
 
 
 def _answer(request: HttpRequest, size: int, etag: str, bytes_of: BytesOf) -> HttpResponseBase:
-    """Status, length and body; the Content-Type is the caller's, where none is set here."""
+    """Status, length and body. The Content-Type is the caller's, where none is set here."""
     if is_known(request.headers, etag):
         return _with_headers(HttpResponse(status=304), etag)
     try:

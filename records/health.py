@@ -19,7 +19,7 @@ def check_store() -> None:
 
 
 def check_scanner() -> None:
-    """The malware scanner answers; without it no file is accepted."""
+    """The malware scanner answers. Without it no file is accepted."""
     if settings.CLAMD_URL:
         try:
             ping(settings.CLAMD_URL, PING_SECONDS)

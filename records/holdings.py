@@ -1,7 +1,7 @@
 """The list of what this portal has put into the store: noted before it is kept, held by whoever names it.
 
 The row is where putting, naming and erasing meet. To name a content and to give it up both change the row,
-each in the transaction that it belongs to; so one of the two waits for the other, and then sees it. Which
+each in the transaction that it belongs to. So one of the two waits for the other, and then sees it. Which
 files may be erased at all is decided in records.erasing.
 """
 
@@ -40,7 +40,7 @@ def put_held(files: Store, stream: Iterable[bytes], *, record: str = "") -> Stor
 
 
 def pin_held(files: Store, stored: Stored, *, record: str = "") -> None:
-    """Keep bytes that the store's node has got from elsewhere; noted first, as what is put.
+    """Keep bytes that the store's node has got from elsewhere. Noted first, as what is put.
 
     Raises ContentNotFound, StoreUnavailable.
     """

@@ -1,6 +1,6 @@
 """Kinds of records and purposes of requests: codes that FHIR systems know, words that people know.
 
-Kinds are LOINC document codes (FHIR DocumentReference.type); purposes are from HL7 v3 PurposeOfUse
+Kinds are LOINC document codes (FHIR DocumentReference.type). Purposes are from HL7 v3 PurposeOfUse
 (http://terminology.hl7.org/CodeSystem/v3-ActReason), as FHIR Consent.provision.purpose has them.
 """
 

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; its name only chooses among what looks alike (a DOCX is a ZIP)."""
+"""What a file is, by its first bytes. Its name only chooses among what looks alike (a DOCX is a ZIP)."""
 
 import codecs
 import re
@@ -129,7 +129,7 @@ _WORDS = {
 
 
 class NameContradicts(ValueError):
-    """The file's name says one thing, its content another; the message says both."""
+    """The file's name says one thing, its content another. The message says both."""
 
 
 def media_type_of(head: bytes, *, name: str, declared: str = "") -> str:
@@ -155,7 +155,7 @@ def pdf_begins(head: bytes) -> bool:
 
 
 def boxed_picture(head: bytes) -> str:
-    """image/heif or image/avif, by the brands in the first box; "" for what is neither."""
+    """image/heif or image/avif, by the brands in the first box. "" for what is neither."""
     if head[4:8] != b"ftyp":
         return ""
     end = min(int.from_bytes(head[:4]), len(head))
@@ -254,7 +254,7 @@ def _signature(head: bytes) -> str:
 
 
 def _text_of(head: bytes) -> str | None:
-    """The head as text; None for what is none. A character cut at its end does not matter."""
+    """The head as text. None for what is none. A character cut at its end does not matter."""
     if encoding := utf16_without_mark(head):
         return head[: len(head) // 2 * 2].decode(encoding, "replace")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

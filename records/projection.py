@@ -68,7 +68,7 @@ def add_records(events: Sequence[Event]) -> None:
 
 @on_events("RecordModified")
 def modify_records(events: Sequence[Event]) -> None:
-    """Records' next versions; the newest one's folder and epoch are the record's now."""
+    """Records' next versions. The newest one's folder and epoch are the record's now."""
     _add_versions(events)
     newest: dict[str, Event] = {}
     for event in events:
@@ -131,7 +131,7 @@ def withdraw_request(event: Event) -> None:
 
 @on_event("AccessDenied")
 def deny_access(event: Event) -> None:
-    """Refused by the patient; the reason is in envelopes."""
+    """Refused by the patient. The reason is in envelopes."""
     Request.objects.filter(request=event.args["request"], state=Request.State.OPEN).update(
         state=Request.State.DENIED, closed_at=event.block_time, reason=word_row(event.args["reason"])
     )
@@ -167,7 +167,7 @@ def give_up_access(event: Event) -> None:
 
 @on_events("LogAnchored")
 def anchor_log(events: Sequence[Event]) -> None:
-    """Anchors of view logs, whichever portal's; the contract takes each size of a log once."""
+    """Anchors of view logs, whichever portal's. The contract takes each size of a log once."""
     anchors = [
         Anchor(
             author=event["author"],
@@ -192,7 +192,7 @@ def forget_projection() -> None:
 
 
 def _granted(event: Event, serials: dict[tuple[str, str], int]) -> dict[str, Any]:
-    """A grant's columns; the directory's projection stands at the same event."""
+    """A grant's columns. The directory's projection stands at the same event."""
     args = event.args
     return {
         "permissions": args["permissions"],
@@ -209,7 +209,7 @@ def _granted(event: Event, serials: dict[tuple[str, str], int]) -> dict[str, Any
 
 
 def _settle_grants(said: Iterable[tuple[Event, dict[str, Any]]]) -> None:
-    """Write down, of each slot, what the event with the highest serial says; lower ones are overtaken."""
+    """Write down, of each slot, what the event with the highest serial says. Lower ones are overtaken."""
     words = list(said)
     patients = {event["author"] for event, _ in words}
     rows = {

@@ -43,7 +43,7 @@ class Scan:
     """One file being scanned: `feed` its bytes, then ask `finding`. To be used in a `with`."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        """Connect; each step may take `timeout` seconds. Raises ScannerFailed, BadUrl."""
+        """Connect. Each step may take `timeout` seconds. Raises ScannerFailed, BadUrl."""
         with step_aside():
             self._socket = _connect(url, timeout)
         self._send(b"zINSTREAM\0")

@@ -33,7 +33,7 @@ def is_built() -> bool:
 
 
 def main() -> int:
-    """Forge's exit code; 1 when the artifact is not of these sources."""
+    """Forge's exit code. 1 when the artifact is not of these sources."""
     if not is_built():
         print("artifact.json is not what its sources give: run chain/contracts/build.py", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 """Builds programs in Go that tests need and no registry has: a module of our own names the version.
 
-Needs Go and a Go module proxy, once; takes some minutes. The versions of everything are those in go.sum.
+Needs Go and a Go module proxy, once. Takes some minutes. The versions of everything are those in go.sum.
 """
 
 import os
@@ -49,7 +49,7 @@ class GoProgram:
         return target
 
     def require(self) -> Path:
-        """The binary; without it the test is skipped (see `require_tool`)."""
+        """The binary. Without it the test is skipped (see `require_tool`)."""
         path = self.path()
         how = f"build it with python -m tests.{self.module.name}.build (needs Go), or set {self.variable}"
         return require_tool(self.name, path if path.is_file() else None, how)

@@ -1,6 +1,6 @@
 """Argon2id that costs nothing: most tests need people, and each would wait for the portal's.
 
-The portals that tests start are processes of their own, and have the real one; so have tests of the formats.
+The portals that tests start are processes of their own, and have the real one. So have tests of the formats.
 """
 
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ def make_person(name: str = "Ada Moss", *, roles: tuple[str, ...] = ("patient",)
 
 
 def make_patient(name: str = "Ada Moss") -> Actor:
-    """A patient's open actor; the key's publication is queued."""
+    """A patient's open actor. The key's publication is queued."""
     return signup.actors_of(*_create(name, ("patient",)))[0]
 
 
@@ -50,7 +50,7 @@ def make_doctor(institution: Institution, name: str = "Dana Reed") -> Actor:
 
 
 def join(institution: Institution, name: str, *, role: str) -> Actor:
-    """A new user who accepts an invitation into the institution; `institution` is refreshed."""
+    """A new user who accepts an invitation into the institution. `institution` is refreshed."""
     secret = invitations.invite_member(
         institution=institution, email=fresh_email(name), role=role, invited_by=None
     )

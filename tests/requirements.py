@@ -7,7 +7,7 @@ import pytest
 
 
 def require_tool(name: str, path: Path | None, how: str) -> Path:
-    """The tool's path; without it the test is skipped, saying how to get the tool.
+    """The tool's path. Without it the test is skipped, saying how to get the tool.
 
     With MEDREC_REQUIRE_ALL=1 (the full check) a missing tool is a failure: no skip passes unnoticed.
     """

@@ -1,6 +1,6 @@
 """The portal's settings for tests: the same module, its state in a folder of its own that goes at the end.
 
-DATABASE_URL, CELERY_BROKER_URL and CACHE_URL count as they do for the portal; pytest-django makes a database.
+DATABASE_URL, CELERY_BROKER_URL and CACHE_URL count as they do for the portal. Pytest-django makes a database.
 """
 
 import atexit

@@ -53,7 +53,7 @@ class Connection(TConn):  # type: ignore[misc]
         self._searched, self._body_at, self._body_end = 0, 0, 0
 
     def expect_request(self, deadline: float) -> None:
-        """Wait for the next request; its beginning may be here already."""
+        """Wait for the next request. Its beginning may be here already."""
         self.sock.setblocking(False)
         self.sock.expect_request()
         self.ahead = bytearray(self.parser.unreader.take_buffered())
@@ -79,7 +79,7 @@ class Connection(TConn):  # type: ignore[misc]
         return Stage.READY if len(self.ahead) >= self._body_end else Stage.BODY
 
     def forwarded_for(self) -> str:
-        """Return the client that a proxy names, the last one; empty where it names none."""
+        """Return the client that a proxy names, the last one. Empty where it names none."""
         return last_forwarded(bytes(self.ahead[: self._body_at]))
 
     def begin(self) -> None:

@@ -54,7 +54,7 @@ class PeerSocket(socket.socket):
         self._limit = value
 
     def gettimeout(self) -> float | None:
-        """Return how long each call waits; None is without end, 0 not at all."""
+        """Return how long each call waits. None is without end, 0 not at all."""
         return self._limit
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:

@@ -234,7 +234,7 @@ def is_in_transaction() -> bool:
 
 
 def close_unused_connections() -> None:
-    """Close this thread's database connections, but not within a transaction; Django opens them again."""
+    """Close this thread's database connections, but not within a transaction. Django opens them again."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

@@ -31,7 +31,7 @@ TEXTS_MAX = {"title": 1000, "kind": 64, "file_name": 1000, "media_type": 255}
 class Description:
     """All of it is medical or secret, so it has no repr.
 
-    `size` and `sha256` (32 bytes) are of the plaintext; `content_key` and `content_salt` have 32 bytes;
+    `size` and `sha256` (32 bytes) are of the plaintext. `content_key` and `content_salt` have 32 bytes.
     `content_length` is the size of the encrypted file. `previous_data_key` is that of the version before,
     where it differs from this version's.
     """

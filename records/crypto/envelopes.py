@@ -20,7 +20,7 @@ _ENTRY_BYTES = 20 + 32 + 32
 
 
 class Purpose(IntEnum):
-    """What an envelope is for; says what its scope is and which payload it holds."""
+    """What an envelope is for. Says what its scope is and which payload it holds."""
 
     FOLDER = 1
     RECORD = 2
@@ -33,7 +33,7 @@ class Purpose(IntEnum):
 
 @dataclass(frozen=True)
 class EnvelopeContext:
-    """What an envelope is bound to; another context does not open it.
+    """What an envelope is bound to. Another context does not open it.
 
     `scope` is 32 bytes: a folder's number (`folder_scope`), or the id of record, selection or request.
     `epoch` is packed, as in the act; 0 where the purpose has none.

@@ -78,7 +78,7 @@ def chunk_nonce(index: int, *, last: bool) -> bytes:
 
 
 class Encryptor:
-    """Encrypts one file, once; knows size and digest of the plaintext when `encrypt` has come to its end."""
+    """Encrypts one file, once. Knows size and digest of the plaintext when `encrypt` has come to its end."""
 
     def __init__(self, key: bytes, role: Role, record_id: bytes, salt: bytes) -> None:
         self._cipher, self._commitment = file_keys(key, salt, role, record_id)

@@ -43,7 +43,7 @@ class Frontier:
         return reduce(lambda right, left: _node(left, right), reversed(self._peaks))
 
     def to_bytes(self) -> bytes:
-        """The hashes, one after the other; with the size, all there is to go on from."""
+        """The hashes, one after the other. With the size, all there is to go on from."""
         return b"".join(self._peaks)
 
 

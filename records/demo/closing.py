@@ -19,7 +19,7 @@ def open_to_anybody() -> list[User]:
 
 
 def close_demo() -> list[str]:
-    """Deactivate them where others reach the portal; the e-mail addresses of those who were closed."""
+    """Deactivate them where others reach the portal. The e-mail addresses of those who were closed."""
     if demo_is_allowed():
         return []
     closed = open_to_anybody()

@@ -8,7 +8,7 @@ PASSWORD = "ruby lantern orchard"  # noqa: S105 - printed on the terminal for wh
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody of the demo; `role` is what the list of sign-ins says."""
+    """Somebody of the demo. `role` is what the list of sign-ins says."""
 
     name: str
     email: str

@@ -14,7 +14,7 @@ CHAIN_SECONDS = 180.0
 
 
 class Progress:
-    """Which chapters have been told; a file, so that an interrupted demo goes on with the next."""
+    """Which chapters have been told. A file, so that an interrupted demo goes on with the next."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -41,7 +41,7 @@ class Progress:
 
 
 def wait_for_chain() -> None:
-    """Until every act queued by now is settled; sends and reads itself, since no worker may be running.
+    """Until every act queued by now is settled. Sends and reads itself, since no worker may be running.
 
     Raises ChainUnavailable after CHAIN_SECONDS.
     """

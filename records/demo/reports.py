@@ -32,7 +32,7 @@ class Measurement:
 def laboratory_report(
     *, institution: str, patient: str, taken_on: date, heading: str, measurements: Sequence[Measurement]
 ) -> bytes:
-    """A one-page laboratory report; values out of range are marked."""
+    """A one-page laboratory report. Values out of range are marked."""
     pdf = _page(institution, heading, [("Patient", patient), ("Sample taken", f"{taken_on:%d %B %Y}")])
     pdf.set_font("Helvetica", size=10)
     heading_style = FontFace(emphasis="BOLD", color=_ACCENT)

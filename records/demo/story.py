@@ -36,11 +36,11 @@ GENERAL = 1
 
 
 class DemoWaits(Exception):
-    """The demo cannot go on now (say, the chain does not answer); it goes on at the next start."""
+    """The demo cannot go on now (say, the chain does not answer). It goes on at the next start."""
 
 
 def seed_demo() -> bool:
-    """Make what is missing of the demo; False if the portal has people of its own. Raises DemoWaits."""
+    """Make what is missing of the demo. False if the portal has people of its own. Raises DemoWaits."""
     progress = Progress(Path(settings.VAR) / "demo.json")
     people = User.objects
     if not people.exists():
@@ -64,13 +64,13 @@ def seed_demo() -> bool:
 
 
 class _Story:
-    """The chapters; what the next one builds on, the chain has confirmed at a chapter's end."""
+    """The chapters. What the next one builds on, the chain has confirmed at a chapter's end."""
 
     def __init__(self) -> None:
         self._keys: dict[str, tuple[User, KeyBundle]] = {}
 
     def people(self) -> None:
-        """Everybody signs up; institutions are founded and admitted; patients upload what they have."""
+        """Everybody signs up. Institutions are founded and admitted. Patients upload what they have."""
         if not User.objects.filter(email=cast.ADMINISTRATOR.email).exists():
             signup.create_administrator(
                 email=cast.ADMINISTRATOR.email, name=cast.ADMINISTRATOR.name, password=PASSWORD
@@ -106,7 +106,7 @@ class _Story:
             errands.run_errands(self._doctor(person))
 
     def requests(self) -> None:
-        """Doctors ask; Ben shares with a whole hospital unasked; a letter arrives in Asha's inbox."""
+        """Doctors ask. Ben shares with a whole hospital unasked; a letter arrives in Asha's inbox."""
         self._ask(AMARA, ASHA, note="Before our appointment on the tenth.", permissions="write", days=90)
         self._ask(TOMAS, ASHA, note="For the second opinion you asked about.", permissions="read", days=30)
         self._ask(HELEN, CHIARA, note="A survey of vaccinations.", permissions="read", days=14)
@@ -116,7 +116,7 @@ class _Story:
         wait_for_chain()
 
     def answers(self) -> None:
-        """Asha grants what Amara asked for; Chiara refuses; Tomas's request stays open."""
+        """Asha grants what Amara asked for. Chiara refuses. Tomas's request stays open."""
         amara = self._doctor(AMARA).address
         asked = _open_request(self._patient(ASHA), amara)
         self._grant(ASHA, amara, via=_address(RUBY), days=90, permissions="write", request=asked)
@@ -126,7 +126,7 @@ class _Story:
         wait_for_chain()
 
     def afterwards(self) -> None:
-        """Amara reads what she may and adds a note; Ben takes Tomas's access back."""
+        """Amara reads what she may and adds a note. Ben takes Tomas's access back."""
         amara, asha = self._doctor(AMARA), self._patient(ASHA).address
         for record in documents.list_records(actor=amara, patient=asha, via=_address(RUBY)):
             opened = reading.open_content(actor=amara, record=record.record)

@@ -22,7 +22,7 @@ class AnchorQuerySet(models.QuerySet["Anchor"]):
         return self.filter(_signed_here())
 
     def foreign(self) -> AnchorQuerySet:
-        """Those that nobody signed here; of our own log: signed before this database was restored."""
+        """Those that nobody signed here. Of our own log: signed before this database was restored."""
         return self.filter(~_signed_here())
 
 
@@ -54,7 +54,7 @@ class Anchor(models.Model):
 class AnchoredLog(models.Model):
     """A log as which this portal's view log is anchored: the rows from position `start` on, `size` of them.
 
-    Private. The one with the highest number is extended; another ends where the next one starts.
+    Private. The one with the highest number is extended. Another ends where the next one starts.
     """
 
     number = models.PositiveIntegerField(unique=True)

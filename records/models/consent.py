@@ -150,7 +150,7 @@ class EnvelopeList(models.Model):
 
 
 class Envelope(models.Model):
-    """One entry of a list, in one context; not used any more once its grant has ended (`deleted_at`).
+    """One entry of a list, in one context. Not used any more once its grant has ended (`deleted_at`).
 
     Its bytes are erased then, if they are `verified`: sealed here for this list, or opened by its recipient's
     key in this list's context. An entry of which only its list says so may be anybody's file.

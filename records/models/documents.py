@@ -1,4 +1,4 @@
-"""Folders, records and versions as the chain tells them; beside them what only this portal knows.
+"""Folders, records and versions as the chain tells them. Beside them what only this portal knows.
 
 The projection (FolderState, Record, Version, BlockedSender) is written by records.handlers alone, keyed
 by the chain's own ids, and can be dropped: it comes back the same.

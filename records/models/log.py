@@ -35,7 +35,7 @@ class ViewLogQuerySet(models.QuerySet["ViewLog"]):
 
 
 class ViewLog(models.Model):
-    """One opening of a record's content. The patient sees these rows; they are never changed.
+    """One opening of a record's content. The patient sees these rows. They are never changed.
 
     `position` alone comes later, once, when an anchor is signed that covers the row.
     """

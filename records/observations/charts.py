@@ -75,7 +75,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of one series; `band` is the reference range as (top, height), `left` where the axis stands."""
+    """A chart of one series. `band` is the reference range as (top, height), `left` where the axis stands."""
 
     left: float
     lines: tuple[Line, ...]
@@ -101,7 +101,7 @@ class Chart:
 
 
 def draw_chart(series: Series) -> Chart | None:
-    """The chart of what is one exact, dated number; None with fewer than two such moments."""
+    """The chart of what is one exact, dated number. None with fewer than two such moments."""
     rows = [row for row in series.rows if row.plotted]
     shown = rows[:POINTS_MAX][::-1]
     moments = [row.when.middle for row in shown if row.when]

@@ -18,11 +18,11 @@ _FIGURES = re.compile(r"[<>=≤≥\s]*[+\-\u2212]?\d[\d.,'\u2019\s\u066b\u066c]*
 
 
 class BadNumber(ValueError):
-    """Not a number that can be kept exactly; `str()` says why."""
+    """Not a number that can be kept exactly. `str()` says why."""
 
 
 def checked_decimal(number: Decimal) -> Decimal:
-    """The number, if finite and of a size that a measurement can have; -0 becomes 0. Raises BadNumber."""
+    """The number, if finite and of a size that a measurement can have. -0 becomes 0. Raises BadNumber."""
     if not number.is_finite():
         raise BadNumber("This is not a number.")
     digits, exponent = number.as_tuple().digits, int(number.as_tuple().exponent)

@@ -13,7 +13,7 @@ NOTE_MAX = 2000
 
 
 class BadBundle(ValueError):
-    """Not a bundle of observations that can be taken; `str()` names the entry and the field."""
+    """Not a bundle of observations that can be taken. `str()` names the entry and the field."""
 
 
 def tidy(text: Any, most: int = TEXT_MAX) -> str:

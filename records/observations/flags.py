@@ -69,7 +69,7 @@ _DOWN = frozenset({"L", "LL", "LU", "L<", "LX", "<"})
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag of the source, with its code as it stands there; `meaning` is empty for what nobody knows."""
+    """A flag of the source, with its code as it stands there. `meaning` is empty for what nobody knows."""
 
     code: str
     meaning: str
@@ -91,7 +91,7 @@ class Flag:
 
 
 def flag_of(codes: list[tuple[str, str, str]], text: str) -> Flag | None:
-    """The flag of (system, code, display) codings and a text; None where they are all empty."""
+    """The flag of (system, code, display) codings and a text. None where they are all empty."""
     for system, code, display in codes:
         meaning = MEANINGS.get(code) if system in SYSTEMS else None
         if meaning:

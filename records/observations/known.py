@@ -1,6 +1,6 @@
 """The common measurements: LOINC codes, and the UCUM units that each is given in.
 
-A mass and an amount of substance have different LOINC codes, so a unit brings its code; nothing here turns
+A mass and an amount of substance have different LOINC codes, so a unit brings its code. Nothing here turns
 one into the other.
 """
 
@@ -21,7 +21,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measurement with its units; with `parts` it is written as values with strokes between (120/80)."""
+    """A measurement with its units. With `parts` it is written as values with strokes between (120/80)."""
 
     key: str
     name: str
@@ -29,7 +29,7 @@ class Measure:
     parts: tuple[tuple[str, str], ...] = ()  # (LOINC, name)
 
     def unit(self, text: str) -> Unit | None:
-        """The unit that a person means; "" is enough where there is only one."""
+        """The unit that a person means. "" is enough where there is only one."""
         if not text.strip() and len(self.units) == 1:
             return self.units[0]
         same = [

@@ -19,7 +19,7 @@ from records.observations.units import unit_key
 
 @dataclass(frozen=True)
 class Limits:
-    """The ends of what can be, and of what is usual; both belong to it."""
+    """The ends of what can be, and of what is usual. Both belong to it."""
 
     least: Decimal
     low: Decimal

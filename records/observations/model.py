@@ -43,7 +43,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class Range:
-    """A reference range; either end may be open.
+    """A reference range. Either end may be open.
 
     `words` say what it is for, or all of it. Only a range that is `compared` is held against the value.
     """
@@ -84,7 +84,7 @@ class Part:
 
     @property
     def side(self) -> str:
-        """Above or below its reference range, in a word; "" where a flag of the source says so already."""
+        """Above or below its reference range, in a word. "" where a flag of the source says so already."""
         side = self.range.side(self.amount) if self.range else ""
         return "" if any(flag.side == side for flag in self.flags) else side
 
@@ -104,9 +104,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Observation:
-    """An observation with at least one part; `when` is None where the source gives no date.
+    """An observation with at least one part. `when` is None where the source gives no date.
 
-    `flags` and `remarks` belong to all parts; `site` is the body site; `ahead` says that its date lies
+    `flags` and `remarks` belong to all parts. `site` is the body site. `ahead` says that its date lies
     in the future.
     """
 
@@ -152,7 +152,7 @@ class Observation:
 
     @property
     def rows(self) -> list["PartRow"]:
-        """A line of a table for each part; one for all that are read as one (120/80)."""
+        """A line of a table for each part. One for all that are read as one (120/80)."""
         if self.joined:
             return [PartRow(self, self.parts[0], "", self.joined)]
         named = self.single is None

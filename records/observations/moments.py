@@ -21,12 +21,12 @@ AHEAD = timedelta(days=1)  # how far clocks and zones may be apart
 
 
 class BadMoment(ValueError):
-    """Not a date that can be; `str()` says what one looks like."""
+    """Not a date that can be. `str()` says what one looks like."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """`text` is FHIR's own; `at` is where it begins.
+    """`text` is FHIR's own. `at` is where it begins.
 
     `zoned` is False for a time of day without a time zone: it is shown as it was written, and takes its place
     among others as if it were UTC.

@@ -77,7 +77,7 @@ def _one_case(spelling: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without white space; micro as "u", litres as "L", powers as numbers, also of ten, as UCUM has them."""
+    """Without white space. Micro as "u", litres as "L", powers as numbers, also of ten, as UCUM has them."""
     text = _MICRO.sub("u", "".join(text.split())).translate(_SUPERSCRIPTS)
     text = unicodedata.normalize("NFC", text)
     text = _TEN.sub(r"10*\1", text.replace("1,73", "1.73"))

@@ -59,7 +59,7 @@ def _value(part: Part) -> dict[str, Any]:
 
 
 def _dump(value: Any) -> str:
-    """JSON without white space; a Decimal keeps its zeros, which the json module cannot do."""
+    """JSON without white space. A Decimal keeps its zeros, which the json module cannot do."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{json.dumps(name)}:{_dump(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list):

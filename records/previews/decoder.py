@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _answer(channel: socket.socket) -> None:
-    """One question, answered; what goes wrong is a damaged file, whatever the codec calls it."""
+    """One question, answered. What goes wrong is a damaged file, whatever the codec calls it."""
     _limit()
     try:
         length = int.from_bytes(receive(channel, 4), "big")
@@ -86,7 +86,7 @@ def _decode(channel: socket.socket, question: dict[str, Any]) -> bytes:
 
 
 def _limit() -> None:
-    """The bounds of this process; a file of a byte more than none ends it, and no core is left behind."""
+    """The bounds of this process. A file of a byte more than none ends it, and no core is left behind."""
     for what, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CPU, PROCESSOR_SECONDS),

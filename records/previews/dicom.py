@@ -1,7 +1,7 @@
 """DICOM (PS3.3, PS3.5, PS3.10) by pydicom: a frame as PNG, and what the file says. For the decoder's process.
 
 A frame is read and decoded alone. Grey values go through the modality's table or rescaling (C.11.1), then
-through a window or the file's own table (C.11.2), to 8 bits; palettes and YBR become RGB.
+through a window or the file's own table (C.11.2), to 8 bits. Palettes and YBR become RGB.
 """
 
 from typing import Any, BinaryIO
@@ -34,8 +34,8 @@ Array = np.ndarray[Any, Any]
 def describe(file: BinaryIO) -> dict[str, Any]:
     """Describe a picture for its page, with `error` where there is none. Raises CannotShow.
 
-    `window` is (centre, width) to begin with, None for colours and where the file has a table of its own;
-    `low` and `high` bound the values of the first frame; `varies`: each frame has a window of its own.
+    `window` is (centre, width) to begin with, None for colours and where the file has a table of its own.
+    `low` and `high` bound the values of the first frame. `varies`: each frame has a window of its own.
     `report` is the text of a structured report, `inner` whether there is a file inside, `notes` are words.
     """
     header = _header(file)
@@ -69,7 +69,7 @@ def describe(file: BinaryIO) -> dict[str, Any]:
 
 
 def render(file: BinaryIO, frame: int, window: tuple[float, float] | None, *, overlay: bool = True) -> bytes:
-    """A frame, from 0, as PNG; with the file's own window or table where none is given.
+    """A frame, from 0, as PNG. With the file's own window or table where none is given.
 
     Raises CannotShow, NoSuchFrame.
     """
@@ -141,7 +141,7 @@ def _is_grey(header: Dataset) -> bool:
 
 
 def _settings(header: Dataset, frame: int) -> Dataset:
-    """The header; what an enhanced file says for all frames, or this one, stands where a plain one has it."""
+    """The header. What an enhanced file says for all frames, or this one, stands where a plain one has it."""
     settings = Dataset(dict(header.items()))  # Dataset(header) would share its elements
     settings.file_meta = header.file_meta
     settings.set_original_encoding(*header.original_encoding)

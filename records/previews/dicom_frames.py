@@ -47,7 +47,7 @@ class Frames:
 
     @property
     def claimed(self) -> int:
-        """Return how many the file says it has; 0 where it says nothing that could be."""
+        """Return how many the file says it has. 0 where it says nothing that could be."""
         try:
             return max(int(str(self.header.get("NumberOfFrames") or 0)), 0)
         except (ValueError, TypeError, OverflowError):
@@ -59,7 +59,7 @@ class Frames:
         return self._found() or max(self.claimed, 1)
 
     def read(self, frame: int) -> Array:
-        """Stored values, (rows, columns) or (rows, columns, 3); YBR is RGB by then."""
+        """Stored values, (rows, columns) or (rows, columns, 3). YBR is RGB by then."""
         if not self._syntax.is_encapsulated:
             return self._decoded(self.file, self.at, frame, self.count)
         data = self._stream(frame)
@@ -100,9 +100,9 @@ class Frames:
         return len(self.fragments)
 
     def _walk(self) -> list[tuple[int, int]]:
-        """(beginning, end) of each frame among the fragments; [] where they do not tell.
+        """(beginning, end) of each frame among the fragments. [] where they do not tell.
 
-        A frame begins with its stream's first bytes; with run lengths every fragment is one.
+        A frame begins with its stream's first bytes. With run lengths every fragment is one.
         """
         self.file.seek(self.at)
         parse_basic_offsets(self.file)

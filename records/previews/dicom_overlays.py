@@ -41,7 +41,7 @@ def draw_overlays(shades: Array, header: Dataset, frame: int) -> Array:
 
 
 def _groups(header: Dataset) -> list[int]:
-    """The groups with an overlay; older files keep it in bits of the pixels, and have no data of its own."""
+    """The groups with an overlay. Older files keep it in bits of the pixels, and have no data of its own."""
     return [group for group in GROUPS if (group, 0x10) in header and (group, 0x11) in header]
 
 
@@ -83,7 +83,7 @@ def _mask(header: Dataset, group: int, frame: int, shape: tuple[int, ...]) -> Ar
 
 
 def _origin(header: Dataset, group: int) -> tuple[int, int]:
-    """Return where its first pixel lies, from 0; it may lie outside the picture."""
+    """Return where its first pixel lies, from 0. It may lie outside the picture."""
     try:
         row, column = header[group, 0x50].value
         return int(row) - 1, int(column) - 1

@@ -15,7 +15,7 @@ Row = tuple[str, str, str]
 
 
 def tag_rows(header: Dataset) -> list[Row]:
-    """(tag, name, value) of each standard tag; private ones are left out, sequences and bytes are counted."""
+    """(tag, name, value) of each standard tag. Private ones are left out, sequences and bytes are counted."""
     rows: list[Row] = []
     for part in (getattr(header, "file_meta", Dataset()), header):
         for row in _rows(part):

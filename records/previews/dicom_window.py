@@ -34,7 +34,7 @@ def whole(low: float, high: float) -> Window:
 
 
 def to_8_bits(values: "np.ndarray[Any, Any]", window: Window, function: str) -> "np.ndarray[Any, Any]":
-    """Shades 0 to 255 by the standard's function LINEAR, LINEAR_EXACT or SIGMOID; others count as LINEAR."""
+    """Shades 0 to 255 by the standard's function LINEAR, LINEAR_EXACT or SIGMOID. Others count as LINEAR."""
     centre, width = window
     x = values.astype(np.float32)
     if function == "SIGMOID":

@@ -91,9 +91,9 @@ class Decoded:
 
 
 def decode(data: bytes, *, chosen: str = "", detect: Callable[[], str] | None = None) -> Decoded:
-    """Return the text of a file whose first bytes these are; a character cut at their end is left out.
+    """Return the text of a file whose first bytes these are. A character cut at their end is left out.
 
-    `chosen` is the reader's; `detect` is asked where nothing else says it, and may answer "".
+    `chosen` is the reader's. `detect` is asked where nothing else says it, and may answer "".
     """
     if chosen in CHOICES:
         mark = next((mark for mark, encoding in _MARKS if encoding == chosen and data.startswith(mark)), b"")
@@ -129,7 +129,7 @@ def declared(data: bytes) -> str:
 
 
 def known_name(name: str) -> str:
-    """The encoding of the list that goes by this name; "" for one that is none."""
+    """The encoding of the list that goes by this name. "" for one that is none."""
     plain = re.sub(r"[^a-z0-9]", "", name.casefold())
     return _BY_NAME.get(plain, "")
 
@@ -161,7 +161,7 @@ def _is_written(letter: str) -> bool:
 
 
 def _hl7_charset(message: bytes) -> str:
-    """Field 18 of the header; HL7 (table 0211) writes 8859/2. The first of several is the one in use."""
+    """Field 18 of the header. HL7 (table 0211) writes 8859/2. The first of several is the one in use."""
     segment = re.split(rb"[\r\n]", message, maxsplit=1)[0]
     fields = segment.split(segment[3:4])
     if len(fields) < 18 or not segment.startswith(b"MSH"):

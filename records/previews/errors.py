@@ -2,7 +2,7 @@
 
 
 class CannotShow(Exception):
-    """`str()` says in plain words why there is no preview; the file itself may still be saved."""
+    """`str()` says in plain words why there is no preview. The file itself may still be saved."""
 
 
 class NoSuchFrame(CannotShow):

@@ -1,6 +1,6 @@
 """What a file is, decided by its first bytes alone: what its author says would be the author's to choose.
 
-A whitelist. What is not on it is not shown; HTML and SVG are text like any other, shown as their source.
+A whitelist. What is not on it is not shown. HTML and SVG are text like any other, shown as their source.
 """
 
 from dataclasses import dataclass

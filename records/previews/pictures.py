@@ -60,7 +60,7 @@ def as_png(image: Image.Image) -> bytes:
 
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """The picture, its size checked before a pixel is decoded; whatever goes wrong becomes words."""
+    """The picture, its size checked before a pixel is decoded. Whatever goes wrong becomes words."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DecompressionBombWarning)
@@ -79,7 +79,7 @@ def _check(image: Image.Image) -> None:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """8 bits a channel; what is transparent is white."""
+    """8 bits a channel. What is transparent is white."""
     if image.mode[0] in "IF":
         return _grey(image)
     if "A" in image.mode or "transparency" in image.info:

@@ -19,7 +19,7 @@ WALL_SECONDS = 20
 
 
 class RemoteFile(io.RawIOBase):
-    """The file of `size` bytes behind a socket; small reads share blocks, large ones go through at once."""
+    """The file of `size` bytes behind a socket. Small reads share blocks, large ones go through at once."""
 
     def __init__(self, channel: socket.socket, size: int) -> None:
         self._channel = channel
@@ -40,7 +40,7 @@ class RemoteFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; before the beginning is an OSError."""
+        """Go to a place. Before the beginning is an OSError."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         if start + offset < 0:
             raise OSError("a place before the beginning")

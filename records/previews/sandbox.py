@@ -29,7 +29,7 @@ BUSY = "Too many pictures are being decoded just now. Try again in a moment."
 
 
 class Decoder:
-    """The decoding process of this process, shared by its threads; started anew when it has died."""
+    """The decoding process of this process, shared by its threads. Started anew when it has died."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,7 +73,7 @@ class Decoder:
         raise CannotShow(ENDED)
 
     def _running(self) -> socket.socket:
-        """The socket to the process; one that a parent of this process started is not ours."""
+        """The socket to the process. One that a parent of this process started is not ours."""
         if self._control is None or self._owner != os.getpid():
             self._control, theirs = socket.socketpair()
             with theirs:

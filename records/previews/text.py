@@ -53,7 +53,7 @@ def read_text(
     chosen: str = "",
     detect: Callable[[], str] | None = None,
 ) -> Text:
-    """The text of a file whose first bytes these are; `cut`: there are more.
+    """The text of a file whose first bytes these are. `cut`: there are more.
 
     Name and media type only choose between ways of showing text: a table, indented JSON, or as it stands.
     `chosen` and `detect` as `encodings.decode` takes them.
@@ -73,7 +73,7 @@ def read_text(
 
 
 def indent_json(text: str) -> str | None:
-    """JSON with one value a line; None where it is not JSON, or nested too deep.
+    """JSON with one value a line. None where it is not JSON, or nested too deep.
 
     Only white space changes: a number keeps its digits (FHIR tells 1.10 from 1.1), a name given twice stays.
     """
@@ -103,7 +103,7 @@ def _is(name: str, media_type: str, endings: tuple[str, ...], types: tuple[str, 
 
 
 def _rows(text: str, delimiter: str) -> tuple[list[list[str]], bool]:
-    """(the table's rows, whether something was left out); no rows where it is no table."""
+    """(the table's rows, whether something was left out). No rows where it is no table."""
     rows: list[list[str]] = []
     left_out = False
     try:

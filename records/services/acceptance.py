@@ -70,7 +70,7 @@ def check_writing(actor: Actor, act: PreparedAct) -> None:
 
 @on_act_offered
 def check_epoch(act: PreparedAct) -> None:
-    """Refuse an act that names an epoch which its folder has left; none leaves until the transaction ends."""
+    """Refuse an act that names an epoch which its folder has left. None leaves until the transaction ends."""
     if act.kind not in _IN_TURN or act.fields.get("folder") == INBOX:
         return
     wait_in_line([act.subject])

@@ -112,7 +112,7 @@ def settle_restore(say: Callable[[str], None] = logger.warning) -> bool:
 
 
 def end_access_again(life: Incarnation) -> str:
-    """Accept once more what may end access; then what others share can be read again.
+    """Accept once more what may end access. Then what others share can be read again.
 
     What cannot be accepted here is tried once more in its turn, and keeps nothing closed.
     """
@@ -136,7 +136,7 @@ def end_access_again(life: Incarnation) -> str:
 
 
 def mark_saved_uploads(life: Incarnation) -> str:
-    """Uploads whose record or version is on the chain are done; the others start over when they go on."""
+    """Uploads whose record or version is on the chain are done. The others start over when they go on."""
     saved, over = 0, 0
     for row in Upload.objects.exclude(state=Upload.State.DONE).filter(created_at__lt=life.began_at):
         event = Event.objects.filter(
@@ -185,7 +185,7 @@ def read_lists_again(life: Incarnation) -> str:
 
 
 def tell_people(life: Incarnation) -> str:
-    """Leave each person what changed; a mail for those who have to do something again."""
+    """Leave each person what changed. A mail for those who have to do something again."""
     since = _newest_moment(life)
     changes = _changes(life)
     told = 0
@@ -390,7 +390,7 @@ def _count(changes: dict[str, dict[str, Any]], account: str, what: str, kind: st
 
 
 def _leave(account: str, subject: str, details: dict[str, Any]) -> bool:
-    """Leave an account the news of a restore, once; False where it has just these already."""
+    """Leave an account the news of a restore, once. False where it has just these already."""
     before = Errand.objects.filter(account=account, kind=AFTER_RESTORE, subject=subject)
     if before.filter(details=details).exists():
         return False

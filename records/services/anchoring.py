@@ -4,7 +4,7 @@ What is promised:
 - Where a row that an anchor covers is deleted, changed, moved, or joined by another, the root is no longer
   the one on the chain: `manage.py reconcile` says so, and so can anybody who is given the rows.
 - Each row is numbered once, in the transaction that signs an anchor over it and over all rows of the log
-  before it; within ANCHOR_MINUTES, while the chain is reachable.
+  before it. Within ANCHOR_MINUTES, while the chain is reachable.
 - A log's anchors are all of the same rows. Where the chain has one that was not signed here (this database is
   an older one, restored), or the portal has another key, the log ends at its last anchor before that. The
   next log's id names that anchor, and it begins with the rows that this one leaves out.
@@ -40,7 +40,7 @@ AT_ONCE = 1_000  # half a second, in which nobody else can write to SQLite
 
 
 def anchor_views() -> Act | None:
-    """Sign an anchor over the rows that wait, if it is time; the act. Twice or at once is the same as once.
+    """Sign an anchor over the rows that wait, if it is time. The act. Twice or at once is the same as once.
 
     One anchor waits for the chain at a time, and none is signed before all that the chain says is known:
     after a restore the indexer comes first. Without the anchor key nothing happens.
@@ -87,7 +87,7 @@ def _is_due() -> bool:
 
 
 def _lock(author: str) -> AnchoredLog:
-    """The log that is extended, nobody else's until the transaction ends; the first one is made here."""
+    """The log that is extended, nobody else's until the transaction ends. The first one is made here."""
     made = {"log": word(secrets.token_bytes(32)), "author": author}
     first, _ = AnchoredLog.objects.get_or_create(number=1, defaults=made)
     AnchoredLog.objects.select_for_update(no_key=True).get(pk=first.pk)
@@ -95,7 +95,7 @@ def _lock(author: str) -> AnchoredLog:
 
 
 def _open_next(log: AnchoredLog, author: str) -> AnchoredLog:
-    """The log that goes on after this one's last anchor that holds; its id names that."""
+    """The log that goes on after this one's last anchor that holds. Its id names that."""
     fork = log.anchors.foreign().aggregate(size=Min("size"))["size"]
     holding = log.anchors.ours() if fork is None else log.anchors.ours().filter(size__lt=fork)
     last = holding.last()

@@ -17,7 +17,7 @@ OLDEST = date(1880, 1, 1)
 
 
 def service_dates() -> tuple[date, date]:
-    """The first and the last day of service that is taken; a day of grace: it may be tomorrow elsewhere."""
+    """The first and the last day of service that is taken. A day of grace: it may be tomorrow elsewhere."""
     return OLDEST, timezone.localdate() + timedelta(days=1)
 
 

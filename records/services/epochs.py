@@ -14,7 +14,7 @@ LIVES_APART = 32  # more would let a folder run out of epochs
 
 
 def current_epoch(patient: str, folder: int) -> int:
-    """The packed epoch that the next act on this folder names; the inbox stays at (generation, 0)."""
+    """The packed epoch that the next act on this folder names. The inbox stays at (generation, 0)."""
     least = pack_epoch(generation_of(patient), 0)
     if folder == 0:
         return least

@@ -1,6 +1,6 @@
-"""All that an actor may open of one patient as one ZIP, made while it goes out; the index comes last.
+"""All that an actor may open of one patient as one ZIP, made while it goes out. The index comes last.
 
-Memory does not grow with the files; Zip64 where they need it. Nothing is compressed: scans and reports are
+Memory does not grow with the files. Zip64 where they need it. Nothing is compressed: scans and reports are
 already.
 """
 
@@ -95,7 +95,7 @@ def stream_export(export: Export) -> Iterator[bytes]:
 
 @dataclass
 class _Source:
-    """A file on its way into the ZIP; what becomes of it is noted in its entry."""
+    """A file on its way into the ZIP. What becomes of it is noted in its entry."""
 
     actor: Actor
     entry: ExportedVersion
@@ -119,7 +119,7 @@ class _Source:
         return True
 
     def __iter__(self) -> Iterator[bytes]:
-        """The verified bytes; a store that fails on the way ends them early."""
+        """The verified bytes. A store that fails on the way ends them early."""
         digest, size, chunk = hashlib.sha256(), 0, self._first
         try:
             while chunk:
@@ -171,5 +171,5 @@ class _Pieces:
 
 
 def _history(export: Export) -> Iterator[list[HistoryEntry]]:
-    """Every line, some at a time; only the patient sees it."""
+    """Every line, some at a time. Only the patient sees it."""
     return log.every_line(actor=export.actor.anew(), patient=export.patient) if export.own else iter(())

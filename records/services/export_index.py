@@ -21,7 +21,7 @@ _HISTORY = "<!-- history -->"
 
 @dataclass
 class ExportedVersion:
-    """A line of the index. `file` is the path in the ZIP, "" where there is none; `problem` says why.
+    """A line of the index. `file` is the path in the ZIP, "" where there is none. `problem` says why.
 
     `sha256` is that of the bytes in the ZIP, in hex.
     """
@@ -73,7 +73,7 @@ def index_json(about: dict[str, Any], versions: list[ExportedVersion], history: 
 
 
 def index_html(about: dict[str, Any], versions: list[ExportedVersion], history: History) -> Iterator[bytes]:
-    """One page by itself, with links to the files beside it; nothing in it runs or loads anything.
+    """One page by itself, with links to the files beside it. Nothing in it runs or loads anything.
 
     What people wrote is escaped in it, so the mark where the history goes stands there once.
     """

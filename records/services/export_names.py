@@ -16,7 +16,7 @@ class ExportNames:
         self._taken: set[str] = set()
 
     def take(self, record: RecordView, version: VersionView, *, numbered: bool) -> str:
-        """The path of a version's file; with its number where several of a record may come.
+        """The path of a version's file. With its number where several of a record may come.
 
         The ending is the file's, else its type's: a title's "Report.bat" is none.
         """

@@ -21,7 +21,7 @@ def safe_name(name: str, otherwise: str = "file", *, most: int = NAME_BYTES_MAX)
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Stem and ending, the dot with the ending; what is no extension belongs to the stem."""
+    """Stem and ending, the dot with the ending. What is no extension belongs to the stem."""
     stem, dot, extension = name.rpartition(".")
     if not stem or len(extension) > EXTENSION_MAX or not extension.isalnum():
         return name, ""

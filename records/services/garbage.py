@@ -2,7 +2,7 @@
 
 Only what this portal has put itself is looked at (`records.holdings`): a node may serve others too. A content
 belongs to one record, so that whoever may name it is found by the record. It is given up in a transaction
-that looks again at all who name it; whoever comes to name it does so through the same row, and is refused.
+that looks again at all who name it. Whoever comes to name it does so through the same row, and is refused.
 """
 
 import logging
@@ -40,7 +40,7 @@ def collect_garbage() -> int:
 
 
 def note_unnamed() -> int:
-    """Look at the contents that were not looked at for longest; returns how many of them nothing names."""
+    """Look at the contents that were not looked at for longest. Returns how many of them nothing names."""
     now = timezone.now()
     contents = Holding.objects.filter(state=KEPT, put_at__lte=now - UNDER_WAY).exclude(record="")
     some = list(contents.order_by(F("looked_at").asc(nulls_first=True), "pk")[:AT_ONCE])
@@ -64,14 +64,14 @@ def named_among(holdings: list[Holding]) -> set[str]:
 
 
 def discard_content(digest: str) -> None:
-    """Erase a content whose act came to nothing, unless it is named; at once, if the store answers."""
+    """Erase a content whose act came to nothing, unless it is named. At once, if the store answers."""
     with suppress(StorageError):
         if give_up_contents([Holding.objects.get(pk=digest)]):
             erase_given_up(store(), digest)
 
 
 def erase_garbage() -> int:
-    """Erase what was given up; returns how many. Raises StorageError."""
+    """Erase what was given up. Returns how many. Raises StorageError."""
     given_up = Holding.objects.filter(state=ERASING).values_list("pk", flat=True)
     return sum(erase_given_up(store(), digest) for digest in given_up[:ERASED_AT_ONCE])
 

@@ -54,7 +54,7 @@ _SALT = "access-history"
 class HistoryFilter:
     """Which lines. `fold` makes one line of one viewer's looks at one record, and of one sender's requests.
 
-    `topic` is "" for all, or one of TOPICS; `record` and `agent` are "" for any. Raises InvalidInput.
+    `topic` is "" for all, or one of TOPICS. `record` and `agent` are "" for any. Raises InvalidInput.
     """
 
     topic: str = ""

@@ -22,7 +22,7 @@ SENDERS_NAMED = 10
 
 
 def file_record(*, actor: Actor, record: str, folder: int) -> RecordView:
-    """Take a record out of the inbox into a folder. It must open under its key first; again does nothing.
+    """Take a record out of the inbox into a folder. It must open under its key first. Again does nothing.
 
     Raises InvalidInput, NotFound, AccessRefused (it does not open), Conflict, VaultClosed.
     """

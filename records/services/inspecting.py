@@ -56,7 +56,7 @@ def check_type(head: bytes, *, file_name: str, declared: str) -> str:
 
 
 class Inspection:
-    """One file on its way; `media_type` is known once it is at its end."""
+    """One file on its way. `media_type` is known once it is at its end."""
 
     def __init__(self, scan: Scan | None, *, file_name: str, declared: str) -> None:
         self._scan = scan

@@ -120,7 +120,7 @@ def editable(*, actor: Actor, view: RecordView) -> list[Observation]:
 
 
 def gather_observations(*, actor: Actor, patient: str, via: str | None = None) -> Gathered:
-    """The measurements of all records of a patient that this actor may open; none of what lies in the inbox.
+    """The measurements of all records of a patient that this actor may open. None of what lies in the inbox.
 
     A file that does not open is named, and the others are read. Raises AccessRefused for who holds no grant
     now, VaultClosed.
@@ -216,7 +216,7 @@ def _found(keyring: Keyring, state: RecordState) -> FoundContent:
 
 
 def _read(found: FoundContent) -> Reading | None:
-    """None for JSON that is something else; a FHIR file that is none says so."""
+    """None for JSON that is something else. A FHIR file that is none says so."""
     try:
         return read_observations(_bytes(found))
     except BadBundle as error:

@@ -58,7 +58,7 @@ def count_open(*, actor: Actor) -> int:
 
 
 def group_open(*, actor: Actor, limit: int) -> list[RequestGroup]:
-    """The senders who asked last, each with the newest request; mailed requests stand by themselves."""
+    """The senders who asked last, each with the newest request. Mailed requests stand by themselves."""
     same = [F("author"), F("via")]
     latest = [F("requested_at").desc(), F("request").desc()]
     rows = open_requests(actor.address).annotate(

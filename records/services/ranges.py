@@ -33,10 +33,10 @@ class Span:
 
 
 def requested_span(headers: Mapping[str, str], *, size: int, etag: str) -> Span | None:
-    """The part that is asked for; None: the whole. Raises Unsatisfiable.
+    """The part that is asked for. None: the whole. Raises Unsatisfiable.
 
     Several ranges, other units and what is not well formed get the whole, as RFC 9110 allows. So does a
-    range whose If-Range names another file than this one; a date never names it, there is no Last-Modified.
+    range whose If-Range names another file than this one. A date never names it, there is no Last-Modified.
     """
     if headers.get("If-Range", etag).strip() != etag:
         return None

@@ -30,7 +30,7 @@ CHANGED = "The stored file is not the one that this record describes. Its author
 
 @dataclass(frozen=True)
 class FoundContent:
-    """A version's file that this actor may open, with its key at hand; nothing is read or logged yet."""
+    """A version's file that this actor may open, with its key at hand. Nothing is read or logged yet."""
 
     actor: Actor
     state: RecordState
@@ -39,7 +39,7 @@ class FoundContent:
 
     @property
     def etag(self) -> str:
-        """A strong validator, quoted; made of digests that are on the chain, it tells nothing new."""
+        """A strong validator, quoted. Made of digests that are on the chain, it tells nothing new."""
         named = raw(self.version.content) + raw(self.version.description)
         return f'"{hashlib.sha256(named).hexdigest()[:32]}"'
 
@@ -72,12 +72,12 @@ def find_content(*, actor: Actor, record: str, version: int | None = None) -> Fo
 
 
 def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> OpenedContent:
-    """The file, to be streamed from the byte `start`; looks by others are logged.
+    """The file, to be streamed from the byte `start`. Looks by others are logged.
 
     A look is one line: every opening from the first byte on, and a later part unless the same person opened
     the same version in the ten minutes before (a viewer that fetches page by page, a download resumed). A
     `glance`, a page that shows something of the file each time it is loaded, counts like a later part.
-    `iterate` raises StoreDown when the store fails on the way; what was given out by then is verified.
+    `iterate` raises StoreDown when the store fails on the way. What was given out by then is verified.
     Raises StoreDown, RecordDamaged, RecordLost.
     """
     opened = open_unlogged(found)
@@ -86,7 +86,7 @@ def open_found(found: FoundContent, *, start: int = 0, glance: bool = False) -> 
 
 
 def open_unlogged(found: FoundContent) -> OpenedContent:
-    """The file; who calls this logs the look before a byte of it is shown.
+    """The file. Who calls this logs the look before a byte of it is shown.
 
     Raises StoreDown, RecordDamaged, RecordLost.
     """

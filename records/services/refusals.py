@@ -98,7 +98,7 @@ _UNBLOCKED = (
 
 @dataclass(frozen=True)
 class Refusal:
-    """An act of the actor's that was not done. `record` is the record it is about, or ""; `code` says why."""
+    """An act of the actor's that was not done. `record` is the record it is about, or "". `code` says why."""
 
     id: uuid.UUID
     kind: str

@@ -1,4 +1,4 @@
-"""Ending access: revoked by the patient, given up by the grantee. The portal obeys at once; keys follow."""
+"""Ending access: revoked by the patient, given up by the grantee. The portal obeys at once. Keys follow."""
 
 import logging
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def revoke_access(*, actor: Actor, grantee: str, via: str, scope: str) -> Act:
-    """Revoke a grant, confirmed or still under way; its envelopes are erased and its folder is re-keyed.
+    """Revoke a grant, confirmed or still under way. Its envelopes are erased and its folder is re-keyed.
 
     Again gives the same act. Raises InvalidInput, NotFound, Conflict, VaultClosed.
     """
@@ -137,7 +137,7 @@ def _sign_revoke(actor: Actor, slot: str, grantee: str, via: str, scope: str) ->
 
 
 def _rekey_now(actor: Actor, folder: int) -> None:
-    """Move the folder in the same session; what hinders it now (a node that is down) keeps the errand."""
+    """Move the folder in the same session. What hinders it now (a node that is down) keeps the errand."""
     try:
         rekey_folder(actor, folder)
     except (RecordsError, ChainError) as error:

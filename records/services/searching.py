@@ -18,7 +18,7 @@ TEXT_MAX = 200
 
 @dataclass(frozen=True)
 class Filter:
-    """What is looked for; what is empty does not narrow. Days are included."""
+    """What is looked for. What is empty does not narrow. Days are included."""
 
     text: str = ""
     kind: str = ""
@@ -43,7 +43,7 @@ def in_order(records: Iterable[RecordView]) -> list[RecordView]:
 
 
 def day_of(record: RecordView | VersionView) -> date:
-    """The date of service; where there is none (or it cannot be read), the day on which it was received.
+    """The date of service. Where there is none (or it cannot be read), the day on which it was received.
 
     A moment is one day on every page and in every file: that of the portal's time zone.
     """

@@ -47,7 +47,7 @@ def words_of(patient: str) -> dict[str, list[Word]]:
 
 
 def list_senders(*, actor: Actor) -> list[SenderView]:
-    """Whom the patient has blocked, by name; who is to be taken again, too, until that is confirmed."""
+    """Whom the patient has blocked, by name. Who is to be taken again, too, until that is confirmed."""
     words = {sender: said for sender, said in words_of(actor.address).items() if _blocks(said)}
     people = people_named_to(actor, words)
     views = [

@@ -22,7 +22,7 @@ CLOSED_WORDS = {0: "", 1: "refused", 2: "entered in error", 3: "withdrawn"}
 
 @dataclass(frozen=True)
 class VersionState:
-    """A version as chain or outbox has it; `secret` has 40 bytes (wrapped key) or 32 (digest of a list)."""
+    """A version as chain or outbox has it. `secret` has 40 bytes (wrapped key) or 32 (digest of a list)."""
 
     record: str
     patient: str
@@ -130,7 +130,7 @@ def states_of(records: Iterable[Record], acts: Iterable[Act] = ()) -> dict[str, 
 
 
 def state_of(record: str) -> RecordState | None:
-    """One record, with what waits on it; None if nobody knows it. Asks nothing about access.
+    """One record, with what waits on it. None if nobody knows it. Asks nothing about access.
 
     What is not found is looked for again: it may have gone over from what waits to what is confirmed between
     the two questions.

@@ -25,7 +25,7 @@ UNVERIFIED_AT_ONCE = 100  # a list from elsewhere may name 12,482 accounts: they
 
 
 def sweep_records() -> int:
-    """One round; returns how many grants it has found ended."""
+    """One round. Returns how many grants it has found ended."""
     now = timezone.now()
     GrantDraft.objects.filter(created_at__lt=now - DRAFT_KEPT).delete()
     _forget_uploads()

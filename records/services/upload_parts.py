@@ -79,7 +79,7 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
 
     `digest` (hex) is that of the sender's parts, see `records.crypto.parts.digest_with`: a file that changed
     between two sittings is noticed. Raises NotFound, Conflict, InvalidInput, StartOver, AccessRefused,
-    StoreDown, ScannerDown, VaultClosed; Infected, WrongType and TooLarge, and the upload is forgotten.
+    StoreDown, ScannerDown, VaultClosed. Infected, WrongType and TooLarge, and the upload is forgotten.
     """
     writing.require_keys(actor)
     row = find_upload(actor, upload_id)
@@ -106,7 +106,7 @@ def finish_upload(*, actor: Actor, upload_id: str | uuid.UUID, digest: str) -> R
 
 
 def _read(stream: Iterable[bytes], length: int) -> bytearray:
-    """The whole part. Raises InvalidInput when it has another length; no more than that is kept."""
+    """The whole part. Raises InvalidInput when it has another length. No more than that is kept."""
     plain = bytearray()
     for piece in stream:
         plain += piece
@@ -120,7 +120,7 @@ def _read(stream: Iterable[bytes], length: int) -> bytearray:
 def _take_part(
     actor: Actor, row: Upload, claim: uuid.UUID, keys: dict[str, str] | None, plain: bytearray
 ) -> None:
-    """Encrypt the next part into staging; it is done when it is on disk."""
+    """Encrypt the next part into staging. It is done when it is on disk."""
     if keys is None:
         keys = _new_keys(actor, row, bytes(plain[:HEAD_BYTES]))
         begin_parts(actor, row, claim, keys)

@@ -1,6 +1,6 @@
 """Uploads: described first, then the bytes, encrypted as they arrive.
 
-The description waits sealed under the author's own key. No transaction spans the stream; at its end one
+The description waits sealed under the author's own key. No transaction spans the stream. At its end one
 transaction keeps the description, signs and queues the act, and closes the upload.
 """
 
@@ -47,7 +47,7 @@ def describe_upload(
     replaces: str | None = None,
     once: uuid.UUID | None = None,
 ) -> UploadView:
-    """Say what will be sent; its bytes follow with `receive_upload`. The same `once` again: the same upload.
+    """Say what will be sent. Its bytes follow with `receive_upload`. The same `once` again: the same upload.
 
     Without `patient` it is for the actor, or for the replaced record's patient. A doctor without write
     permission names no folder: the inbox.

@@ -40,7 +40,7 @@ class Blob(ABC):
         self._kept: tuple[int, bytes] | None = None
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset`; fewer only at the end.
+        """Up to `length` bytes from `offset`. Fewer only at the end.
 
         Raises ContentCorrupt, ContentNotFound, StoreUnavailable.
         """
@@ -105,7 +105,7 @@ class Store(Protocol):
     shared: bool
 
     def put(self, stream: Iterable[bytes], *, before: Before | None = None) -> Stored:
-        """Keep a content and pin it; when this returns it is on disk, and before, nobody knows its CID.
+        """Keep a content and pin it. When this returns it is on disk, and before, nobody knows its CID.
 
         Only `before` does: it is called when the stream has ended and nothing is kept yet, so that a note of
         what is about to be kept survives a crash. What it or the stream raises passes through, and nothing
@@ -125,7 +125,7 @@ class Store(Protocol):
         """Return whether this store holds the content (of a tree, its root is looked at) and keeps it."""
 
     def kept(self) -> Iterator[Cid]:
-        """Every content that this store keeps (pins), in any order; what is put meanwhile may be missing."""
+        """Every content that this store keeps (pins), in any order. What is put meanwhile may be missing."""
 
     def pin(self, cid: Cid) -> None:
         """Keep a content that the store has. Raises ContentNotFound."""

@@ -6,11 +6,11 @@ class StorageError(Exception):
 
 
 class StoreUnavailable(StorageError):
-    """The folder cannot be used or the node cannot be reached now; the same call may succeed later."""
+    """The folder cannot be used or the node cannot be reached now. The same call may succeed later."""
 
 
 class StoreFull(StorageError):
-    """There is no room for this content; nothing of it was kept."""
+    """There is no room for this content. Nothing of it was kept."""
 
 
 class ContentNotFound(StorageError):
@@ -26,7 +26,7 @@ class ContentUnfinished(StorageError):
 
 
 class ContentTooLarge(StorageError):
-    """A content has more bytes than are taken; `size` says how many."""
+    """A content has more bytes than are taken. `size` says how many."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"{size} bytes")
@@ -34,7 +34,7 @@ class ContentTooLarge(StorageError):
 
 
 class ContentCorrupt(StorageError):
-    """The bytes found are not those that the CID names; none of them was handed out."""
+    """The bytes found are not those that the CID names. None of them was handed out."""
 
 
 class InvalidCid(ValueError):

@@ -100,7 +100,7 @@ class IpfsStore:
         self._node.version()
 
     def _blocks(self, cid: Cid, size: int | None = None) -> Iterator[Cid]:
-        """A tree's blocks on the node; a parent after its children, so that an erasing can be repeated."""
+        """A tree's blocks on the node. A parent after its children, so that an erasing can be repeated."""
         if cid.dag_pb:
             try:
                 links = read_links(self._node, cid, size)
@@ -163,7 +163,7 @@ class _LeafStream:
         self._rest = bytearray()
 
     def read(self, length: int) -> bytes:
-        """The next bytes; fewer only when the stream has ended."""
+        """The next bytes. Fewer only when the stream has ended."""
         while len(self._rest) < length:
             piece = next(self._pieces, None)
             if piece is None:

@@ -1,6 +1,6 @@
 """The store in a folder.
 
-An object lies in `objects/<first byte of its digest>/<CID>`; one of several leaves has its leaves' digests
+An object lies in `objects/<first byte of its digest>/<CID>`. One of several leaves has its leaves' digests
 beside it, in `<CID>.leaves`, so that a range is checked without reading the rest. A put writes into
 `incoming/`, and the file appears in `objects/` by a rename once it is on disk, whole.
 """
@@ -111,7 +111,7 @@ class LocalStore:
 
     @contextmanager
     def _incoming_file(self) -> Iterator[tuple[int, Path]]:
-        """A new file to write into; it is gone afterwards, unless it was renamed."""
+        """A new file to write into. It is gone afterwards, unless it was renamed."""
         with disk_errors():
             descriptor, name = tempfile.mkstemp(dir=self._incoming)
         try:

@@ -1,6 +1,6 @@
 """The connection to a Kubo node's RPC API: sessions, attempts, time limits, typed errors.
 
-Kubo is asked through ipfshttpclient, whose `connect()` refuses today's versions; `Client` works with them.
+Kubo is asked through ipfshttpclient, whose `connect()` refuses today's versions. `Client` works with them.
 """
 
 import ipaddress
@@ -64,7 +64,7 @@ class IpfsNode:
         self._client()  # refuses an address that cannot be used; nothing is sent yet
 
     def add(self, pieces: Iterable[bytes]) -> str:
-        """Add and pin a file; gives the CID that the node made. Raises StoreFull. One attempt.
+        """Add and pin a file. Gives the CID that the node made. Raises StoreFull. One attempt.
 
         A node that hangs is noticed before a byte is sent, and within seconds after that. The answer to the
         first question also sets how long each write to the connection may take.
@@ -127,7 +127,7 @@ class IpfsNode:
         return True
 
     def unpin(self, cid: Cid) -> None:
-        """Unpin a tree; nothing happens when it is not pinned. Its blocks stay."""
+        """Unpin a tree. Nothing happens when it is not pinned. Its blocks stay."""
         try:
             self._ask(lambda client, limit: client.pin.rm(str(cid), timeout=limit))
         except StorageError as error:
@@ -153,7 +153,7 @@ class IpfsNode:
                 raise StoreUnavailable(problem)
 
     def version(self) -> str:
-        """The node's version; the cheapest thing to ask."""
+        """The node's version. The cheapest thing to ask."""
         limit = _seconds(ANSWER_TIMEOUT)
         return str(self._ask(lambda client, _: client.version(timeout=limit))["Version"])
 
@@ -174,7 +174,7 @@ class IpfsNode:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn failures into the store's errors; leave a node alone that asked for it (`Retry-After`)."""
+        """Turn failures into the store's errors. Leave a node alone that asked for it (`Retry-After`)."""
         if seconds := self._pauses.seconds_left(self._url):
             raise StoreUnavailable(f"the node asks to be left alone for {seconds:.0f} more seconds")
         with _node_errors():

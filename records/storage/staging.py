@@ -15,16 +15,16 @@ NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Staging:
-    """A folder of its own, made if it is missing; all web processes share it.
+    """A folder of its own, made if it is missing. All web processes share it.
 
-    Any method may raise StoreUnavailable; what was written before stays.
+    Any method may raise StoreUnavailable. What was written before stays.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def write(self, name: uuid.UUID, offset: int, pieces: Iterable[bytes]) -> None:
-        """Write pieces from `offset` on; when this returns they are on disk.
+        """Write pieces from `offset` on. When this returns they are on disk.
 
         Raises StoreFull, and StagedMissing when what lies before `offset` is not there (any more).
         """
@@ -59,7 +59,7 @@ class Staging:
             yield read_at, size
 
     def remove(self, name: uuid.UUID) -> None:
-        """Erase it; nothing happens when it is not there."""
+        """Erase it. Nothing happens when it is not there."""
         with disk_errors():
             self._path(name).unlink(missing_ok=True)
 

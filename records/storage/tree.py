@@ -49,7 +49,7 @@ def decode_node(block: bytes) -> list[Link]:
 
 
 def _read_links(block: bytes) -> list[Link]:
-    """Read a block as if it were well formed; `decode_node` compares what comes out with it."""
+    """Read a block as if it were well formed. `decode_node` compares what comes out with it."""
     children: list[tuple[bytes, bool, int]] = []
     at = 0
     while block[at] == 0x12:

@@ -31,7 +31,7 @@ def address(number: int) -> str:
 
 
 def write_records(actor: Actor, count: int) -> dict[str, bytes]:
-    """Confirmed records of a patient over ten years, with real descriptions; the data key of each."""
+    """Confirmed records of a patient over ten years, with real descriptions. Return the data key of each."""
     keyring, kinds, now = Keyring(actor, actor.address), list(KINDS), timezone.now()
     place = Place(1, current_epoch(actor.address, 1))
     records, versions, blobs, keys = [], [], [], {}
@@ -95,7 +95,7 @@ def grant_row(patient: str, grantee: str, via: str, scope: str, envelopes: str =
 
 
 def add_patients(doctor: Actor, via: str, count: int) -> None:
-    """Patients of this portal who share a folder with the doctor; its envelopes are damaged."""
+    """Patients of this portal who share a folder with the doctor. Its envelopes are damaged."""
     people = [User(email=f"mass{n}@patients.example", name=f"Mass {n:05}") for n in range(count)]
     User.objects.bulk_create(people)
     places = [address(2**80 + n) for n in range(count)]
@@ -130,7 +130,7 @@ def give_to_doctors(patient: Actor, institution: Institution, count: int) -> Non
 
 
 def add_doctors(institution: Institution, count: int) -> list[str]:
-    """Doctors of an institution, affiliated, with keys; their addresses."""
+    """Doctors of an institution, affiliated, with keys. Return their addresses."""
     start = User.objects.count()
     people = [User(email=f"mass{start + n}@doctors.example", name=f"Doctor {n:05}") for n in range(count)]
     User.objects.bulk_create(people)

@@ -194,7 +194,7 @@ def test_a_reading_from_before_this_process_started_is_not_enough(
 
 
 def test_rows_of_a_backup_are_not_fresh_until_they_were_read_on(shared: Shared) -> None:
-    """The rows of before the revoke are put back; the worker that ran on does not call them fresh."""
+    """The rows of before the revoke are put back. The worker that ran on does not call them fresh."""
     before = Cursor.objects.values().get()
     revocations.revoke_access(
         actor=shared.patient, grantee=shared.clinic.doctor.address, via=shared.clinic.via, scope=SCOPE

@@ -1,6 +1,6 @@
 """One table of who may list, open and write, by service and over the API: every standing, every door.
 
-The world is made once per test of a standing; each standing is asked all questions.
+The world is made once per test of a standing. Each standing is asked all questions.
 """
 
 import uuid

@@ -43,7 +43,7 @@ MAY_WRITE = {
 
 @pytest.fixture
 def people(chain: ChainNode, patient: Actor, clinic: Clinic) -> list[Crawler]:
-    """A patient with something of everything, a doctor and a manager; each has a key task due."""
+    """A patient with something of everything, a doctor and a manager. Each has a key task due."""
     record = upload(patient, data=b"Ferritin 9 ug/l\n" * 40, file_name="ferritin.txt").record
     grant(patient, clinic.doctor.address, clinic.via, permissions="write")
     asked = _asked(clinic, patient)
@@ -108,7 +108,7 @@ def _restored(patient: Actor) -> uuid.UUID:
 
 
 def _refused(clinic: Clinic, asked: str) -> uuid.UUID:
-    """Withdraw the request; the contract refuses it."""
+    """Withdraw the request. The contract refuses it."""
     requests.withdraw_request(actor=clinic.doctor, request=asked)
     refuse("WithdrawRequest")
     return the_only(clinic.doctor).id

@@ -16,7 +16,7 @@ from tests.people import PASSWORD
 
 @pytest.fixture(autouse=True)
 def _fresh_limits(request: pytest.FixtureRequest) -> None:
-    """allauth counts attempts in the cache; every test starts from none."""
+    """allauth counts attempts in the cache. Every test starts from none."""
     if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
         request.getfixturevalue("db")
         cache.clear()
@@ -47,7 +47,7 @@ def sign_in(user: User, password: str = PASSWORD) -> Client:
 
 
 def add_second_factor(user: User) -> str:
-    """Give the user an authenticator app; its secret."""
+    """Give the user an authenticator app. Return its secret."""
     secret: str = totp.generate_totp_secret()
     totp.TOTP.activate(user, secret)
     return secret

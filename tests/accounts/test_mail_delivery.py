@@ -183,7 +183,7 @@ def test_settled_mails_are_forgotten_after_a_week() -> None:
 
 @pytest.mark.usefixtures("silent", "chain")
 def test_sign_up_and_reset_wait_for_no_mail_server() -> None:
-    """The server would hold each of these for its whole deadline; none of them asks it."""
+    """The server would hold each of these for its whole deadline. None of them asks it."""
     client = PageClient()
     answer = client.post("/accounts/signup/", FORM)
     assert answer.status_code == 302

@@ -54,7 +54,7 @@ TAKEN = [
 
 
 def refused(password: str, user: User | None = None) -> str:
-    """Why a password is refused; empty if it is taken."""
+    """Why a password is refused. Empty if it is taken."""
     try:
         validate_password(password, user)
     except ValidationError as error:

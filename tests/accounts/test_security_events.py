@@ -37,7 +37,7 @@ def queued(event: SecurityEvent, to: str = "", peer: str = FROM) -> str:
 
 @pytest.fixture
 def person() -> tuple[User, Client]:
-    """Somebody, and the browser in which the person has signed in from FROM; nothing is told of that."""
+    """Somebody, and the browser in which the person has signed in from FROM. Nothing is told of that."""
     user = make_person()
     client = sign_in(user)
     client.defaults["REMOTE_ADDR"] = FROM

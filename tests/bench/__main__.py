@@ -1,6 +1,6 @@
 """`make bench`: measures, writes build/bench.json, prints a table; fails where a limit is not kept.
 
-A module has `measure()`; LIMITS, by figure the most it may be; where there is a least, FLOORS.
+A module has `measure()`. LIMITS, by figure the most it may be. Where there is a least, FLOORS.
 Names after the command measure those modules alone, and write nothing.
 """
 

@@ -68,7 +68,7 @@ def _files(folder: Path) -> dict[str, float]:
 
 
 def _in_turn(ours: Callable[[], object], bare: Callable[[], object], between: Callable[[], object]) -> float:
-    """Bare time over ours, the best of each; `between` is not timed."""
+    """Bare time over ours, the best of each. `between` is not timed."""
     mine, least = [], []
     for _ in range(ROUNDS):
         mine.append(_seconds(ours))

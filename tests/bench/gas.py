@@ -1,6 +1,6 @@
 """Gas of the contract's acts, from receipts on a node of its own. Run as `python -m tests.bench.gas`.
 
-Direct acts are sent by their author; relayed ones go twenty to a transaction, each by another patient, and
+Direct acts are sent by their author. Relayed ones go twenty to a transaction, each by another patient, and
 share what the transaction costs. Every patient is new to the contract, as most are to a folder or a doctor.
 """
 
@@ -96,7 +96,7 @@ class Bench:
         return Web3.keccak(text=f"digest {next(self.numbers)}").replace(b"\0", b"\1")
 
     def send(self, sender: LocalAccount, to: Any, data: bytes) -> TxReceipt:
-        """Send a transaction and take its receipt; it must succeed."""
+        """Send a transaction and take its receipt. It must succeed."""
         fields = {"to": to, "data": data, "gas": 16_000_000, "chainId": CHAIN_ID, "maxPriorityFeePerGas": 0}
         fields |= {
             "nonce": self.node.eth.get_transaction_count(sender.address),
@@ -115,7 +115,7 @@ class Bench:
         return self.node.to_bytes(hexstr=self.contract.encode_abi(name, [values, signature]))
 
     def signed(self, kind: str, author: LocalAccount, act: Fields) -> bytes:
-        """Calldata with the author's EIP-712 signature; the type comes from the ABI."""
+        """Calldata with the author's EIP-712 signature. The type comes from the ABI."""
         members = [{"name": m["name"], "type": m["type"]} for m in self.structs[kind][1]]
         domain = {"name": "MedRec", "version": "1", "chainId": CHAIN_ID}
         domain["verifyingContract"] = self.contract.address
@@ -187,7 +187,7 @@ def open_clinic(bench: Bench) -> Clinic:
 
 
 def measure_records(bench: Bench, clinic: Clinic) -> dict[str, float]:
-    """New records by the patient, by a doctor, into the inbox, in a batch; a modification."""
+    """New records by the patient, by a doctor, into the inbox, in a batch, and a modification."""
     patient = bench.person()
     fields = bench.record(patient)
     gas: dict[str, float] = {"gas_new_record": bench.direct("NewRecord", patient, **fields)}
@@ -249,7 +249,7 @@ def measure() -> dict[str, float]:
 
 
 def main() -> int:
-    """Print every figure beside its limit; 1 if one is over."""
+    """Print every figure beside its limit. 1 if one is over."""
     figures = measure()
     for name, value in figures.items():
         limit = LIMITS.get(name)

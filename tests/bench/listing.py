@@ -1,7 +1,7 @@
 """Measures pages of a patient with 2,000 records: the list, a search in it, the API's first page.
 
 The records are written as the projection has them, with real descriptions that the patient's keys open
-(`python -m tests.bench.listing` does it, in the portal that VAR names); sending 2,000 acts is another figure.
+(`python -m tests.bench.listing` does it, in the portal that VAR names). Sending 2,000 acts is another figure.
 """
 
 import http.cookiejar

@@ -33,7 +33,7 @@ class Client:
         self.statuses: Counter[int] = Counter()
 
     def call_until(self, end: float) -> None:
-        """Reads, mostly; a file in every third call."""
+        """Reads, mostly. A file in every third call."""
         ways: tuple[Callable[[], object], ...] = (self._list, self._open, self._send)
         while time.monotonic() < end:
             self._random.choice(ways)()

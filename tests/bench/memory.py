@@ -71,7 +71,7 @@ class Client:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def upload(self, size: int) -> str:
-        """Send a file of `size` bytes (whole pieces); the record's id."""
+        """Send a file of `size` bytes (whole pieces). Return the record's id."""
         described = {"title": "Bench", "kind": "51899-3", "file_name": "bench.bin", "size": size, "folder": 1}
         upload = self._json("POST", "/api/v1/uploads", json.dumps(described), "application/json")["id"]
         return str(self._json("PUT", f"/api/v1/uploads/{upload}/content", _pieces(size), length=size)["id"])
@@ -130,7 +130,7 @@ def _web_workers(portal: Portal) -> list[int]:
 
 
 def _reset(workers: list[int]) -> dict[int, float]:
-    """Forget the peaks so far; each process's memory now, in MiB."""
+    """Forget the peaks so far. Return each process's memory now, in MiB."""
     for pid in workers:
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): resets VmHWM
     return {pid: _status(pid, "VmRSS") for pid in workers}

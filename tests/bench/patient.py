@@ -8,7 +8,7 @@ import django
 
 
 def main(email: str = "bench@patients.example") -> None:
-    """Through the services; the keys stay in this process."""
+    """Through the services. The keys stay in this process."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medrec.settings")
     django.setup()
     from accounts.services import signup, tokens

@@ -99,7 +99,7 @@ def _calls() -> Iterator[bytes]:
 
 
 def _figures() -> dict[str, float]:
-    """The node has the chain; the database has nothing."""
+    """The node has the chain. The database has nothing."""
     from django.conf import settings
 
     from chain.indexer import resync, run

@@ -22,7 +22,7 @@ HOW = "apt-get install chromium"
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """One browser for the session; each test opens windows of its own, which share nothing."""
+    """One browser for the session. Each test opens windows of its own, which share nothing."""
     found = shutil.which("chromium")
     # Playwright marks its event loop as running in this thread, between its calls, too; Django would then
     # refuse the database to every test that follows.

@@ -29,7 +29,7 @@ def token(portal: Portal) -> str:
 
 
 def put_file(portal: Portal, secret: str, body: bytes, name: str, media_type: str) -> str:
-    """Save a file; the path of the page that shows it."""
+    """Save a file. The path of the page that shows it."""
     described = {
         "title": f"File {name}",
         "kind": "51899-3",

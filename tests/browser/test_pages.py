@@ -26,7 +26,7 @@ UNNAMED = """[...document.querySelectorAll('main a[href], button')]
 
 @dataclass
 class Walk:
-    """A walk from the home page along every link; what was wrong, by path."""
+    """A walk from the home page along every link. What was wrong, by path."""
 
     page: Page
     seen: list[str] = field(default_factory=list)

@@ -18,7 +18,7 @@ REFUSED = "Nothing can be sent to this address yet."  # the answer to a doctor a
 
 @pytest.fixture
 def tabs(window: Window) -> Iterator[tuple[Page, Page]]:
-    """Two tabs of Tomas, who has a patient account of his own; both act as a doctor."""
+    """Two tabs of Tomas, who has a patient account of his own. Both act as a doctor."""
     page = window(width=320)
     sign_in(page, TOMAS.email, PASSWORD)
     page.goto("/profile/")

@@ -24,7 +24,7 @@ class Cast:
         self.record = ""
 
     def open_up(self, chain: ChainNode) -> None:
-        """Admitted, affiliated, keys published; a folder with a record that has three versions."""
+        """Admitted, affiliated, keys published. A folder with a record that has three versions."""
         chain.admit(self.institution.address)
         chain.affiliate(self.institution, self.doctor.address)
         for person in (self.institution, self.doctor, self.patient):
@@ -163,7 +163,7 @@ def tell(chain: ChainNode) -> Cast:
 
 
 def tables() -> Tables:
-    """The archive, every projection and the outbox, in words; without the keys that a database makes up."""
+    """The archive, every projection and the outbox, in words. Without the keys that a database makes up."""
     return dump() | {
         "blocks": sorted(f"{row.number} {row.hash} {row.time}" for row in Block.objects.all()),
         "acts": sorted(_act(row) for row in Act.objects.all()),

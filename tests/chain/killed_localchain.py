@@ -1,4 +1,4 @@
-"""A local chain that kills itself at its KILL_AT-th step on the disk; run as a module, with its options.
+"""A local chain that kills itself at its KILL_AT-th step on the disk. Run as a module, with its options.
 
 A step is an fsync, a rename or a deletion; KILL_WHEN says whether death comes `before` it or `after` it.
 """

@@ -43,7 +43,7 @@ def answers(rpc: Rpc) -> bool:
 
 
 class OpenChain(Rpc):
-    """A local chain's public port; beside it the node behind the gate, and the key that has the money."""
+    """A local chain's public port. Beside it the node behind the gate, and the key that has the money."""
 
     def __init__(self, port: int, process: Process, state: Path) -> None:
         super().__init__(port)
@@ -60,7 +60,7 @@ class OpenChain(Rpc):
         return node_behind(self._process.pid)
 
     def send(self, key: bytes, to: str, *, value: int = 0, data: bytes = b"", gas: int = 100_000) -> str:
-        """Sign a transaction with a key and send it; its hash. Several may wait at once."""
+        """Sign a transaction with a key and send it. Return its hash. Several may wait at once."""
         fields = {
             "type": 2,
             "chainId": int(self.call("eth_chainId"), 16),
@@ -119,7 +119,7 @@ def saved_states(state: Path) -> list[Path]:
 
 
 class LocalChains:
-    """Starts local chains in the folder `state`; every one started is ended with the block."""
+    """Starts local chains in the folder `state`. Every one started is ended with the block."""
 
     def __init__(self, state: Path) -> None:
         self.state = state

@@ -38,7 +38,7 @@ def chain_head() -> int:
 
 
 def stuck_transaction(chain: ChainNode) -> Transaction:
-    """One that is sent and not mined; blocks are held."""
+    """One that is sent and not mined. Blocks are held."""
     chain.new_record(fresh_person())
     chain.relay()
     return Transaction.objects.get(state=TransactionState.SENDING)

@@ -1,4 +1,4 @@
-"""make_keys, deploy_contract, sync_chain, relay_acts; settings that are not right."""
+"""make_keys, deploy_contract, sync_chain, relay_acts. Settings that are not right."""
 
 import stat
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def test_a_key_of_the_settings_goes_before_the_file_and_a_bad_one_is_not_repeate
 
 @pytest.fixture
 def first_use(chain_node: ChainNode, db: None) -> Iterator[Deployment]:
-    """A database that knows no contract yet, and no contract.json; the contract that the node has."""
+    """A database that knows no contract yet, and no contract.json. The contract that the node has."""
     del chain_node, db
     known = deployment()
     deployment_path().unlink()

@@ -1,4 +1,4 @@
-"""A restored database is noticed by what stands outside it; counters then leave out what may be used."""
+"""A restored database is noticed by what stands outside it. Counters then leave out what may be used."""
 
 import shutil
 from datetime import timedelta

@@ -37,7 +37,7 @@ def chains(tmp_path: Path) -> Iterator[LocalChains]:
 
 
 def work(process: Process, rpc: OpenChain, state: Path) -> None:
-    """Blocks and saved states; NodeGone when the process dies meanwhile."""
+    """Blocks and saved states. NodeGone when the process dies meanwhile."""
     for _ in range(2):
         known = saved_states(state)
         transfer(rpc)

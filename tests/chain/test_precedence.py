@@ -65,7 +65,7 @@ class LostChain:
         self._first = client.head().number
 
     def lose(self) -> None:
-        """Empty blocks in the place of those since; the node has given up their transactions."""
+        """Empty blocks in the place of those since. The node has given up their transactions."""
         self.chain.rpc("anvil_reorg", client.head().number - self._first, [])
 
     def judge(self) -> None:
@@ -147,7 +147,7 @@ def test_a_refusal_at_a_block_that_is_gone_holds_nothing_up(chain: ChainNode) ->
 
 
 def test_acts_keep_the_chain_s_order_and_never_wait_in_a_circle(lost: LostChain) -> None:
-    """The friend writes, is revoked while that waits, and the folder moves; then all of it is lost."""
+    """The friend writes, is revoked while that waits, and the folder moves. Then all of it is lost."""
     patient, friend = fresh_person(), fresh_person()
     record = lost.chain.new_record(patient)
     grant(patient, friend.address, permissions=3)

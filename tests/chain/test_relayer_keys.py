@@ -22,7 +22,7 @@ from tests.chain_node import ChainNode, Person, fresh_person, state_of
 
 @pytest.fixture
 def two_keys(chain: ChainNode, settings: Settings) -> list[str]:
-    """Two keys with money; their addresses."""
+    """Two keys with money. Return their addresses."""
     fresh = secrets.token_bytes(32)
     settings.CHAIN_RELAYER_KEYS = ["0x" + key.hex() for key in (relayer_keys()[0], fresh)]
     chain.fund(address_of_key(fresh))

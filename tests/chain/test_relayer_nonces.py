@@ -244,7 +244,7 @@ def test_a_stuck_transaction_above_the_ceiling_raises_an_alarm_until_it_is_mined
 def test_a_reorganisation_while_the_sender_is_at_work_stops_nothing(
     held_blocks: ChainNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The indexer reopens a mined transaction; its attempts are the sender's to reopen, at its next run."""
+    """The indexer reopens a mined transaction. Its attempts are the sender's to reopen, at its next run."""
     act = held_blocks.new_record(fresh_person())
     held_blocks.relay()
     held_blocks.mine()

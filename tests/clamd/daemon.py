@@ -21,7 +21,7 @@ START_TIMEOUT = 60  # seconds
 
 
 class Clamd:
-    """Runs a scanner while its `with` lasts; `url` and `tcp_url` are its addresses."""
+    """Runs a scanner while its `with` lasts. `url` and `tcp_url` are its addresses."""
 
     def __init__(self, folder: Path) -> None:
         found = which("clamd", path=f"{os.environ['PATH']}:/usr/sbin")

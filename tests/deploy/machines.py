@@ -54,7 +54,7 @@ def settings_file(own: Mapping[str, str]) -> str:
 
 @dataclass
 class Service:
-    """One program of a machine; it is started again when it ends, as systemd does."""
+    """One program of a machine. It is started again when it ends, as systemd does."""
 
     name: str
     command: list[str]
@@ -122,7 +122,7 @@ class Machine:
         return self.folder / "var"
 
     def manage(self, *arguments: str, check: bool = True) -> str:
-        """Run deploy/manage with its settings; what it printed. AssertionError when it fails."""
+        """Run deploy/manage with its settings. Return what it printed. AssertionError when it fails."""
         environment = _bare() | {"MEDREC_ENV": str(self.settings), "MEDREC_USER": _user()}
         command = [str(ROOT / "deploy" / "manage"), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)

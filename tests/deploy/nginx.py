@@ -39,7 +39,7 @@ http {{
 
 
 def require_nginx() -> Path:
-    """The nginx binary; without it the test is skipped (see `require_tool`)."""
+    """The nginx binary. Without it the test is skipped (see `require_tool`)."""
     binary = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     return require_tool("nginx", Path(binary) if binary else None, "apt-get install nginx-light")
 

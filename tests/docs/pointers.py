@@ -68,7 +68,7 @@ def texts_of(name: str) -> Iterator[str]:
 
 
 def broken_pointers(name: str, text: str) -> list[str]:
-    """Return the pointers in a text that lead nowhere; `name` is the file that holds the text."""
+    """Return the pointers in a text that lead nowhere. `name` is the file that holds the text."""
     return [
         pointer
         for pointers in (_paths, _names, _sections, _links, _commands)

@@ -24,7 +24,7 @@ class Clock:
         self._seconds.value = offset.total_seconds()
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run a function by this clock; in a process that ends with it."""
+        """Run a function by this clock. In a process that ends with it."""
         real_now, real_time = timezone.now, time.time
 
         def now() -> datetime:

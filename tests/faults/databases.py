@@ -35,7 +35,7 @@ def make_databases(folder: Path, *, template: Path | None) -> tuple[Database, Da
 
 
 def copy_database(source: Database, target: Database) -> None:
-    """Put a database in the place of another one, or of none; nobody works on either."""
+    """Put a database in the place of another one, or of none. Nobody works on either."""
     if not connections.settings["default"]["ENGINE"].endswith("sqlite3"):
         ask(_drop, [target.name])
         ask(_create, target.name, source.name)
@@ -47,7 +47,7 @@ def copy_database(source: Database, target: Database) -> None:
 
 
 def drop_databases(*databases: Database) -> None:
-    """Remove them from the server; files go with their folder."""
+    """Remove them from the server. Files go with their folder."""
     if not connections.settings["default"]["ENGINE"].endswith("sqlite3"):
         ask(_drop, [database.name for database in databases])
 

@@ -58,7 +58,7 @@ class AnvilNode:
 
     @contextmanager
     def held(self) -> Iterator[Rpc]:
-        """No block comes meanwhile; the node, to do things to it."""
+        """No block comes meanwhile. The node, to do things to it."""
         with self._turn:
             yield Rpc(self.port)
 
@@ -104,19 +104,19 @@ class LocalChain:
         self._process = self._start()
 
     def kill(self) -> None:
-        """kill -9 of the supervisor; the kernel ends its node with it."""
+        """kill -9 of the supervisor. The kernel ends its node with it."""
         self._process.kill()
         self._process.wait()
 
     def kill_node(self) -> None:
-        """kill -9 of the node alone; the supervisor has to find out."""
+        """kill -9 of the node alone. The supervisor has to find out."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         for pid in children.read_text().split():
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
 
     def start_again(self) -> None:
-        """The supervisor anew, on the same folder and port; back when it answers."""
+        """The supervisor anew, on the same folder and port. Back when it answers."""
         self._process = self._start()
 
     def saves_its_state(self, seconds: float) -> bool:

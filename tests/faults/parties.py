@@ -49,7 +49,7 @@ class MailParty:
             yield
 
     def take_code(self, to: str) -> str:
-        """The code in the oldest mail to this address that nobody took yet; waits for one."""
+        """The code in the oldest mail to this address that nobody took yet. Waits for one."""
         text = wait_for(lambda: self._next(to), f"a mail to {to}")
         (code,) = [line.strip() for line in text.splitlines() if line.strip().replace("-", "").isupper()]
         return code

@@ -53,7 +53,7 @@ def before_backup(people: People, accepted: Path, number: int) -> dict[str, Any]
 
 
 def after_backup(people: People, accepted: Path, state: dict[str, Any]) -> dict[str, str]:
-    """The upload is finished, another record is saved; both may reach the chain before the restore."""
+    """The upload is finished, another record is saved. Both may reach the chain before the restore."""
     patient, data = _actor(people, "patient"), _content(state["number"], "x", SIZE)
     for part in range(1, -(-SIZE // CHUNK_BYTES)):
         _send(patient, state["upload"], part, data)
@@ -181,7 +181,7 @@ def _sha(data: bytes) -> str:
 
 
 def _read(actor: Actor, record: str) -> str | None:
-    """The content's digest; None where it may not be read."""
+    """The content's digest. None where it may not be read."""
     try:
         opened = reading.open_content(actor=actor, record=record)
         return _sha(b"".join(opened.iterate(0, opened.size)))

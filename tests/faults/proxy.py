@@ -148,7 +148,7 @@ def serve_faults(
 ) -> None:
     """Stand before a node on this machine until killed.
 
-    Something goes wrong with the `share` of the requests; while `logs_lag`, the node knows every block and no
+    Something goes wrong with the `share` of the requests. While `logs_lag`, the node knows every block and no
     log.
     """
     faults = Faults(node_port, seed, share, logs_lag)

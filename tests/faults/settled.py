@@ -9,7 +9,7 @@ from chain.models.sending import TransactionState
 
 
 def wait_settled(port: int, seconds: float) -> str:
-    """Wait until nothing is missing, at most this long; what is, in words, or an empty string."""
+    """Wait until nothing is missing, at most this long. What is, in words, or an empty string."""
     deadline = time.monotonic() + seconds
     node, since = Rpc(port), None
     while True:

@@ -52,7 +52,7 @@ def work(raised: Path, doom: tuple[Point, int] | None) -> None:
 
 
 def _try(task: object, raised: Path) -> None:
-    """A task that raises is logged, and runs again a second later; the judge says how often it did."""
+    """A task that raises is logged, and runs again a second later. The judge says how often it did."""
     assert callable(task)
     try:
         task()

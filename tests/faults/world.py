@@ -136,7 +136,7 @@ class World:
 
     @contextmanager
     def working(self, count: int = 1) -> Iterator[None]:
-        """Healthy workers for a while; they are killed at its end, as everything here is."""
+        """Healthy workers for a while. They are killed at its end, as everything here is."""
         workers = [self.worker() for _ in range(count)]
         try:
             yield

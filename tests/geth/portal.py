@@ -22,6 +22,6 @@ class GethPortal(StoryPortal):
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
-        """Freeze the programs of these names; where it is the local chain, geth in its place."""
+        """Freeze the programs of these names. Where it is the local chain, geth in its place."""
         with super().frozen(*("geth" if name in ("chain.localchain", "anvil") else name for name in names)):
             yield

@@ -17,12 +17,12 @@ START_TIMEOUT = 60  # seconds
 
 
 def require_kubo() -> Path:
-    """The Kubo binary; without it the test is skipped (see `require_tool`)."""
+    """The Kubo binary. Without it the test is skipped (see `require_tool`)."""
     return KUBO.require()
 
 
 class KuboNode:
-    """Runs a node while its `with` lasts. `url` is its API's address; stop and start keep the repository.
+    """Runs a node while its `with` lasts. `url` is its API's address. Stop and start keep the repository.
 
     With `peers` it exchanges blocks with the nodes that it is connected with.
     """
@@ -92,7 +92,7 @@ class KuboNode:
         return self._process.pid
 
     def ask(self, command: str) -> bytes:
-        """Send a command without a body to the API, for example `repo/gc`; its answer. Raises OSError."""
+        """Send a command without a body to the API, for example `repo/gc`. Its answer. Raises OSError."""
         request = urllib.request.Request(f"{self.url}/api/v0/{command}", method="POST")
         with urllib.request.urlopen(request, timeout=30) as answer:
             body: bytes = answer.read()

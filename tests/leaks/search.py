@@ -36,7 +36,7 @@ def find_words(words: dict[str, bytes], where: Iterable[tuple[str, bytes]]) -> l
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file below a folder; one that a running process just deleted is gone for a thief, too."""
+    """Every file below a folder. One that a running process just deleted is gone for a thief, too."""
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             try:

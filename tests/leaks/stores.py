@@ -56,7 +56,7 @@ def redis_of(var: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _values(client: "redis.Redis", key: bytes) -> list[bytes]:
-    """An entry's values; `DUMP` would compress the long ones."""
+    """An entry's values. `DUMP` would compress the long ones."""
     kind: Any = client.type(key)
     found: list[Any] = []
     if kind == b"list":

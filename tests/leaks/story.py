@@ -151,7 +151,7 @@ class MarkedStory:
         assert self.marked.words["content"] in opened.body
 
     def modify(self) -> None:
-        """The doctor mends the description by its page, then sends a new file; one more is only described."""
+        """The doctor mends the description by its page, then sends a new file. One more is only described."""
         doctor, via = self.doctor, self.hospital.address
         mended = {"title": self.marked.say("mended title"), "kind": KIND, "service_date": DAY, "via": via}
         saved = self.hospital.doctor.post(f"/records/{self.record}/edit/", **mended)

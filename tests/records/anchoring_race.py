@@ -28,7 +28,7 @@ PLACE = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 
 def main(folder: Path, template: Path) -> None:
-    """Some workers, who begin each round together; a line of JSON says what they left.
+    """Some workers, who begin each round together. A line of JSON says what they left.
 
     `template`: a migrated SQLite file, made if it is missing.
     """

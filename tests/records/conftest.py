@@ -46,7 +46,7 @@ def store_folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def make_clinic(chain: ChainNode, name: str = "Ruby Hospital", doctor: str = "Dana Reed") -> Clinic:
-    """An institution, admitted; its doctor, affiliated and sealed the institution's seeds."""
+    """Admit an institution, with its doctor affiliated and sealed the institution's seeds."""
     institution, manager = make_institution(name)
     admissions.admit_institution(institution=institution, admitted=True)
     one = make_doctor(institution, doctor)

@@ -146,7 +146,7 @@ def _edit(patient: Actor, record: str) -> None:
 
 
 def _try(deed: Callable[[], object]) -> str:
-    """Do it; what a client is told."""
+    """Do it. What a client is told."""
     try:
         deed()
     except (Conflict, AccessRefused) as refused:

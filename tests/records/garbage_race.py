@@ -31,7 +31,7 @@ ROUNDS = 30
 
 
 def main(folder: Path, template: Path) -> None:
-    """Three uploaders and two collectors at once; a line of JSON says what is then named, and what is there.
+    """Three uploaders and two collectors at once. A line of JSON says what is then named, and what is there.
 
     `template`: a migrated SQLite file, made if it is missing.
     """
@@ -71,7 +71,7 @@ def collect(database: Database, folder: Path) -> None:
 
 
 def upload_and_drop(database: Database, folder: Path, seed: int) -> None:
-    """Put and name contents, as uploads do, or stop half-way; drop what was named before, keep the last."""
+    """Put and name contents, as uploads do, or stop half-way. Drop what was named before, keep the last."""
     files, random = begin(database, folder), Random(seed)
     for number in range(ROUNDS):
         record = random.choice(RECORDS)

@@ -60,7 +60,7 @@ class PortalB:
         self._account = patient.account if patient is not None else None
 
     def write(self, author: Actor, **fields: Any) -> str:
-        """A record by this author, as `upload` takes it; its id."""
+        """A record by this author, as `upload` takes it. Return its id."""
         with self._at_work():
             return upload(author, **fields).record
 

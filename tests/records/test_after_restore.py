@@ -81,7 +81,7 @@ class Hour:
 
 @pytest.fixture
 def hour(chain: ChainNode, patient: Actor, clinic: Clinic) -> Hour:
-    """An hour of work, all of it accepted; then the database of before it is put back."""
+    """An hour of work, all of it accepted. Then the database of before it is put back."""
     before = upload(patient).record
     grant(patient, clinic.doctor.address, clinic.via)
     other = make_doctor(clinic.institution, "Nora Lund")

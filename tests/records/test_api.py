@@ -43,7 +43,7 @@ class Api:
         )
 
     def send(self, data: bytes = FILE, **changes: Any) -> str:
-        """Describe and send a file; the record's id."""
+        """Describe and send a file. Return the record's id."""
         body = {"title": "Blood report", "kind": LABORATORY, "file_name": "report.pdf", "size": len(data)}
         described = self.post("uploads", **(body | changes))
         assert described.status_code == 201, described.content

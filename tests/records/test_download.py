@@ -129,7 +129,7 @@ def ada(chain: ChainNode, patient: Actor) -> tuple[Api, str]:
 
 
 def fetch(api: Api, path: str, method: str = "get", **headers: str) -> Any:
-    """The answer to a request with these headers; names as Python writes them."""
+    """The answer to a request with these headers. Names as Python writes them."""
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     return getattr(api.client, method)(f"/api/v1/{path}", headers=api.headers | more)
 

@@ -55,7 +55,7 @@ def _migrate_a_former_database(database: Database) -> dict[str, list[Any]]:
 
 
 def _fill(former: Any) -> None:
-    """A list that was sent from here, and one of somebody who is not from here; the second has ended."""
+    """A list that was sent from here, and one of somebody who is not from here. The second has ended."""
     act, block, event = (former.get_model("chain", name) for name in ("Act", "Block", "Event"))
     lists, envelopes = former.get_model("records", "EnvelopeList"), former.get_model("records", "Envelope")
     act.objects.create(

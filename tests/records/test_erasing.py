@@ -92,7 +92,7 @@ def hostile_entries(digests: list[str], recipient: str, key_digest: str = "") ->
 
 
 def assert_all_there(files: dict[str, bytes]) -> None:
-    """Settle and collect; then every file of others is in the store, and in SQL where it was."""
+    """Settle and collect. Then every file of others is in the store, and in SQL where it was."""
     settle_blobs()
     collect_garbage()
     days_pass(1)
@@ -156,7 +156,7 @@ def test_a_list_named_for_its_own_digest_is_no_way_either(
 def test_a_content_of_one_that_an_act_of_another_names_is_not_collected(
     chain: ChainNode, patient: Actor, attacker: Actor
 ) -> None:
-    """The attacker's upload came to nothing; meanwhile somebody has named its content in a record."""
+    """The attacker's upload came to nothing. Meanwhile somebody has named its content in a record."""
     upload(attacker)
     (act,) = Act.objects.waiting().by(attacker.address)
     content = act.fields["content"]

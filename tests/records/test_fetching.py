@@ -66,7 +66,7 @@ def pair() -> Iterator[tuple[KuboNode, KuboNode]]:
 def nodes(
     pair: tuple[KuboNode, KuboNode], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[KuboNode, KuboNode]]:
-    """The two, connected; this portal's store is the first."""
+    """The two, connected. This portal's store is the first."""
     here, there = pair
     monkeypatch.setattr(settings, "IPFS_API_URL", here.url)
     monkeypatch.setattr(fetching, "FIRST_WAIT", 1.0)
@@ -205,7 +205,7 @@ def come_back(nodes: tuple[KuboNode, KuboNode]) -> None:
 def test_an_absent_author_takes_one_turn_and_holds_up_nobody(
     patient: Actor, clinic: Clinic, portal_b: PortalB
 ) -> None:
-    """Files of nothing by one author, a hundred; then one file of another who is there."""
+    """Files of nothing by one author, a hundred. Then one file of another who is there."""
     nothing = [wanted(number, author="0xNobody") for number in range(100)]
     want_files(nothing)
     left = portal_b.write(clinic.doctor, patient=patient.address, via=clinic.via, title="Left")

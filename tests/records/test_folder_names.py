@@ -19,7 +19,7 @@ from tests.records.conftest import Clinic, grant
 def name_elsewhere(
     chain: ChainNode, patient: Actor, folder: int, name: str, *, serial: int, stored: bool = True
 ) -> bytes:
-    """The patient's wallet gives a folder a name, and puts it into the store; the sealed name."""
+    """The patient's wallet gives a folder a name, and puts it into the store. Return the sealed name."""
     key = Keyring(patient, patient.address).folder_key(folder, 0)
     assert key is not None
     sealed = seal_name(key, 0, name)

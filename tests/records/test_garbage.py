@@ -39,7 +39,7 @@ def is_stored(digest: str) -> bool:
 
 @pytest.fixture
 def abandoned(chain: ChainNode, patient: Actor, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Digest of a content whose process was killed between the store and the act; it was sent again since."""
+    """Digest of a content whose process was killed between the store and the act. It was sent again since."""
     described = uploads.describe_upload(
         actor=patient,
         patient=None,

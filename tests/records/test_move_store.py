@@ -99,7 +99,7 @@ def test_deleting_leaves_what_another_portal_has_put_on_the_same_node(
 def test_an_envelope_that_another_portal_has_put_on_the_same_node_stays_there(
     kubo: KuboNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was opened here, so its copy in SQL goes; the other portal erases its own."""
+    """It was opened here, so its copy in SQL goes. The other portal erases its own."""
     monkeypatch.setattr(settings, "IPFS_API_URL", kubo.url)
     node, data = IpfsStore(kubo.url), os.urandom(300)
     theirs = node.put([data]).cid

@@ -64,14 +64,14 @@ def entropy_of(actor: Actor) -> bytes:
 
 
 def titles(rows: Any) -> list[tuple[str, int, int]]:
-    """(title, version, folder) of rows without a problem; those with one fail."""
+    """(title, version, folder) of rows without a problem. Those with one fail."""
     shown = list(rows)
     assert not [row["problem"] for row in shown if "problem" in row]
     return [(row["title"], row["version"], row["folder"]) for row in shown]
 
 
 def write_history(chain: ChainNode, patient: Actor, clinic: Clinic) -> tuple[str, str]:
-    """Two versions of a blood report, moved to a named folder; a letter, filed; the two records."""
+    """Move a blood report of two versions to a named folder, and file a letter. Return both records."""
     blood = upload(patient, data=BLOOD, title="Blood").record
     letter = upload(
         clinic.doctor, patient=patient.address, folder=0, via=clinic.via, data=LETTER, title="Letter"
@@ -314,7 +314,7 @@ class Refusing:
         self._lock = threading.Lock()
 
     def answer(self, call: dict[str, Any]) -> tuple[int, bytes] | None:
-        """Status and body; None: the connection is cut."""
+        """Status and body. None: the connection is cut."""
         with self._lock:
             self.calls += 1
             if self.calls % 7 == 0:

@@ -140,7 +140,7 @@ def test_nobody_refuses_a_request_to_another(patient: Actor, clinic: Clinic) -> 
 
 
 def leave(patient: Actor, count: int) -> None:
-    """Records that strangers left in the inbox, confirmed; nothing of them is in the store."""
+    """Records that strangers left in the inbox, confirmed. Nothing of them is in the store."""
     now = timezone.now()
     records = [
         Record(

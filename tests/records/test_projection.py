@@ -31,7 +31,7 @@ class History:
         self._members = {event.name: dict(event.indexed + event.data) for event in event_types().values()}
 
     def events(self, count: int) -> list[Event]:
-        """In order; first the records, then the same name often follows itself."""
+        """In order. First the records, then the same name often follows itself."""
         found = [self._event("RecordAdded", place, nonce) for place, nonce in enumerate(NONCES)]
         names, name = sorted(ACT_OF_EVENT), "RecordAdded"
         for place in range(len(NONCES), count):

@@ -38,7 +38,7 @@ HELD, WANTED, LEAVING = Replica.State.HELD, Replica.State.WANTED, Replica.State.
 
 @pytest.fixture(scope="module")
 def kubos() -> Iterator[tuple[KuboNode, KuboNode]]:
-    """Two nodes, without peers; a test that stops one starts it again."""
+    """Two nodes, without peers. A test that stops one starts it again."""
     with KuboNode(require_kubo()) as one, KuboNode(require_kubo()) as other:
         yield one, other
 
@@ -98,7 +98,7 @@ def test_a_node_that_is_down_gets_it_when_it_is_back(nodes: tuple[KuboNode, Kubo
 
 @pytest.fixture
 def hung(nodes: tuple[KuboNode, KuboNode], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a node that takes questions and never answers; it stands first in the settings."""
+    """The address of a node that takes questions and never answers. It stands first in the settings."""
     monkeypatch.setattr("records.storage.node.ANSWER_TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

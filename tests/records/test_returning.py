@@ -50,7 +50,7 @@ def sign_up(client: PageClient, phrase: str, **changes: str) -> Any:
 
 
 def return_with(phrase: str) -> tuple[PageClient, Actor]:
-    """Sign up with a phrase and confirm the code; the browser and an open actor."""
+    """Sign up with a phrase and confirm the code. The browser and an open actor."""
     client = PageClient()
     outbox()  # what waits for others is no longer the newest mail
     answer = sign_up(client, phrase)

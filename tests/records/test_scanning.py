@@ -36,7 +36,7 @@ def _scanned(scanner: Clamd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def send(actor: Actor, data: bytes, described: str = "") -> str:
-    """Send a file whole; the upload's id."""
+    """Send a file whole. Return the upload's id."""
     described = described or describe(actor, size=len(data), file_name="report")
     uploads.receive_upload(actor=actor, upload_id=described, stream=pieces(data), length=len(data))
     return described

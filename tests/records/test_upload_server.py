@@ -37,7 +37,7 @@ class Sender:
         self._secret = secret
 
     def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One request; its JSON."""
+        """One request. Return its JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
         headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body)
@@ -61,7 +61,7 @@ class Sender:
         return connection
 
     def end(self, connection: http.client.HTTPConnection, body: bytes) -> dict[str, Any]:
-        """The last MiB; the answer."""
+        """The last MiB. The answer."""
         connection.send(body[-HELD_BACK:])
         return self._answer(connection)
 

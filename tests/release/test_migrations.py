@@ -34,7 +34,7 @@ _HARMLESS = (
 
 
 def operations_since() -> Iterator[tuple[str, str, Operation]]:
-    """Each operation of the migrations that the last release does not have; its app and migration."""
+    """Each operation of the migrations that the last release does not have. Return its app and migration."""
     for (app, name), migration in sorted(MigrationLoader(None).disk_migrations.items()):
         if app in LAST and int(name.partition("_")[0]) > LAST[app]:
             replaced = [

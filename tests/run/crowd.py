@@ -32,7 +32,7 @@ class Program:
     token: str
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One request on a connection of its own; its JSON."""
+        """One request on a connection of its own. Return its JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         connection.request(method, f"/api/v1/{path}", None if body is None else json.dumps(body), headers)
@@ -48,7 +48,7 @@ class Program:
         return str(self.ask("POST", "uploads", about)["id"])
 
     def send(self, piece: bytes, count: int) -> str:
-        """Upload a file as one body; the record's id."""
+        """Upload a file as one body. Return the record's id."""
         path, size = f"/api/v1/uploads/{self.describe(len(piece) * count)}/content", len(piece) * count
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Length": str(size)}
@@ -65,7 +65,7 @@ class Program:
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def grant(self, other: "Program") -> dict[str, str]:
-        """Give another patient folder 1; what ends it again."""
+        """Give another patient folder 1. What ends it again."""
         grantee = other.ask("GET", "me")["address"]
         ends = (datetime.now(UTC) + timedelta(days=5)).isoformat()
         body = {"grantee": grantee, "folders": [1], "expires_at": ends}
@@ -76,7 +76,7 @@ class Program:
 
 
 def patients(portal: Portal) -> tuple[Program, Program]:
-    """Two patients; the keys of both are on the chain."""
+    """Two patients. The keys of both are on the chain."""
     port = int(portal.environment["PORT"])
     first, second = (Program(port, token(portal, f"{name}@patients.example")) for name in ("one", "two"))
     deadline = time.monotonic() + 120
@@ -88,7 +88,7 @@ def patients(portal: Portal) -> tuple[Program, Program]:
 
 @contextmanager
 def crowd(port: int, sender: Program, record: str) -> Iterator[list[socket.socket]]:
-    """Hold the connections; uploads get a byte in five seconds. The connections of the slow readers."""
+    """Hold the connections. Uploads get a byte in five seconds. The connections of the slow readers."""
     stop = threading.Event()
     with ExitStack() as held:
 
@@ -120,7 +120,7 @@ def crowd(port: int, sender: Program, record: str) -> Iterator[list[socket.socke
 
 
 def _trickle(connections: list[socket.socket], stop: threading.Event) -> None:
-    """A byte on each, again and again; the server may end them."""
+    """A byte on each, again and again. The server may end them."""
     while not stop.wait(TRICKLE_SECONDS):
         for connection in connections:
             try:

@@ -45,7 +45,7 @@ class Portal:
         return self.log.read_text(errors="replace")
 
     def stop(self) -> int:
-        """Stop it as Ctrl-C does; the exit code."""
+        """Stop it as Ctrl-C does. Return the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(60)
 
@@ -80,7 +80,7 @@ def portal_environment(var: Path, *, demo: bool = False) -> dict[str, str]:
 
 @contextmanager
 def run_portal(var: Path, *, demo: bool = False, settings: dict[str, str] | None = None) -> Iterator[Portal]:
-    """Start the portal, wait for its address; it is killed at the end if it still runs."""
+    """Start the portal, wait for its address. It is killed at the end if it still runs."""
     var.mkdir(parents=True, exist_ok=True)
     environment = portal_environment(var, demo=demo) | (settings or {})
     log = var / "run.log"

@@ -41,7 +41,7 @@ def _echo(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
 
 
 def _receive(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
-    """Read the body by pieces; note when it begins and how it ends."""
+    """Read the body by pieces. Note when it begins and how it ends."""
     _note("receiving")
     size = 0
     try:

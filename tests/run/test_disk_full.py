@@ -1,4 +1,4 @@
-"""A full disk fails no read and no revoke; files are refused before, and everything goes on with room again.
+"""A full disk fails no read and no revoke. Files are refused before, and everything goes on with room again.
 
 The portal runs in a small file system in memory, which another program fills to the last byte.
 """

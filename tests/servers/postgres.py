@@ -29,7 +29,7 @@ _OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200",
 
 
 def require_postgres() -> Path:
-    """The folder of initdb and postgres; without them the test is skipped (see `require_tool`)."""
+    """The folder of initdb and postgres. Without them the test is skipped (see `require_tool`)."""
     versions = sorted(_DEBIAN.glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
     found = shutil.which("initdb", path=os.pathsep.join([*map(str, versions), os.environ.get("PATH", "")]))
     return require_tool("PostgreSQL", Path(found).parent if found else None, "apt-get install postgresql")

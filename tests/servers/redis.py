@@ -21,13 +21,13 @@ START_SECONDS = 30.0
 
 
 def require_redis() -> Path:
-    """The redis-server binary; without it the test is skipped (see `require_tool`)."""
+    """The redis-server binary. Without it the test is skipped (see `require_tool`)."""
     found = shutil.which("redis-server")
     return require_tool("Redis", Path(found) if found else None, "apt-get install redis-server")
 
 
 class RedisServer:
-    """Runs a server while its `with` lasts; stop and start keep what it holds."""
+    """Runs a server while its `with` lasts. Stop and start keep what it holds."""
 
     def __init__(self, binary: Path) -> None:
         self._binary = binary

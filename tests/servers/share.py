@@ -13,7 +13,7 @@ _FIRST = 32  # the numbers below are those of the test processes' caches
 
 @cache
 def own_share(var: Path) -> dict[str, str]:
-    """The settings of a portal whose state is in `var`; none where the tests run on the embedded parts.
+    """The settings of a portal whose state is in `var`. None where the tests run on the embedded parts.
 
     Asked again for the same folder, the answer is the same: the portal finds what it left.
     """

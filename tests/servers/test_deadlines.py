@@ -1,4 +1,4 @@
-"""PostgreSQL that hangs, or takes too long, ends a web process's statement; a command may take its time."""
+"""PostgreSQL that hangs, or takes too long, ends a web process's statement. A command may take its time."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -12,7 +12,7 @@ FIELDS = "(address,address,address,bytes32,uint16,uint32,uint32,uint8,bytes32,by
 
 
 class Refused(Exception):
-    """A call that the contract refuses; the message is the node's error, as JSON."""
+    """A call that the contract refuses. The message is the node's error, as JSON."""
 
 
 class Ledger:

@@ -43,7 +43,7 @@ def ask(
     body: bytes | Iterable[bytes] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """One request; refusals are answers, too."""
+    """One request. Refusals are answers, too."""
     request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
     try:
         with opener.open(request, timeout=SECONDS) as found:
@@ -75,7 +75,7 @@ class Api:
         return ask(self._opener, "PUT", self._url + path, content, headers)
 
     def upload(self, content: bytes, **description: Any) -> str:
-        """Describe and send a file; the record's id."""
+        """Describe and send a file. Return the record's id."""
         described = self.send("POST", "uploads", size=len(content), **description)
         assert described.status == 201, f"{described.status}: {described.text}"
         sent = self.put(f"uploads/{described.json()['id']}/content", content)
@@ -84,7 +84,7 @@ class Api:
         return record
 
     def wait_for_state(self, path: str, state: str) -> Any:
-        """Ask until what is there is in this state; what it is."""
+        """Ask until what is there is in this state. What it is."""
 
         def there() -> Any:
             found = self.get(path).json()
@@ -104,7 +104,7 @@ class PlainVisitor:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def go(self, path: str) -> Answer:
-        """Open a page; where it has a button for what waits for the person's keys, press it."""
+        """Open a page. Where it has a button for what waits for the person's keys, press it."""
         page = ask(self._opener, "GET", self._url + path)
         if "data-key-tasks" not in page.text:
             return page

@@ -29,7 +29,7 @@ BORN = "1980-05-17"
 
 
 def wait_for(found: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
-    """Ask again and again until the answer is something; the answer. Fails by name when it never is."""
+    """Ask again and again until the answer is something. The answer. Fails by name when it never is."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < deadline, f"waited {seconds:.0f} seconds in vain for {what}"
@@ -43,14 +43,14 @@ def days_from_now(days: int) -> str:
 
 
 class Mailbox:
-    """What the portal mailed, read from Django's mail files; each mail is handed out once."""
+    """What the portal mailed, read from Django's mail files. Each mail is handed out once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: set[tuple[str, int]] = set()
 
     def take(self, to: str) -> str:
-        """The text of the oldest mail to this address that nobody took yet; waits for one."""
+        """The text of the oldest mail to this address that nobody took yet. Waits for one."""
         return wait_for(lambda: self._next(to), f"a mail to {to}")
 
     def take_link(self, to: str) -> str:
@@ -128,7 +128,7 @@ class StoryPortal:
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
-        """Freeze (SIGSTOP) the programs whose command line has one of these names; thaw them at the end."""
+        """Freeze (SIGSTOP) the programs whose command line has one of these names. Thaw them at the end."""
         pids = [pid for name in names for pid in self.pids(name)]
         self._freeze(*pids)
         yield
@@ -164,7 +164,7 @@ class StoryPortal:
         return False
 
     def pids(self, name: str) -> list[int]:
-        """The processes whose command line has this name; there must be some."""
+        """The processes whose command line has this name. There must be some."""
         found = [pid for pid in self._programs() + self.others if name.encode() in _command(pid)]
         assert found, f"no process runs {name}"
         return found
@@ -184,7 +184,7 @@ class StoryPortal:
         self._manage(*arguments, check=True, **environment)
 
     def say(self, *arguments: str, **environment: str) -> str:
-        """Run `manage.py` with the portal's settings; all that it printed, also when it failed."""
+        """Run `manage.py` with the portal's settings. Return all that it printed, also when it failed."""
         done = self._manage(*arguments, check=False, **environment)
         return done.stdout.decode() + done.stderr.decode()
 

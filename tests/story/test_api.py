@@ -36,7 +36,7 @@ class Story:
         return sum(line["action"] == action and line["state"] == "confirmed" for line in lines)
 
     def grant(self, **what: Any) -> None:
-        """The patient grants to the doctor, through the hospital; returns once the doctor can use it."""
+        """The patient grants to the doctor, through the hospital. Returns once the doctor can use it."""
         ends = (timezone.now() + timedelta(days=5)).isoformat()
         body = {"grantee": self.doctor.address, "via": self.hospital.address, "expires_at": ends} | what
         given = self.patient.send("POST", "grants", **body)

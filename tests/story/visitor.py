@@ -41,7 +41,7 @@ class Visitor:
         return self.page.locator("main")
 
     def go(self, path: str) -> Response:
-        """Open a page; its answer."""
+        """Open a page. Its answer."""
         answer = self.page.goto(path)
         assert answer is not None
         return answer
@@ -88,7 +88,7 @@ class Visitor:
     # --- Doing --------------------------------------------------------------------------------------
 
     def click(self, name: str, *, twice: bool = False) -> None:
-        """Press a button of the page; `twice`: as an impatient person does."""
+        """Press a button of the page. `twice`: as an impatient person does."""
         button = self.main.get_by_role("button", name=name, exact=False).first
         if twice:
             button.dblclick()
@@ -170,7 +170,7 @@ class Visitor:
         self.address = self.main.locator("#own-address").inner_text()
 
     def upload(self, path: str, file: Path, **fields: str) -> None:
-        """Choose a file, describe it, send it with two clicks; ends on the record's page."""
+        """Choose a file, describe it, send it with two clicks. Ends on the record's page."""
         self.go(path)
         self.page.locator("#file").set_input_files(file)
         if "nonce" in fields:
@@ -180,7 +180,7 @@ class Visitor:
         self.page.wait_for_url(re.compile(r"/records/0x[0-9a-f]{64}/$"))
 
     def open_file(self, link: Locator) -> tuple[str, bytes]:
-        """Follow a link to a file; its name and its bytes."""
+        """Follow a link to a file. Return its name and its bytes."""
         with self.page.expect_download() as download:
             link.click()
         return download.value.suggested_filename, Path(download.value.path()).read_bytes()

@@ -47,7 +47,7 @@ def gcm_seal(key: bytes, nonce: bytes, plaintext: bytes, associated: bytes = b""
 
 
 def gcm_open(key: bytes, nonce: bytes, sealed: bytes, associated: bytes = b"") -> bytes:
-    """The plaintext; raises InvalidTag."""
+    """The plaintext. Raises InvalidTag."""
     decryptor = Cipher(algorithms.AES(key), modes.GCM(nonce, sealed[-16:])).decryptor()
     decryptor.authenticate_additional_data(associated)
     return decryptor.update(sealed[:-16]) + decryptor.finalize()

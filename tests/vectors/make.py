@@ -1,7 +1,7 @@
 """Makes the test vectors beside it: `python -m tests.vectors.make` (from the project's folder).
 With `--check` it writes nothing, and fails where a file would change.
 
-Everything random is replaced by bytes that follow from a name, so that each run gives the same files; except
+Everything random is replaced by bytes that follow from a name, so that each run gives the same files. Except
 what HPKE seals, whose randomness cannot be replaced: an envelope that is in the file already, and still
 opens, is kept. A format that changes shows as a changed file.
 """

@@ -1,7 +1,7 @@
 """medrec-open: what a recovery phrase opens, without MedRec.
 
 Lists records, grants, requests and history of the account behind a phrase, a patient's, a doctor's or an
-institution's; decrypts into a folder what is not there yet. Python 3.11 and `cryptography` 50 are enough.
+institution's. Decrypts into a folder what is not there yet. Python 3.11 and `cryptography` 50 are enough.
 Source: docs/FORMAT.md.
 """
 

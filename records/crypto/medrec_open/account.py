@@ -67,7 +67,7 @@ class Account:
         return self.own.rows(out)
 
     def received_records(self, out: Path | None) -> Iterator[tuple[bytes, Row]]:
-        """(patient, version) of what grants in force open; each grant gets its terms or its problem."""
+        """(patient, version) of what grants in force open. Each grant gets its terms or its problem."""
         held = [grant for grant in self.received if grant["state"] == "in force"]
         patients = list(dict.fromkeys(grant["patient"] for grant in held))
         events = self._events_of(patients)

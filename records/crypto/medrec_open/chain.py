@@ -90,7 +90,7 @@ class Node:
                 span, in_a_row = 2 * span, 0
 
     def _range(self, wanted: dict[str, Any], *, last_try: bool) -> list[dict[str, Any]] | None:
-        """The logs of one range; None where it may be too large for the node."""
+        """The logs of one range. None where it may be too large for the node."""
         patience = waits()
         for tries in range(TRIES):
             try:

@@ -82,7 +82,7 @@ _REASON: dict[str, _Check] = {"text": _text(10_000)}
 
 
 def read_description(data: bytes) -> Json:
-    """The fields of a description; bytes stay hex. Raises Refused."""
+    """The fields of a description. Bytes stay hex. Raises Refused."""
     values = _read_object(data, "description", _DESCRIPTION)
     if values["content_length"] != file_size(values["size"]):
         raise Refused("description: size and length of the content do not belong together")
@@ -160,7 +160,7 @@ def file_size(size: int) -> int:
 
 
 def open_file(file: BinaryIO, key: bytes, role: int, record: bytes, salt: bytes = b"") -> Iterator[bytes]:
-    """The plaintext of an MDR1 file. Each chunk is verified; only the end shows that none is missing."""
+    """The plaintext of an MDR1 file. Each chunk is verified. Only the end shows that none is missing."""
     header = file.read(HEADER)
     salt = salt or header[6:38]
     if len(header) != HEADER or header[:38] != b"MDR1\1\1" + salt:

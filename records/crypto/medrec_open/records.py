@@ -73,7 +73,7 @@ class Records:
             yield {name: value for name, value in row.items() if name not in _SECRET}
 
     def folder_name(self, folder: int) -> str:
-        """The name of the highest serial; where that one does not open, the folder's number."""
+        """The name of the highest serial. Where that one does not open, the folder's number."""
         named = [one for one in self._events if one["event"] == "FolderNamed" and one["folder"] == folder]
         with suppress(ValueError, OSError):
             sealed = self._store.block(max(named, key=lambda one: one["serial"])["name"])

@@ -27,7 +27,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--begin tells of a restore that nothing has noticed; --patience for how long to wait."""
+        """--begin tells of a restore that nothing has noticed. --patience for how long to wait."""
         parser.add_argument(
             "--begin",
             action="store_true",

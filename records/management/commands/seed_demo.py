@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Make the demo's people and records, through the services and the chain, and print their sign-ins."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Tell the story; the sign-ins are the output."""
+        """Tell the story. The sign-ins are the output."""
         del args, options
         if not demo_is_allowed():
             raise CommandError(

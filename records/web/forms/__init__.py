@@ -1,1 +1,1 @@
-"""Forms parse what a person entered; the services judge it."""
+"""Forms parse what a person entered. The services judge it."""

@@ -70,7 +70,7 @@ class UploadForm(DescriptionForm):
 
 
 class DescriptionViaForm(DescriptionForm):
-    """Mending a description; a doctor does it through an institution."""
+    """Mending a description. A doctor does it through an institution."""
 
     via = forms.ChoiceField(label="Through", choices=[])
 
@@ -106,7 +106,7 @@ class SenderForm(forms.Form):
 
 
 class FolderNameForm(forms.Form):
-    """A folder's name; it is encrypted like the records."""
+    """A folder's name. It is encrypted like the records."""
 
     name = forms.CharField(
         max_length=NAME_MAX,

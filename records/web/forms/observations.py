@@ -51,7 +51,7 @@ class PlaceForm(forms.Form):
 
 
 class BundleForm(PlaceForm):
-    """A FHIR bundle as text; a chosen file is read into it by the page's script."""
+    """A FHIR bundle as text. A chosen file is read into it by the page's script."""
 
     bundle = forms.CharField(
         label="FHIR bundle (JSON)",
@@ -88,7 +88,7 @@ class RowForm(forms.Form):
     """What the tick under the row says yes to, where the value was asked back."""
 
     def clean(self) -> dict[str, Any]:
-        """Make the observation; each error stands beside its field."""
+        """Make the observation. Each error stands beside its field."""
         values = super().clean() or {}
         if self.errors or not self.has_changed():
             return values
@@ -123,7 +123,7 @@ class RowForm(forms.Form):
         return moment
 
     def _doubt(self, found: Observation, sure: str) -> None:
-        """Refuse a number that cannot be; ask about one that hardly can, until this very one is ticked."""
+        """Refuse a number that cannot be. Ask about one that hardly can, until this very one is ticked."""
         joined = "/".join(part.amount.figures for part in found.parts)
         written = f"{found.name} {joined} {found.parts[0].amount.unit}".strip()
         doubts = {part.doubt for part in found.parts}

@@ -1,4 +1,4 @@
-"""A patient's own records, by folder; the same patient's records as a doctor sees them."""
+"""A patient's own records, by folder. The same patient's records as a doctor sees them."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from records.web.timeline import timeline_of
 @require_http_methods(["GET", "POST"])
 @actor_view(PATIENT)
 def record_list(request: HttpRequest, actor: Actor, folder: int | None = None) -> HttpResponse:
-    """A patient's records, all or of one folder; POST: those that are looked for."""
+    """A patient's records, all or of one folder. POST: those that are looked for."""
     own = folders.list_folders(actor=actor)
     current = next((each for each in own if each.number == folder), None)
     if folder is not None and current is None:

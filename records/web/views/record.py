@@ -57,14 +57,14 @@ def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
 @require_safe
 @actor_view()
 def download(request: HttpRequest, actor: Actor, record: str, version: int) -> HttpResponseBase:
-    """A version's content or a part of it, decrypted as it goes out; the view is logged by the service."""
+    """A version's content or a part of it, decrypted as it goes out. The view is logged by the service."""
     return answer_content(request, reading.find_content(actor=actor, record=record, version=version))
 
 
 @require_http_methods(["GET", "POST"])
 @actor_view()
 def edit(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
-    """Mend title, kind and date; the file stays as it is."""
+    """Mend title, kind and date. The file stays as it is."""
     view = writable_record(actor, record)
 
     def save(data: dict[str, Any]) -> HttpResponse:
@@ -90,7 +90,7 @@ def edit(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @actor_view(PATIENT)
 def move(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
-    """Put a record into another folder; who sees it follows the folder."""
+    """Put a record into another folder. Who sees it follows the folder."""
     view = documents.get_record(actor=actor, record=record)
     own = folders.list_folders(actor=actor)
 
@@ -130,7 +130,7 @@ def writable_record(actor: Actor, record: str) -> RecordView:
 @require_POST
 @actor_view()
 def send_again(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
-    """Sign anew what the chain refused; into the patient's inbox, if the right to write is gone."""
+    """Sign anew what the chain refused. Into the patient's inbox, if the right to write is gone."""
     sending.send_again(actor=actor, record=record)
     messages.success(request, "Sent again.")
     return redirect("records:detail", record)

@@ -30,7 +30,7 @@ def _start_anew() -> None:
 
 
 def _sleep(seconds: Any) -> None:
-    """Sleep; libfaketime takes clock_nanosleep until a monotonic moment for one until a date."""
+    """Sleep. Libfaketime takes clock_nanosleep until a monotonic moment for one until a date."""
     select.select([], [], [], seconds)
 
 

@@ -1,4 +1,4 @@
-"""The scenarios by name. Each function makes its faults in a world; the judge says what came of it."""
+"""The scenarios by name. Each function makes its faults in a world. The judge says what came of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ _PROCESSES = 4
 
 
 def crowd(world: World, rounds: int) -> None:
-    """`rounds` acts for each process, sent while they are accepted; then what is left."""
+    """`rounds` acts for each process, sent while they are accepted. Then what is left."""
     with world.working(_PROCESSES):
         webs = [world.web(rounds) for _ in range(_PROCESSES)]
         for web in webs:

@@ -51,7 +51,7 @@ class Caller:
                 return
 
     def call_all(self, allowed: dict[str, set[int]]) -> bool:
-        """Each call once; whether all answered as on a good day."""
+        """Each call once. Return whether all answered as on a good day."""
         began, before = time.monotonic(), len(self.problems)
         well = [
             self._check("read", self.api.get(f"records/{self.known}"), allowed),
@@ -120,7 +120,7 @@ def _ask_for_mails(parties: Parties, name: str) -> list[str]:
 
 
 def _suffer(parties: Parties, caller: Caller, name: str) -> float:
-    """Make one fault while calls go on; return the seconds after it until all is well again."""
+    """Make one fault while calls go on. Return the seconds after it until all is well again."""
     over, allowed, before = threading.Event(), _AWAY[name.split()[0]], Counter(caller.answers)
     calling = threading.Thread(target=caller.call_until, args=(over, allowed), daemon=True)
     with parties.faults[name]():

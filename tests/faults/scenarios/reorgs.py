@@ -11,7 +11,7 @@ _ACTS = 5
 
 
 def reorgs(world: World, rounds: int) -> None:
-    """A reorganisation a round; its blocks come back empty, and what was in them is sent again."""
+    """A reorganisation a round. Its blocks come back empty, and what was in them is sent again."""
     node = world.node
     assert isinstance(node, AnvilNode)
     with world.working(2):

@@ -61,7 +61,7 @@ def wait_settled(world: World) -> None:
 
 
 class Backup:
-    """The database and the staging folder as they are now; nobody works meanwhile."""
+    """The database and the staging folder as they are now. Nobody works meanwhile."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -116,7 +116,7 @@ def test_a_store_that_reads_short_is_noticed() -> None:
 
 
 def test_one_file_for_two_keys_opens_under_one_only() -> None:
-    """AES-GCM itself opens the made-up chunk under both keys; the commitment refuses the second."""
+    """AES-GCM itself opens the made-up chunk under both keys. The commitment refuses the second."""
     file, plain = file_for_two_keys(KEY, OTHER, RECORD, SALT)
     payload_keys = [
         independent.hkdf(key, b"MDR1\x01\x01\x01" + RECORD, 64, SALT)[:32] for key in (KEY, OTHER)

@@ -150,7 +150,7 @@ class Patient:
         return list(Records(self.address, self.events, own, store, envelopes).rows(out))
 
     def add(self, described: Any) -> bytes:
-        """A record of CONTENT with this description, by anybody; its content's digest."""
+        """A record of CONTENT with this description, by anybody. Return its content's digest."""
         record, key, content_key = os.urandom(32), os.urandom(32), os.urandom(32)
         encrypted = Encryptor(content_key, Role.CONTENT, record, SALT).encrypt([CONTENT])
         stored = self.store.put(encrypted).cid.digest

@@ -202,7 +202,7 @@ def test_another_implementation_opens_an_institution_s_keys() -> None:
 
 
 def test_another_implementation_comes_to_the_same_digests_of_acts() -> None:
-    """EIP-712 over words of 32 bytes; the domain is the contract in use, not the first one."""
+    """EIP-712 over words of 32 bytes. The domain is the contract in use, not the first one."""
     vectors = load("acts")
     assert vectors["domain"]["verifyingContract"] != load("folders")["origin"]["contract"]
     domain = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"

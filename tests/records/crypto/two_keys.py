@@ -48,7 +48,7 @@ def tag(key: bytes, nonce: bytes, blocks: list[int]) -> int:
 
 
 def file_for_two_keys(first: bytes, second: bytes, record_id: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """(MDR1 content file committed to the first key, its plaintext); the chunk opens under the second too."""
+    """(MDR1 content file committed to the first key, its plaintext). The chunk opens under the second too."""
     info = b"MDR1\x01\x01\x01" + record_id
     derived = [independent.hkdf(key, info, 64, salt) for key in (first, second)]
     keys, nonce = [both[:32] for both in derived], bytes(11) + b"\x01"

@@ -256,7 +256,7 @@ def stack(count: int) -> "np.ndarray[Any, Any]":
 
 
 def greys(data: bytes, count: int) -> list[int]:
-    """The grey of each frame, as a window over all shows it; one more is not there."""
+    """The grey of each frame, as a window over all shows it. One more is not there."""
     with pytest.raises(NoSuchFrame):
         shown(data, count)
     return [int(shown(data, n, window=(128, 256))[0, 0]) for n in range(count)]

@@ -1,4 +1,4 @@
-"""The story that every test here begins with; what a test does to it is gone in the next."""
+"""The story that every test here begins with. What a test does to it is gone in the next."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ BYTES = ("R101", "R102", "R208")
 
 
 def send_bad_letter(story: Story, **fields: object) -> str:
-    """The doctor's wallet puts a letter into the inbox whose bytes are nowhere; its record's id."""
+    """The doctor's wallet puts a letter into the inbox whose bytes are nowhere. Return its record's id."""
     doctor = story.clinic.doctor
     key = doctor.keys.signing_key
     assert key is not None

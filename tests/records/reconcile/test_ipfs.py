@@ -24,7 +24,7 @@ def kubo() -> Iterator[KuboNode]:
 
 @pytest.fixture
 def moved(story: Story, kubo: KuboNode, store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
-    """The story after its files were moved to the node; the folder is gone."""
+    """The story after its files were moved to the node. The folder is gone."""
     files = LocalStore(store_folder)
     monkeypatch.setattr(settings, "IPFS_API_URL", kubo.url)
     for cid in files.kept():

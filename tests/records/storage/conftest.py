@@ -11,7 +11,7 @@ from tests.kubo.node import KuboNode, require_kubo
 
 @pytest.fixture(scope="session")
 def kubo() -> Iterator[KuboNode]:
-    """A running node; a test that stops it starts it again."""
+    """A running node. A test that stops it starts it again."""
     with KuboNode(require_kubo()) as node:
         yield node
 

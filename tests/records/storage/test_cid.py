@@ -1,4 +1,4 @@
-"""CIDs of the profile. Those written down here were made by Kubo 0.42.0; the first two are widely known."""
+"""CIDs of the profile. Those written down here were made by Kubo 0.42.0. The first two are widely known."""
 
 import hashlib
 import itertools

@@ -36,7 +36,7 @@ def tamper(kubo: KuboNode, block: bytes, other: bytes | None = None) -> None:
 
 @pytest.fixture
 def stopped(kubo: KuboNode) -> Iterator[KuboNode]:
-    """The node, to be stopped by the test; it runs again afterwards."""
+    """The node, to be stopped by the test. It runs again afterwards."""
     yield kubo
     kubo.stop()
     kubo.start()

@@ -69,7 +69,7 @@ def clinic(chain: ChainNode) -> Clinic:
 
 
 def describe(client: Client, path: str = "/records/upload/", **more: object) -> str:
-    """Describe an upload; the path for its bytes."""
+    """Describe an upload. Return the path for its bytes."""
     values = {
         "title": "Blood report",
         "kind": "11502-2",
@@ -86,7 +86,7 @@ def describe(client: Client, path: str = "/records/upload/", **more: object) -> 
 
 
 def send(client: Client, path: str, body: bytes = BLOOD) -> str:
-    """Send the bytes; the record's page."""
+    """Send the bytes. Return the record's page."""
     answer = client.put(path, body, content_type="application/octet-stream")
     assert answer.status_code == 201, answer.content.decode()
     found: str = answer.json()["next"]

@@ -22,7 +22,7 @@ FOLDER_ONE = f"0x{1:064x}"
 
 
 def ask(clinic: Clinic, patient: str, **more: object) -> str:
-    """The doctor asks; the request's page."""
+    """The doctor asks. Return the request's page."""
     values = {
         "patient": patient,
         "via": clinic.institution.address,
@@ -37,7 +37,7 @@ def ask(clinic: Clinic, patient: str, **more: object) -> str:
 
 
 def propose(client: Client, where: str, **more: object) -> str:
-    """Choose a folder to share; the proposal that the confirmation page shows."""
+    """Choose a folder to share. The proposal that the confirmation page shows."""
     values = {"what": "folders", "folders": "1", "permissions": "read", "expires_at": NEXT_MONTH}
     answer = client.post(where, values | more)
     page = answer.content.decode()
