@@ -28,6 +28,13 @@ from tests.story.portal import Mailbox, wait_for
 
 LETTER = {"title": "Letter", "kind": "11488-4", "file_name": "letter.txt"}
 SECONDS = 180.0
+_OUTBOX = (
+    "SELECT kind, state, error_code, error, count(*) FROM chain_act GROUP BY 1, 2, 3, 4",
+    "SELECT address, lease, paused_reason, held, balance FROM chain_sender",
+    "SELECT nonce, state, alarm, block_number, created_at FROM chain_transaction ORDER BY id DESC",
+    "SELECT hash, state, cancels, sent_at, sent_block FROM chain_attempt ORDER BY id DESC",
+    "SELECT seen, applied, head, head_time, error, checked_at, now() FROM chain_cursor",
+)
 AWAY_SECONDS, HANGING_SECONDS = 3.0, 15.0
 
 
@@ -52,6 +59,14 @@ class Site:
         """Until every machine says by /readyz that it is well."""
         for machine in self.machines:
             wait_for(machine.is_ready, f"{machine.folder.name} to be ready", SECONDS)
+
+    def outbox(self) -> list[str]:
+        """Return the rows that say why acts wait, a line each."""
+        lines = []
+        with psycopg.connect(self.postgres.url("medrec")) as connection:
+            for query in _OUTBOX:
+                lines += [f"{query}: {row}" for row in connection.execute(query).fetchmany(10)]
+        return lines
 
     def restart_nginx(self) -> None:
         """`kill -9`, and start it again."""

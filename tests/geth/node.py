@@ -14,6 +14,9 @@ from chain.localchain.rpc import Rpc
 from chain.localchain.tether import tie_to_parent
 
 START_SECONDS = 60.0
+# Each block's state is on the disk. With the default ("path") a --dev node that was killed comes back with
+# blocks whose state it has lost, and from the second time on it answers "layer stale" to everything.
+_KEEP_STATE = ("--state.scheme", "hash", "--gcmode", "archive")
 # The account that geth's --dev opens, from a key in its source: rich on a test chain only.
 _DEVELOPER = "0x71562b71999873DB5b286dF957af199Ec94617F7"
 
@@ -40,14 +43,22 @@ class GethNode:
         """Start it and wait until it answers. Raises RuntimeError when it does not."""
         genesis = Path(self._folder.name) / "genesis.json"
         genesis.write_text(json.dumps(self._genesis()))
-        self._run("--datadir", self._folder.name, "init", str(genesis))
+        self._run("--datadir", self._folder.name, *_KEEP_STATE[:2], "init", str(genesis))
         self.start()
         return self
 
     def start(self) -> None:
         """Start it on its folder and wait until it answers. Raises RuntimeError when it does not."""
         log = Path(self._folder.name) / "log"
-        command = [str(self._binary), "--dev", "--dev.period", "1", "--datadir", self._folder.name]
+        command = [
+            str(self._binary),
+            "--dev",
+            "--dev.period",
+            "1",
+            "--datadir",
+            self._folder.name,
+            *_KEEP_STATE,
+        ]
         command += ["--ipcdisable", "--http", "--http.addr", "127.0.0.1", "--http.port", str(self.port)]
         command += ["--http.api", "eth,net,web3,txpool", "--authrpc.port", str(free_port())]
         command += ["--miner.gaslimit", str(BLOCK_GAS_LIMIT)]
@@ -71,7 +82,7 @@ class GethNode:
                 time.sleep(0.05)
 
     def kill(self) -> None:
-        """`kill -9`. A --dev node that starts again after it has forgotten its newest blocks, or all."""
+        """`kill -9`. After that it may have forgotten its newest blocks."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

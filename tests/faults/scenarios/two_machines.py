@@ -20,8 +20,11 @@ def two_machines(stage: Stage, rounds: int) -> None:
                 fault()
                 with stage.healing():
                     sender.wait_for_more(name)
-        with stage.healing():
-            sender.wait_all_confirmed()
+        try:
+            with stage.healing():
+                sender.wait_all_confirmed()
+        except AssertionError as problem:
+            raise AssertionError("; ".join([str(problem), *site.outbox()])) from problem
         _judge(stage, site, sender)
 
 
