@@ -42,7 +42,7 @@ class Staged:
 
 SCENARIOS: dict[str, Scenario | Staged] = {
     **{
-        f"kill-{name}": Scenario(kills([point]), 25, "anvil" if point.scene else "any")
+        f"kill-{name}": Scenario(kills([point]), 25, "any" if point.scene == "flow" else "anvil")
         for name, point in POINTS.items()
     },
     "node-kills": Scenario(node_kills, 50, "local chain"),
