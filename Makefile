@@ -31,10 +31,10 @@ help:
 
 # Python's and npm's packages come side by side.
 setup:
-	@$(MAKE) --no-print-directory -j2 .venv/.run-stamp node_modules/.run-stamp
+	@$(MAKE) --no-print-directory --silent -j2 .venv/.run-stamp node_modules/.run-stamp
 
 dev-setup:
-	@$(MAKE) --no-print-directory -j2 .venv/.dev-stamp node_modules/.dev-stamp
+	@$(MAKE) --no-print-directory --silent -j2 .venv/.dev-stamp node_modules/.dev-stamp
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
