@@ -43,7 +43,7 @@ class VersionView:
 
     @property
     def readable(self) -> bool:
-        """Whether title and file can be read."""
+        """Return whether title and file can be read."""
         return self.readability is Readability.READABLE
 
 
@@ -85,12 +85,12 @@ class RecordView:
 
     @property
     def readable(self) -> bool:
-        """Whether title and file can be read."""
+        """Return whether title and file can be read."""
         return self.readability is Readability.READABLE
 
     @property
     def in_inbox(self) -> bool:
-        """Whether the patient has still to file or refuse it."""
+        """Return whether the patient has still to file or refuse it."""
         return self.folder == 0 and not self.closed
 
 
@@ -280,7 +280,7 @@ class HistoryEntry:
 
     @property
     def is_view(self) -> bool:
-        """Whether it tells of a look, which no act has made."""
+        """Return whether it tells of a look, which no act has made."""
         return self.action in ("viewed", "listed")
 
     @property
@@ -315,7 +315,7 @@ class UploadView:
 
     @property
     def percent(self) -> int:
-        """How much of it is here."""
+        """Return how much of it is here."""
         return self.next_part * 100 // self.parts if self.parts else 0
 
 

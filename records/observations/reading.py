@@ -46,7 +46,7 @@ class Reading:
 
     @property
     def measured(self) -> int:
-        """How many observations the file holds, read or not."""
+        """Return how many observations the file holds, read or not."""
         return len(self.observations) + len(self.problems)
 
     @property
@@ -56,7 +56,7 @@ class Reading:
 
 
 def may_be_read(media_type: str, size: int) -> bool:
-    """Whether a file of this type and size (bytes) may hold observations."""
+    """Return whether a file of this type and size (bytes) may hold observations."""
     return media_type.partition(";")[0].strip() in MEDIA_TYPES and size <= READ_MAX
 
 

@@ -57,7 +57,7 @@ class Row:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What else changes what the value means, in words."""
+        """Return in words everything else that changes what the value means."""
         own = (remark for part in self.parts for remark in part.remarks)
         return tuple(dict.fromkeys((*self.whole_remarks, *own)))
 
@@ -69,7 +69,7 @@ class Row:
 
     @property
     def plotted(self) -> bool:
-        """Whether a chart shows any of it: a number that can be, with a date that can be."""
+        """Return whether a chart shows any of it: a number that can be, with a date that can be."""
         return self.when is not None and not self.ahead and any(part.plotted for part in self.parts)
 
 
@@ -94,7 +94,7 @@ class Series:
 
     @property
     def left_out(self) -> int:
-        """How many rows no chart shows for their date or number cannot be."""
+        """Return how many rows no chart shows for their date or number cannot be."""
         return sum(row.ahead or row.doubt == IMPOSSIBLE for row in self.rows)
 
 
@@ -142,7 +142,7 @@ def _group(one: Observation, part: Part) -> str:
 
 
 def _keeps_site(one: Observation) -> bool:
-    """Whether the body site makes a series of its own: the right eye is not the left one.
+    """Return whether the body site makes a series of its own: the right eye is not the left one.
 
     The common measurements are one series, wherever they are taken: the site stands with the value.
     """

@@ -34,7 +34,7 @@ class Export:
 
     @property
     def own(self) -> bool:
-        """Whether the patient takes it."""
+        """Return whether the patient takes it."""
         return self.actor.address == self.patient
 
     @property
@@ -50,7 +50,7 @@ class Export:
 
 
 def plan_export(*, actor: Actor, patient: str, via: str | None = None, all_versions: bool = False) -> Export:
-    """What the ZIP of a patient's records would have in it, for this actor; of each the newest version.
+    """Return the content of a ZIP of a patient's records, for this actor: of each record the newest version.
 
     Closed records are among them, and what waits for the chain; not what the chain refused. Raises
     AccessRefused, VaultClosed.
@@ -103,7 +103,7 @@ class _Source:
     _first: bytes = b""
 
     def open(self) -> bool:
-        """Whether it can be had: its first chunk, too, is opened before the ZIP has its name."""
+        """Return whether it can be had: its first chunk, too, is opened before the ZIP has its name."""
         if not self.entry.readable:
             self.entry.problem = self.entry.readability.problem
             return False

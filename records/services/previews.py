@@ -73,13 +73,13 @@ class Picture:
 
     @property
     def centres(self) -> tuple[float, float]:
-        """How far the centre of the window may be moved: over all values, and to every preset."""
+        """Return how far the centre of the window may be moved: over all values, and to every preset."""
         named = [centre for _, centre, _ in self.presets]
         return min([self.low, *named]), max([self.high, *named])
 
     @property
     def widths(self) -> tuple[float, float]:
-        """How narrow and how wide the window may be."""
+        """Return how narrow and how wide the window may be."""
         whole = max([self.high - self.low, *(width for _, _, width in self.presets)]) or 1.0
         return whole / 500, whole
 
@@ -123,7 +123,7 @@ def _detected(preview: Preview) -> str:
 
 
 def picture_of(preview: Preview) -> Picture:
-    """What there is to know before a picture is shown. Raises StoreDown, CannotShow."""
+    """Return what there is to know before a picture is shown. Raises StoreDown, CannotShow."""
     dicom = preview.look is not None and preview.look.media_type == DICOM
     told = json.loads(_ask(preview, "describe" if dicom else "measure"))
     told["window"] = tuple(told["window"]) if told.get("window") else None

@@ -54,7 +54,7 @@ def requested_span(headers: Mapping[str, str], *, size: int, etag: str) -> Span 
 
 
 def is_known(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether If-None-Match says that the client has this file already (304)."""
+    """Return whether If-None-Match says that the client has this file already (304)."""
     named = parse_etags(headers.get("If-None-Match", ""))
     return "*" in named or etag in (one.removeprefix("W/") for one in named)
 

@@ -20,7 +20,7 @@ class Word:
 
 
 def is_blocked(patient: str, *senders: str) -> bool:
-    """Whether the patient takes nothing from one of these now."""
+    """Return whether the patient takes nothing from one of these now."""
     words = words_of(patient)
     return any(_blocks(words.get(sender, [])) for sender in senders)
 
