@@ -1,5 +1,8 @@
 """What services of this app raise; doors map each to a status and show its words."""
 
+from accounts.errors import LimitReached
+from chain.errors import ActConflict, ActError, ChainError
+
 
 class RecordsError(Exception):
     """Something the person should be told. `str()` says what happened and what to do, in plain words."""
@@ -138,3 +141,12 @@ class ChainDown(RecordsError):
         super().__init__(
             "The chain cannot be reached, so a key could not be checked. Nothing was saved; try again."
         )
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status of what a service of records, accounts or chain raised."""
+    if isinstance(error, (RecordsError, LimitReached)):
+        return error.status
+    if isinstance(error, ActConflict):
+        return 409
+    return 503 if isinstance(error, ChainError) and not isinstance(error, ActError) else 400

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_handler
 
 from accounts.errors import AccountsError, LimitReached, ReadOnlyToken, VaultClosed
 from chain.errors import ActConflict, ActError, ChainError, ChainNotRead
-from records.errors import InvalidInput, NotArrived, RecordsError, StartOver
+from records.errors import InvalidInput, NotArrived, RecordsError, StartOver, status_of
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -31,17 +30,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, ChainNotRead):
         return Response({"error": str(error)}, status=503, headers={"Retry-After": str(error.retry_after)})
     if isinstance(error, ChainError):
-        return Response({"error": _chain_words(error)}, status=_chain_status(error))
+        return Response({"error": _chain_words(error)}, status=status_of(error))
     answer = rest_handler(error, context)
     if answer is not None:
         answer.data = _rest_body(error, answer.data)
     return answer
-
-
-def _chain_status(error: ChainError) -> int:
-    if isinstance(error, ActConflict):
-        return status.HTTP_409_CONFLICT
-    return 400 if isinstance(error, ActError) else status.HTTP_503_SERVICE_UNAVAILABLE
 
 
 def _chain_words(error: ChainError) -> str:

@@ -16,8 +16,16 @@ from accounts.actor import Actor
 from accounts.errors import AccountsError, LimitReached, VaultClosed
 from accounts.models import Account
 from accounts.web.access import to_sign_in
-from chain.errors import ActConflict, ActError, ChainError, ChainNotRead
-from records.errors import AccessRefused, InvalidInput, NotArrived, NotFound, OtherPatient, RecordsError
+from chain.errors import ChainError, ChainNotRead
+from records.errors import (
+    AccessRefused,
+    InvalidInput,
+    NotArrived,
+    NotFound,
+    OtherPatient,
+    RecordsError,
+    status_of,
+)
 
 P = ParamSpec("P")
 ActorView = Callable[Concatenate[HttpRequest, Actor, P], HttpResponseBase]
@@ -58,15 +66,6 @@ def actor_view(*kinds: str, needs_keys: bool = True) -> Callable[[ActorView[P]],
         return enter
 
     return decorate
-
-
-def status_of(error: Exception) -> int:
-    """The HTTP status that says what kind of refusal this is."""
-    if isinstance(error, (RecordsError, LimitReached)):
-        return error.status
-    if isinstance(error, ActConflict):
-        return 409
-    return 503 if isinstance(error, ChainError) and not isinstance(error, ActError) else 400
 
 
 def refuse(request: HttpRequest, error: Exception) -> HttpResponse:

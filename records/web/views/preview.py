@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET
 
 from accounts.actor import Actor
 from records.downloads import answer_frame, answer_inner, answer_preview, shielded
-from records.errors import RecordsError
+from records.errors import RecordsError, status_of
 from records.media_types import words
 from records.previews.encodings import CHOICES
 from records.previews.errors import CannotShow, NoSuchFrame, TooBusy
 from records.previews.kinds import Kind
 from records.services import documents, previews
-from records.web.doors import actor_view, status_of
+from records.web.doors import actor_view
 
 PAGES = {kind: f"records/view/{kind.value}.html" for kind in Kind}
 REFUSALS = {NoSuchFrame: HTTPStatus.NOT_FOUND, TooBusy: HTTPStatus.SERVICE_UNAVAILABLE}

@@ -1,6 +1,5 @@
 """Uploading: a record is described first, then its bytes come as the body of a PUT."""
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,12 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.actor import Actor
-from accounts.errors import AccountsError, VaultClosed
-from chain.errors import ChainError
-from records.errors import RecordsError
 from records.services import folders, uploads
 from records.services.inspecting import describe_types, picker_types
-from records.web.doors import DOCTOR, actor_view, run_form, status_of
+from records.web.doors import DOCTOR, actor_view, run_form
 from records.web.forms.documents import DescriptionForm, PatientForm, UploadForm, folder_choices
 from records.web.places import (
     folder_named,
@@ -28,9 +24,7 @@ from records.web.places import (
     writable_folders,
 )
 from records.web.views.record import writable_record
-from records.web.views.upload_parts import addresses_of
-
-PIECE = 256 * 1024  # bytes read from the socket at a time
+from records.web.views.upload_parts import addresses_of, for_script, pieces_of
 
 
 @require_http_methods(["GET", "POST"])
@@ -82,20 +76,16 @@ def new_version(request: HttpRequest, actor: Actor, record: str) -> HttpResponse
 
 @require_http_methods(["PUT"])
 @actor_view()
+@for_script
 def upload_bytes(request: HttpRequest, actor: Actor, upload: str) -> HttpResponse:
     """The file itself: read as a stream, encrypted as it arrives. Sent again, it has one effect."""
     length = request.headers.get("Content-Length", "")
-    try:
-        view = uploads.receive_upload(
-            actor=actor,
-            upload_id=upload,
-            stream=_body(request),
-            length=int(length) if length.isdigit() else None,
-        )
-    except VaultClosed:
-        raise
-    except (RecordsError, AccountsError, ChainError) as error:
-        return JsonResponse({"error": str(error)}, status=status_of(error))
+    view = uploads.receive_upload(
+        actor=actor,
+        upload_id=upload,
+        stream=pieces_of(request),
+        length=int(length) if length.isdigit() else None,
+    )
     return JsonResponse({"next": reverse("records:detail", args=[view.record])}, status=201)
 
 
@@ -129,8 +119,3 @@ def _describe(
         context["camera"] = "image/jpeg" in settings.UPLOAD_TYPES
         context["unfinished"] = uploads.list_unfinished(actor=actor)
     return done or render(request, template, context, status=status)
-
-
-def _body(request: HttpRequest) -> Iterator[bytes]:
-    while piece := request.read(PIECE):
-        yield piece

@@ -1,7 +1,7 @@
 """An upload in parts: the doors that the page's script uses, and the page to go on with what was left."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.actor import Actor
 from accounts.errors import AccountsError, VaultClosed
 from chain.errors import ChainError
-from records.errors import RecordsError, StartOver
+from records.errors import RecordsError, StartOver, status_of
 from records.services import upload_parts, uploads
 from records.shapes import UploadView
-from records.web.doors import actor_view, status_of
+from records.web.doors import actor_view
 
 PIECE = 256 * 1024  # bytes read from the socket at a time
 DIGEST_MAX = 100
@@ -67,9 +67,8 @@ def upload_status(request: HttpRequest, actor: Actor, upload: str) -> HttpRespon
 @for_script
 def upload_part(request: HttpRequest, actor: Actor, upload: str, part: int) -> HttpResponse:
     """One part as the raw body. Sent again, it has one effect."""
-    pieces = iter(lambda: request.read(PIECE), b"")
-    found = upload_parts.receive_part(actor=actor, upload_id=upload, part=part, stream=pieces)
-    return JsonResponse(_progress(found))
+    view = upload_parts.receive_part(actor=actor, upload_id=upload, part=part, stream=pieces_of(request))
+    return JsonResponse(_progress(view))
 
 
 @require_http_methods(["PUT"])
@@ -89,6 +88,11 @@ def upload_discard(request: HttpRequest, actor: Actor, upload: str) -> HttpRespo
     uploads.discard_upload(actor=actor, upload_id=upload)
     messages.success(request, "The unfinished upload was discarded.")
     return redirect("records:upload")
+
+
+def pieces_of(request: HttpRequest) -> Iterator[bytes]:
+    """Yield the raw body piece by piece, never in memory as a whole."""
+    return iter(lambda: request.read(PIECE), b"")
 
 
 def addresses_of(found: UploadView) -> dict[str, Any]:
