@@ -40,19 +40,19 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def require_actor(request: PortalRequest) -> Actor:
-    """Who acts; a user without an account (an administrator) is refused."""
+    """Return who acts. Raises PermissionDenied for a user without an account (an administrator)."""
     if request.actor is None:
         raise PermissionDenied("You have no account to act with.")
     return request.actor
 
 
 def next_url(request: HttpRequest) -> str:
-    """Where to go back to: a path of this portal, else home."""
+    """Return the path of this portal to go back to, else home."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
     return target if safe and target.startswith("/") else reverse("home")
 
 
 def go_next(request: HttpRequest) -> HttpResponseRedirect:
-    """Redirect there."""
+    """Redirect to where the person was."""
     return HttpResponseRedirect(next_url(request))

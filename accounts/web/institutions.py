@@ -161,18 +161,18 @@ def _back(institution: Institution) -> HttpResponseRedirect:
 def _render_page(
     request: PortalRequest, institution: Institution, form: InviteForm, status: int = 200
 ) -> HttpResponse:
-    found = institution.memberships.select_related("user", "account").order_by("role", "since")
-    members = [_member(institution, membership) for membership in found]
+    memberships = institution.memberships.select_related("user", "account").order_by("role", "since")
+    members = [_member(institution, membership) for membership in memberships]
     sealed = SealedKey.objects.filter(institution=institution, kind=SealedKey.Kind.ENTROPY)
     context = {
         "institution": institution,
         "admission": admissions.admission_state(institution),
-        "managers": [one for one in members if one.membership.role == Membership.Role.MANAGER],
-        "doctors": [one for one in members if one.membership.role == Membership.Role.DOCTOR],
+        "managers": _with_role(members, Membership.Role.MANAGER),
+        "doctors": _with_role(members, Membership.Role.DOCTOR),
         "holders": set(sealed.values_list("recipient", flat=True)),
         "invitations": _open_invitations(institution),
         "form": form,
-        "settling": any("waits" in one.state for one in members),
+        "settling": any("waits" in member.state for member in members),
     }
     return render(request, "accounts/institution.html", context, status=status)
 
@@ -185,6 +185,10 @@ def _open_invitations(institution: Institution) -> list[dict[str, Any]]:
         {"row": row, "lost": (invitations.mail_about(institution, row.role), row.email) in lost}
         for row in rows
     ]
+
+
+def _with_role(members: list[Member], role: str) -> list[Member]:
+    return [member for member in members if member.membership.role == role]
 
 
 def _member(institution: Institution, membership: Membership) -> Member:

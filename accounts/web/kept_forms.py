@@ -50,15 +50,15 @@ def kept_form(request: HttpRequest) -> KeptForm | None:
 
 
 def is_script(request: HttpRequest) -> bool:
-    """Whether a script reads the answer: it keeps the fields itself, and shows the words."""
+    """Tell whether a script reads the answer. It keeps the fields itself, and shows the text."""
     return request.method != "POST" or "HX-Request" in request.headers or _wants_json(request)
 
 
 def show_kept_form(
-    request: HttpRequest, form: KeptForm, *, title: str, words: str, status: int, **context: Any
+    request: HttpRequest, form: KeptForm, *, title: str, text: str, status: int, **context: Any
 ) -> HttpResponse:
     """Render the page that says why a form was not taken, and sends it again at one press of a button."""
-    context |= {"form": form, "title": title, "words": words}
+    context |= {"form": form, "title": title, "text": text}
     return render(request, "accounts/kept_form.html", context, status=status)
 
 
@@ -67,11 +67,11 @@ def signed_out_response(request: HttpRequest) -> HttpResponse | None:
     if request.method in ("GET", "HEAD") or sent_binding(request) is None:
         return None
     login = f"{reverse('account_login')}?{urlencode({'next': reverse('home')})}"
-    words = "You have been signed out."
+    text = "You have been signed out."
     if is_script(request):
-        return JsonResponse({"error": words, "open": login}, status=403)
-    title, words = "You are signed out", f"{words} Nothing was saved."
-    return show_kept_form(request, form_of(request), title=title, words=words, status=403, login=login)
+        return JsonResponse({"error": text, "open": login}, status=403)
+    title, text = "You are signed out", f"{text} Nothing was saved."
+    return show_kept_form(request, form_of(request), title=title, text=text, status=403, login=login)
 
 
 def refuse_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -83,8 +83,8 @@ def refuse_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
     binding = sent_binding(request)
     if binding is not None and not is_script(request):
         if is_own(request, binding):
-            words = "You have signed in again since this page was loaded. Nothing was saved yet."
-            return show_kept_form(request, form_of(request), title="Send it now?", words=words, status=403)
+            text = "You have signed in again since this page was loaded. Nothing was saved yet."
+            return show_kept_form(request, form_of(request), title="Send it now?", text=text, status=403)
         if not request.user.is_authenticated and (answer := signed_out_response(request)) is not None:
             return answer
     return render(request, "403_csrf.html", status=403)

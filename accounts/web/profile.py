@@ -20,7 +20,7 @@ from chain.models import Event
 @require_GET
 @signed_in
 def show_profile(request: PortalRequest) -> HttpResponse:
-    """Who I am, my address with its QR code, my key's fingerprint, my institutions."""
+    """Show name, address with its QR code, the key's fingerprint and the institutions."""
     actor, user = request.actor, request.user
     context: dict[str, Any] = {
         "vault": Vault.objects.filter(user=user).first(),
@@ -65,7 +65,7 @@ def switch_account(request: PortalRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def list_errands(request: PortalRequest) -> HttpResponse:
-    """What waits for a decision of mine, and how much will run by itself."""
+    """Show what waits for a decision, and how much will run by itself."""
     actor = require_actor(request)
     context = {
         "decisions": errands.decisions_for(actor.address),

@@ -37,9 +37,9 @@ def list_tokens(request: PortalRequest) -> HttpResponse:
                 status = 201
             except TokenRefused as error:
                 form.add_error(None, str(error))
-    found = ApiToken.objects.filter(account=actor.account)
+    api_tokens = ApiToken.objects.filter(account=actor.account)
     shown = TokenForm(user=request.user) if secret else form
-    context = {"form": shown, "secret": secret, "tokens": found, "actor": actor}
+    context = {"form": shown, "secret": secret, "tokens": api_tokens, "actor": actor}
     return render(request, "accounts/tokens.html", context, status=status)
 
 

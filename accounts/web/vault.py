@@ -41,10 +41,10 @@ def open_vault(request: PortalRequest) -> HttpResponse:
     password_form = PasswordForm(request.POST if request.method == "POST" and not by_phrase else None)
     phrase_form = PhraseForm(request.POST if by_phrase else None, user=request.user)
     if by_phrase:
-        opened = phrase_form.is_valid() and _open_by_phrase(request, phrase_form)
+        is_open = phrase_form.is_valid() and _open_by_phrase(request, phrase_form)
     else:
-        opened = password_form.is_valid() and _open_by_password(request, password_form)
-    if opened:
+        is_open = password_form.is_valid() and _open_by_password(request, password_form)
+    if is_open:
         run_waiting_errands(request)
         return _go_on(request)
     context = {
@@ -94,8 +94,8 @@ def show_phrase(request: PortalRequest) -> HttpResponse:
         tell = log if vault.phrase_shown_at is None else record
         tell(SecurityEvent.PHRASE_SHOWN, request.user, request)
         run_waiting_errands(request)
-        words = list(enumerate(phrase, start=1))
-        return render(request, "accounts/phrase.html", {"words": words, "next": next_url(request)})
+        numbered = list(enumerate(phrase, start=1))
+        return render(request, "accounts/phrase.html", {"words": numbered, "next": next_url(request)})
     status = 400 if request.method == "POST" else 200
     context = {"form": form, "first": vault.phrase_shown_at is None, "next": next_url(request)}
     return render(request, "accounts/phrase_password.html", context, status=status)
@@ -109,10 +109,10 @@ def check_phrase(request: PortalRequest) -> HttpResponse:
     vault = Vault.objects.filter(user=request.user).first()
     if vault is None or vault.phrase_confirmed_at is not None:
         return go_next(request)
-    words = request.vault.phrase_check(request.user)
-    if words is None:
+    phrase_words = request.vault.phrase_check(request.user)
+    if phrase_words is None:
         return HttpResponseRedirect(f"{reverse('accounts:phrase')}?{urlencode({'next': next_url(request)})}")
-    form = WordsForm(request.POST or None, words=words)
+    form = WordsForm(request.POST or None, words=phrase_words)
     if request.method == "POST" and form.is_valid():
         Vault.objects.filter(pk=vault.pk).update(phrase_confirmed_at=timezone.now())
         messages.success(request, "Your recovery phrase is confirmed. Keep it safe.")
@@ -123,7 +123,7 @@ def check_phrase(request: PortalRequest) -> HttpResponse:
 
 
 def run_waiting_errands(request: PortalRequest) -> None:
-    """What waited for these keys is done now that they are open."""
+    """Run the tasks that waited for these keys, now that they are open."""
     bundle = request.vault.bundle(request.user)
     if bundle is not None:
         for actor in signup.actors_of(request.user, bundle):
@@ -135,8 +135,8 @@ def _go_on(request: PortalRequest) -> HttpResponse:
     form = kept_form(request)
     if form is None:
         return go_next(request)
-    words = "Your vault is open again."
-    return show_kept_form(request, form, title="Send it now", words=words, status=200, at_once=True)
+    text = "Your vault is open again."
+    return show_kept_form(request, form, title="Send it now", text=text, status=200, at_once=True)
 
 
 def _open_by_password(request: PortalRequest, form: PasswordForm) -> bool:

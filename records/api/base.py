@@ -42,8 +42,8 @@ class ActorView(APIView):
         """Refuse a patient's program that names another patient, whatever it asks."""
         super().initial(request, *args, **kwargs)
         if self.actor.kind == Account.Kind.PATIENT:
-            for named in _patients_named(request, with_body=not self.takes_file):
-                _require_own(self.actor, named)
+            for patient in _patients_named(request, with_body=not self.takes_file):
+                _require_own(self.actor, patient)
 
 
 def _patients_named(request: Request, *, with_body: bool) -> list[Any]:
@@ -54,9 +54,9 @@ def _patients_named(request: Request, *, with_body: bool) -> list[Any]:
     return [values["patient"] for values in sent if values.get("patient")]
 
 
-def _require_own(actor: Actor, named: Any) -> None:
+def _require_own(actor: Actor, patient: Any) -> None:
     try:
-        address = parse_address(str(named))
+        address = parse_address(str(patient))
     except BadAddress as error:
         raise InvalidInput("patient", str(error)) from error
     if address != actor.address:

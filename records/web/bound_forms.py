@@ -89,7 +89,7 @@ def _refuse(request: PortalRequest, sent: PageBinding | None, current: PageBindi
         context["own_binding"] = format_html('<input type="hidden" name="{}" value="{}">', FIELD, current)
         context["button"] = f"Send it as {_account_words(request, current.account)}"
     return show_kept_form(
-        request, form, title="For whom is this?", words=f"{words} Nothing was saved.", status=409, **context
+        request, form, title="For whom is this?", text=f"{words} Nothing was saved.", status=409, **context
     )
 
 

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from records.api.serializers.base import (
     PERMISSIONS,
-    AddressField,
+    AccountAddressField,
     DescribedSerializer,
     PermissionsField,
     ViewSerializer,
@@ -62,9 +62,9 @@ class AccessRequestSerializer(ViewSerializer[RequestView]):
 class NewAccessRequestSerializer(DescribedSerializer):
     """A request to a patient, by address or by e-mail: exactly one of them."""
 
-    patient = AddressField(required=False)
+    patient = AccountAddressField(required=False)
     email = serializers.EmailField(required=False, help_text="E-mail address of the patient.")
-    via = AddressField(help_text="Address of the institution through which access is requested.")
+    via = AccountAddressField(help_text="Address of the institution through which access is requested.")
     purpose = serializers.ChoiceField(choices=PURPOSE_CHOICES)
     kinds = serializers.ListField(child=serializers.ChoiceField(choices=KIND_CHOICES), default=list)
     permissions = serializers.ChoiceField(choices=PERMISSIONS, default="read")

@@ -45,7 +45,7 @@ class ViewSerializer(DescribedSerializer, DataclassSerializer[View]):
         return fields
 
 
-class AddressField(serializers.CharField):
+class AccountAddressField(serializers.CharField):
     """An account's address, as pasted. Small letters alone are taken, mixed ones are checked (EIP-55)."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -80,5 +80,5 @@ class PageQuery(DescribedSerializer):
 class PatientQuery(DescribedSerializer):
     """A patient, and the institution through which the patient granted access."""
 
-    patient = AddressField(required=False)
-    via = AddressField(required=False)
+    patient = AccountAddressField(required=False)
+    via = AccountAddressField(required=False)

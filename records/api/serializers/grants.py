@@ -5,7 +5,7 @@ from rest_framework import serializers
 from records.api.serializers.base import (
     PERMISSIONS,
     SCOPE,
-    AddressField,
+    AccountAddressField,
     DescribedSerializer,
     PageQuery,
     PermissionsField,
@@ -49,8 +49,8 @@ class GrantSerializer(ViewSerializer[GrantView]):
 class NewGrantSerializer(DescribedSerializer):
     """Access to give: to folders, to records, or to a selection by kind and period."""
 
-    grantee = AddressField()
-    via = AddressField(allow_blank=True, default="")
+    grantee = AccountAddressField()
+    via = AccountAddressField(allow_blank=True, default="")
     folders = serializers.ListField(child=serializers.IntegerField(min_value=1), default=list)
     records = serializers.ListField(child=serializers.CharField(), default=list)
     selection = serializers.BooleanField(
@@ -70,16 +70,16 @@ class NewGrantSerializer(DescribedSerializer):
 class GrantGivenSerializer(DescribedSerializer):
     """A grant that the patient gave."""
 
-    grantee = AddressField()
-    via = AddressField(allow_blank=True, default="")
+    grantee = AccountAddressField()
+    via = AccountAddressField(allow_blank=True, default="")
     scope = serializers.RegexField(SCOPE)
 
 
 class GrantHeldSerializer(DescribedSerializer):
     """A grant that the account holds."""
 
-    patient = AddressField()
-    via = AddressField(allow_blank=True, default="")
+    patient = AccountAddressField()
+    via = AccountAddressField(allow_blank=True, default="")
     scope = serializers.RegexField(SCOPE)
 
 

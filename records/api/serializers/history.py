@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from records.api.serializers.base import AddressField, DescribedSerializer, ViewSerializer
+from records.api.serializers.base import AccountAddressField, DescribedSerializer, ViewSerializer
 from records.shapes import HistoryEntry
 
 
@@ -45,7 +45,7 @@ class HistoryQuery(DescribedSerializer):
         ["", "views", "sharing", "changes"], required=False, help_text="Topic of the entries. Empty: all."
     )
     record = serializers.CharField(required=False, help_text="Id of a record.")
-    agent = AddressField(required=False)
+    agent = AccountAddressField(required=False)
     fold = serializers.BooleanField(
         required=False,
         default=False,

@@ -2,7 +2,12 @@
 
 from rest_framework import serializers
 
-from records.api.serializers.base import AddressField, DescribedSerializer, PatientQuery, ViewSerializer
+from records.api.serializers.base import (
+    AccountAddressField,
+    DescribedSerializer,
+    PatientQuery,
+    ViewSerializer,
+)
 from records.kinds import KIND_CHOICES
 from records.services.describing import TITLE_MAX
 from records.services.searching import TEXT_MAX
@@ -93,7 +98,7 @@ class RecordDescriptionSerializer(DescribedSerializer):
     title = serializers.CharField(max_length=TITLE_MAX, help_text="Title of the record.")
     kind = serializers.ChoiceField(choices=KIND_CHOICES, help_text="Kind of record: a LOINC code.")
     service_date = serializers.DateField(allow_null=True, default=None)
-    via = AddressField(allow_blank=True, default="")
+    via = AccountAddressField(allow_blank=True, default="")
 
 
 class RecordMoveSerializer(DescribedSerializer):
@@ -115,7 +120,7 @@ class RecordQuery(PatientQuery):
     until = serializers.DateField(
         required=False, help_text="Last date of service, or of receipt where there is none."
     )
-    author = AddressField(required=False)
+    author = AccountAddressField(required=False)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=1000)
     offset = serializers.IntegerField(required=False, min_value=0, default=0)
 

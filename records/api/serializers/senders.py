@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from records.api.serializers.base import AddressField, DescribedSerializer, ViewSerializer
+from records.api.serializers.base import AccountAddressField, DescribedSerializer, ViewSerializer
 from records.shapes import SenderView
 
 
@@ -25,4 +25,4 @@ class BlockedSenderSerializer(ViewSerializer[SenderView]):
 class SenderSerializer(DescribedSerializer):
     """A doctor or institution to block, or to take records from again."""
 
-    sender = AddressField()
+    sender = AccountAddressField()

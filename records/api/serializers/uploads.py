@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from records.api.serializers.base import AddressField, DescribedSerializer, ViewSerializer
+from records.api.serializers.base import AccountAddressField, DescribedSerializer, ViewSerializer
 from records.api.serializers.records import RecordDescriptionSerializer
 from records.services.describing import FILE_NAME_MAX
 from records.shapes import UploadView
@@ -46,7 +46,7 @@ class UploadSerializer(ViewSerializer[UploadView]):
 class NewUploadSerializer(RecordDescriptionSerializer):
     """A file to upload, described. Its bytes follow as the raw body of a PUT."""
 
-    patient = AddressField(
+    patient = AccountAddressField(
         required=False,
         default=None,
         allow_null=True,

@@ -67,8 +67,8 @@ class PatientList(ActorView):
     def get(self, request: Request) -> Response:
         """List the patients who granted access, with what they share, once for each institution."""
         query = checked(GrantedPatientsQuery, request.query_params)
-        start, opened = query["offset"], not query["unopened"]
+        start, has_key = query["offset"], not query["unopened"]
         end = start + query["limit"]
-        views = consent.patients_of(actor=self.actor, opened=opened, start=start, end=end)
-        count = consent.count_patients(actor=self.actor, opened=opened)
+        views = consent.patients_of(actor=self.actor, opened=has_key, start=start, end=end)
+        count = consent.count_patients(actor=self.actor, opened=has_key)
         return answer_list(PatientSerializer, views, headers={"X-Total-Count": str(count)})

@@ -29,7 +29,7 @@ class HistoryList(ActorView):
     def get(self, request: Request) -> Response:
         """List the patient's access history, newest first. Filters apply before a page is cut."""
         query = checked(HistoryQuery, request.query_params)
-        chosen = log.HistoryFilter(
+        conditions = log.HistoryFilter(
             topic=query.get("topic", ""),
             record=query.get("record", ""),
             agent=query.get("agent", ""),
@@ -38,7 +38,7 @@ class HistoryList(ActorView):
         page = log.access_history(
             actor=self.actor,
             patient=self.actor.address,
-            chosen=chosen,
+            chosen=conditions,
             cursor=query.get("cursor", ""),
             size=query["limit"],
         )
