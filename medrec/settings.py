@@ -293,7 +293,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "MedRec API",
-    "DESCRIPTION": "Patient-owned medical records: records, access requests, grants, access history.",
+    "DESCRIPTION": "Patient-owned medical records: records, access requests, grants, access history. A token"
+    " from the profile page goes into the header `Authorization: Bearer <token>`. What a call changes is"
+    " signed and sent to the chain: its state is `waiting` until the chain confirms it. A call that fails"
+    " answers with an `Error`. An address is 0x and 40 hex digits, as EIP-55 spells it.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,  # a PATCH takes the whole description

@@ -75,10 +75,10 @@ def _refuse(request: PortalRequest, sent: PageBinding | None, current: PageBindi
     if sent is not None and sent.account and not is_own(request, sent):
         error = "This page was loaded by somebody else. Nothing was saved."
         return render(request, "errors/refusal.html", {"error": error, "status": 403}, status=403)
-    words = _words(request, sent, current)
+    text = _words(request, sent, current)
     switch = sent is not None and sent.account != current.account
     if is_script(request):
-        body = {"error": words, "switch": sent.account if sent and switch else ""}
+        body = {"error": text, "switch": sent.account if sent and switch else ""}
         return JsonResponse(body, status=409)
     form = form_of(request)
     context: dict[str, Any] = {"switch": switch}
@@ -89,7 +89,7 @@ def _refuse(request: PortalRequest, sent: PageBinding | None, current: PageBindi
         context["own_binding"] = format_html('<input type="hidden" name="{}" value="{}">', FIELD, current)
         context["button"] = f"Send it as {_account_words(request, current.account)}"
     return show_kept_form(
-        request, form, title="For whom is this?", text=f"{words} Nothing was saved.", status=409, **context
+        request, form, title="For whom is this?", text=f"{text} Nothing was saved.", status=409, **context
     )
 
 

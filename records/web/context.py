@@ -130,8 +130,8 @@ class Portal:
             return []
         entries = PATIENT_LINKS if self.actor.kind == Account.Kind.PATIENT else DOCTOR_LINKS
         urls = [reverse(name) for _, _, name in entries]
-        here = [url for url in urls if self.path == url or (url != "/" and self.path.startswith(url))]
-        current = max(here, key=len, default="")
+        matching = [url for url in urls if self.path == url or (url != "/" and self.path.startswith(url))]
+        current = max(matching, key=len, default="")
         counts = {"records:inbox": self.inbox_count}
         return [
             Link(label=label, icon=icon, url=url, current=url == current, count=counts.get(name, 0))

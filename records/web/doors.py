@@ -94,13 +94,13 @@ def _with_hint(answer: HttpResponseBase) -> HttpResponseBase:
 def refuse_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The page for what Django itself refuses; `exception` says why."""
     del request
-    words = ""
+    text = ""
     if isinstance(exception, TooManyFieldsSent):
-        words = f"The form holds more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} answers. Tick fewer."
+        text = f"The form holds more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} answers. Tick fewer."
     elif isinstance(exception, RequestDataTooBig):
         size = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
-        words = f"The form holds more than {size} MiB of text. Upload it as a file instead."
-    return HttpResponse(render_to_string("400.html", {"words": words}), status=400)
+        text = f"The form holds more than {size} MiB of text. Upload it as a file instead."
+    return HttpResponse(render_to_string("400.html", {"words": text}), status=400)
 
 
 def run_form(form: Form, action: FormAction) -> tuple[HttpResponse | None, int]:
@@ -117,6 +117,6 @@ def run_form(form: Form, action: FormAction) -> tuple[HttpResponse | None, int]:
     except (VaultClosed, AccessRefused, NotFound):
         raise
     except (RecordsError, AccountsError, ChainError) as error:
-        named = isinstance(error, InvalidInput) and error.field in form.fields
-        form.add_error(error.field if named else None, str(error))  # type: ignore[union-attr]
+        has_field = isinstance(error, InvalidInput) and error.field in form.fields
+        form.add_error(error.field if has_field else None, str(error))  # type: ignore[union-attr]
         return None, status_of(error)

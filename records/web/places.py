@@ -17,28 +17,28 @@ def patient_named(request: HttpRequest, actor: Actor) -> str | None:
 
     Raises OtherPatient for a patient's account on a page for somebody else, BadAddress.
     """
-    named = request.GET.get("patient", "")
+    address = request.GET.get("patient", "")
     if actor.kind != PATIENT:
-        return parse_address(named)
-    if named and parse_address(named) != actor.address:
+        return parse_address(address)
+    if address and parse_address(address) != actor.address:
         raise OtherPatient
     return None
 
 
 def folder_named(request: HttpRequest, choices: Choices) -> str:
     """Return the folder in the page's address (?folder=), else the first one. Raises NotFound."""
-    named = request.GET.get("folder", "1")
-    if named not in dict(choices):
+    number = request.GET.get("folder", "1")
+    if number not in dict(choices):
         raise NotFound("There is no such folder.")
-    return named
+    return number
 
 
 def place_named(request: HttpRequest, places: Choices) -> str:
     """Return the institution in the page's address (?via=), "" where none is named. Raises NotFound."""
-    named = request.GET.get("via", "")
-    if named and named not in dict(places):
+    via = request.GET.get("via", "")
+    if via and via not in dict(places):
         raise NotFound("You do not belong to this institution now.")
-    return named
+    return via
 
 
 def own_places(actor: Actor) -> Choices:
@@ -57,14 +57,14 @@ def places_for(actor: Actor, patient: str) -> Choices:
 
 def grant_from(actor: Actor, patient: str, via: str | None = None) -> PatientView | None:
     """What this doctor holds of a patient, through that institution (or the first)."""
-    held = consent.patients_of(actor=actor, patient=patient)
-    return next((view for view in held if via in (None, "", view.via)), None)
+    views = consent.patients_of(actor=actor, patient=patient)
+    return next((view for view in views if via in (None, "", view.via)), None)
 
 
-def writable_folders(held: PatientView | None) -> Choices:
+def writable_folders(view: PatientView | None) -> Choices:
     """Folders that a doctor may add to; the inbox is always open."""
-    found = []
-    if held is not None:
-        names = {int(scope.scope, 16): scope.name for scope in held.scopes if scope.kind == "folder"}
-        found = [(str(number), names.get(number, "")) for number in held.writable_folders]
-    return [*found, ("0", "The patient's inbox")]
+    choices = []
+    if view is not None:
+        names = {int(scope.scope, 16): scope.name for scope in view.scopes if scope.kind == "folder"}
+        choices = [(str(number), names.get(number, "")) for number in view.writable_folders]
+    return [*choices, ("0", "The patient's inbox")]

@@ -30,16 +30,16 @@ class Timeline:
 def timeline_of(request: HttpRequest, records: list[RecordView], *, folders: bool) -> Timeline:
     """Build the timeline. Search words come by POST, so that they stand in no address, history or log."""
     form = SearchForm(request.POST or None, records=records, folders=folders)
-    wanted, number, looked_for = None, 1, []
+    conditions, number, looked_for = None, 1, []
     if form.is_bound and form.is_valid():
-        wanted, number = form.wanted, form.cleaned_data["page"] or 1
-        looked_for = form.words(wanted)
-    chosen = choose_records(records, wanted) if wanted else records
-    open_ones = in_order(record for record in chosen if not record.closed)
-    closed = in_order(record for record in chosen if record.closed)
+        conditions, number = form.wanted, form.cleaned_data["page"] or 1
+        looked_for = form.words(conditions)
+    matching = choose_records(records, conditions) if conditions else records
+    open_ones = in_order(record for record in matching if not record.closed)
+    closed = in_order(record for record in matching if record.closed)
     page = Paginator(open_ones, ON_A_PAGE).get_page(number)
     months = [
-        (name, list(found)) for name, found in groupby(page.object_list, lambda each: f"{day_of(each):%B %Y}")
+        (name, list(group)) for name, group in groupby(page.object_list, lambda each: f"{day_of(each):%B %Y}")
     ]
     total = sum(not record.closed for record in records)
     return Timeline(form, looked_for, months, page, total, closed[:CLOSED_MAX], len(closed))

@@ -65,6 +65,7 @@ def test_the_story(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
     assert asked.status_code == 201, asked.content
     chain.settle()
     (seen,) = ada.get("requests").json()
+    assert (seen["terms"]["permissions"], seen["terms"]["days"]) == ("write", 9)
     ends = (timezone.now() + timedelta(days=5)).isoformat()
     given = ada.post(
         "grants",
@@ -80,6 +81,7 @@ def test_the_story(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
     chain.settle()
     (held,) = dana.get("patients").json()
     assert (held["address"], held["days_left"]) == (patient.address, 5)
+    assert [scope["permissions"] for scope in held["scopes"]] == ["write"]
     opened = dana.get(f"records/{record}/content")
     assert b"".join(opened.streaming_content) == FILE
     assert opened["Content-Disposition"] == 'attachment; filename="report.pdf"'
@@ -88,6 +90,7 @@ def test_the_story(chain: ChainNode, patient: Actor, clinic: Clinic) -> None:
     assert {row["title"] for row in ada.get("records").json()} == {"Blood report", "X-ray"}
     assert "viewed" in {line["action"] for line in ada.get("history").json()}
     (grant,) = ada.get("grants").json()
+    assert (grant["permissions"], grant["request"]) == ("write", seen["id"])
     end = {"grantee": grant["grantee"], "via": grant["via"], "scope": grant["scope"]}
     first, again = ada.post("grants/revoke", **end), ada.post("grants/revoke", **end)
     assert (first.status_code, first.json()) == (202, again.json())

@@ -152,15 +152,15 @@ class GrantForm(forms.Form):
         today = timezone.localdate()
         self.fields["expires_at"].initial = today + timedelta(days=days)
         self.fields["expires_at"].set_range(today, today + timedelta(days=DAYS_MAX))  # type: ignore[attr-defined]
-        held = {record.kind for record in records}
+        kinds = {record.kind for record in records}
         choices: dict[str, Choices] = {
             "folders": folder_choices(folders),
             "records": [(record.record, _line(record)) for record in records],
-            "kinds": [choice for choice in KIND_CHOICES if choice[0] in held],
+            "kinds": [choice for choice in KIND_CHOICES if choice[0] in kinds],
             "via": places,
         }
-        for name, given in choices.items():
-            self.fields[name].choices = given  # type: ignore[attr-defined]
+        for name, options in choices.items():
+            self.fields[name].choices = options  # type: ignore[attr-defined]
         if places:
             self.fields["via"].required = "" not in dict(places)
         else:

@@ -92,22 +92,22 @@ class RowForm(forms.Form):
         values = super().clean() or {}
         if self.errors or not self.has_changed():
             return values
-        when, found = self._moment(values["when"]), None
+        when, observation = self._moment(values["when"]), None
         measure = BY_KEY.get(values["measure"])
         if measure is None and values["measure"] != OTHER:
             self.add_error("measure", "Choose what was measured.")
         elif not values["value"]:
             self.add_error("value", "Give the value.")
         elif measure is not None:
-            found = self._known(measure, values["value"], values["unit"])
+            observation = self._known(measure, values["value"], values["unit"])
         elif not values["name"]:
             self.add_error("name", "Say what was measured.")
         else:
-            found = self._other(*(tidy(values[name]) for name in ("name", "value", "unit")))
-        if found is not None and not self.errors:
-            self._doubt(found, values["sure"])
-        if found is not None and not self.errors:
-            values["observation"] = replace(found, when=when, note=tidy(values["note"], NOTE_MAX))
+            observation = self._other(*(tidy(values[name]) for name in ("name", "value", "unit")))
+        if observation is not None and not self.errors:
+            self._doubt(observation, values["sure"])
+        if observation is not None and not self.errors:
+            values["observation"] = replace(observation, when=when, note=tidy(values["note"], NOTE_MAX))
         return values
 
     def _moment(self, text: str) -> Moment | None:
@@ -122,11 +122,11 @@ class RowForm(forms.Form):
             self.add_error("when", f"{moment} lies in the future. Write the day on which it was measured.")
         return moment
 
-    def _doubt(self, found: Observation, sure: str) -> None:
+    def _doubt(self, observation: Observation, sure: str) -> None:
         """Refuse a number that cannot be. Ask about one that hardly can, until this very one is ticked."""
-        joined = "/".join(part.amount.figures for part in found.parts)
-        written = f"{found.name} {joined} {found.parts[0].amount.unit}".strip()
-        doubts = {part.doubt for part in found.parts}
+        joined = "/".join(part.amount.figures for part in observation.parts)
+        written = f"{observation.name} {joined} {observation.parts[0].amount.unit}".strip()
+        doubts = {part.doubt for part in observation.parts}
         if IMPOSSIBLE in doubts:
             self.add_error("value", f"{written} cannot be. Look at the number and at the unit.")
         elif ODD in doubts:
@@ -150,8 +150,8 @@ class RowForm(forms.Form):
         except BadNumber as error:
             self.add_error("value", str(error))
             return None
-        named = measure.parts or ((unit.loinc, measure.name),)
-        parts = [Part(code, name, amount) for (code, name), amount in zip(named, amounts, strict=True)]
+        codes = measure.parts or ((unit.loinc, measure.name),)
+        parts = [Part(code, name, amount) for (code, name), amount in zip(codes, amounts, strict=True)]
         return Observation(unit.loinc, measure.name, None, tuple(parts))
 
     def _other(self, name: str, value: str, unit: str) -> Observation | None:
@@ -167,16 +167,16 @@ class RowForm(forms.Form):
         return Observation("", name, None, (Part("", name, amount),))
 
     @staticmethod
-    def from_observation(one: Observation) -> dict[str, str]:
+    def from_observation(observation: Observation) -> dict[str, str]:
         """Initial values: what a row says that was entered here."""
-        measure, amount = BY_LOINC.get(one.code), one.parts[0].amount
+        measure, amount = BY_LOINC.get(observation.code), observation.parts[0].amount
         return {
             "measure": measure.key if measure else OTHER,
-            "name": "" if measure else one.name,
-            "value": "/".join(part.amount.figures for part in one.parts),
+            "name": "" if measure else observation.name,
+            "value": "/".join(part.amount.figures for part in observation.parts),
             "unit": amount.unit,
-            "when": one.when.text.replace("T", " ") if one.when else "",
-            "note": one.note,
+            "when": observation.when.text.replace("T", " ") if observation.when else "",
+            "note": observation.note,
         }
 
 
@@ -185,8 +185,8 @@ RowSet = forms.formset_factory(RowForm, extra=2, max_num=ROWS_MAX, absolute_max=
 
 def observations_of(rows: "forms.BaseFormSet[RowForm]") -> list[Observation]:
     """Read the valid rows. Rows left blank are no measurements."""
-    found = (form.cleaned_data.get("observation") for form in rows.forms)
-    return [one for one in found if one is not None]
+    observations = (form.cleaned_data.get("observation") for form in rows.forms)
+    return [observation for observation in observations if observation is not None]
 
 
 def _without_unit(measure: Measure, value: str, text: str) -> tuple[str, str]:

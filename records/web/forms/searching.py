@@ -44,11 +44,11 @@ class SearchForm(forms.Form):
         kinds = {record.kind: KINDS.get(record.kind, record.kind) for record in records if record.kind}
         authors = {record.author: record.author_name or "The patient" for record in records}
         authors |= {record.via: record.via_name for record in records if record.via}
-        named = {record.folder: record.folder_name for record in records if record.folder}
+        folder_names = {record.folder: record.folder_name for record in records if record.folder}
         self._offer("kind", "Any kind", kinds)
         self._offer("author", "Anybody", authors)
-        if folders and len(named) > 1:
-            self._offer("folder", "Any folder", {str(number): name for number, name in named.items()})
+        if folders and len(folder_names) > 1:
+            self._offer("folder", "Any folder", {str(number): name for number, name in folder_names.items()})
         else:
             del self.fields["folder"]
 
@@ -73,16 +73,16 @@ class SearchForm(forms.Form):
             folder=data.get("folder"),
         )
 
-    def words(self, wanted: Filter) -> list[str]:
+    def words(self, conditions: Filter) -> list[str]:
         """Return the filter in words."""
-        said = [f"“{wanted.text}”"] if wanted.text else []
+        phrases = [f"“{conditions.text}”"] if conditions.text else []
         for name in ("kind", "author", "folder"):
-            value = getattr(wanted, name)
+            value = getattr(conditions, name)
             if value not in ("", None):
-                said.append(dict(self.fields[name].choices)[str(value)])  # type: ignore[attr-defined]
-        said += [f"from {wanted.since.day} {wanted.since:%b %Y}"] if wanted.since else []
-        return said + ([f"to {wanted.until.day} {wanted.until:%b %Y}"] if wanted.until else [])
+                phrases.append(dict(self.fields[name].choices)[str(value)])  # type: ignore[attr-defined]
+        phrases += [f"from {conditions.since.day} {conditions.since:%b %Y}"] if conditions.since else []
+        return phrases + ([f"to {conditions.until.day} {conditions.until:%b %Y}"] if conditions.until else [])
 
     def _offer(self, name: str, every: str, choices: dict[str, str]) -> None:
-        found: Choices = sorted(choices.items(), key=lambda item: item[1].casefold())
-        self.fields[name].choices = [("", every), *found]  # type: ignore[attr-defined]
+        options: Choices = sorted(choices.items(), key=lambda item: item[1].casefold())
+        self.fields[name].choices = [("", every), *options]  # type: ignore[attr-defined]

@@ -30,10 +30,10 @@ ENDED = ("revoked", "given up", "expired", "ended", "failed")
 @actor_view(PATIENT)
 def grant_list(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Who has access to what, and who had."""
-    found = consent.grants_by(actor=actor)
-    ended = [grant for grant in found if grant.state in ENDED]
+    grants_given = consent.grants_by(actor=actor)
+    ended = [grant for grant in grants_given if grant.state in ENDED]
     context = {
-        "grants": [grant for grant in found if grant.state not in ENDED],
+        "grants": [grant for grant in grants_given if grant.state not in ENDED],
         "revoking": [grant for grant in ended if _on_its_way(grant)],
         "ended": [grant for grant in ended if not _on_its_way(grant)],
         "groups": open_requests.group_open(actor=actor, limit=SENDERS),
@@ -47,10 +47,10 @@ def grant_list(request: HttpRequest, actor: Actor) -> HttpResponse:
 def grant_new(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Choose what is shared: as an answer (?request=), or with somebody named (?grantee=)."""
     if request_id := request.GET.get("request"):
-        asked = consent.get_request(actor=actor, request=request_id)
-        if asked.state not in ("open", "granted"):
+        access_request = consent.get_request(actor=actor, request=request_id)
+        if access_request.state not in ("open", "granted"):
             raise Conflict("This request was answered or taken back already.")
-        return _choose(request, actor, grantee=asked.author, asked=asked)
+        return _choose(request, actor, grantee=access_request.author, access_request=access_request)
     form = GranteeForm(request.GET if "grantee" in request.GET else None)
     done, status = run_form(form, lambda data: _choose(request, actor, grantee=_reachable(data["grantee"])))
     return done or render(request, "records/grant_whom.html", {"form": form}, status=status)
@@ -69,32 +69,32 @@ def grant_confirm(request: HttpRequest, actor: Actor) -> HttpResponse:
 @actor_view(PATIENT)
 def revoke(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Take a grant back. The portal obeys at once, and the chain confirms."""
-    given = request.POST if request.method == "POST" else request.GET
-    named = {key: given.get(key, "") for key in ("grantee", "via", "scope")}
+    values = request.POST if request.method == "POST" else request.GET
+    chosen_grant = {name: values.get(name, "") for name in ("grantee", "via", "scope")}
     if request.method == "POST":
-        revocations.revoke_access(actor=actor, **named)
+        revocations.revoke_access(actor=actor, **chosen_grant)
         messages.success(request, "Revoked. From now on every look is refused.")
         return redirect("records:grants")
-    found = [
-        g for g in consent.grants_by(actor=actor) if (g.grantee, g.via, g.scope) == tuple(named.values())
-    ]
-    if not found:
+    sought = tuple(chosen_grant.values())
+    grants_given = consent.grants_by(actor=actor)
+    matching = [each for each in grants_given if (each.grantee, each.via, each.scope) == sought]
+    if not matching:
         raise NotFound
-    return render(request, "records/revoke.html", {"grant": found[0]})
+    return render(request, "records/revoke.html", {"grant": matching[0]})
 
 
 def _choose(
-    request: HttpRequest, actor: Actor, *, grantee: str, asked: RequestView | None = None
+    request: HttpRequest, actor: Actor, *, grantee: str, access_request: RequestView | None = None
 ) -> HttpResponse:
     person = person_named_to(actor, grantee)
-    terms = asked.terms if asked else None
+    terms = access_request.terms if access_request else None
     form = GrantForm(
         request.POST if request.method == "POST" else None,
         folders=folders.list_folders(actor=actor),
         records=_shareable(actor),
-        places=[] if asked else _places(person),
+        places=[] if access_request else _places(person),
         days=min(max(terms.days, 1), DAYS_MAX) if terms else 90,  # the asker may have written anything
-        initial=_wished(asked),
+        initial=_wished(access_request),
     )
 
     def propose(data: dict[str, Any]) -> HttpResponse:
@@ -102,18 +102,18 @@ def _choose(
         proposal = grants.propose_grant(
             actor=actor,
             grantee=grantee,
-            via=asked.via if asked else data.get("via", own),
+            via=access_request.via if access_request else data.get("via", own),
             **_scopes(data),
             permissions="read" if data["what"] == SELECTION else data["permissions"],
             not_before=None,
             expires_at=_end_of(data["expires_at"]),
-            request=asked.id if asked else None,
+            request=access_request.id if access_request else None,
         )
         acts = [(act.words, _message(act.typed_data)) for act in proposal.acts]
         return render(request, "records/grant_confirm.html", {"proposal": proposal, "acts": acts})
 
     done, status = run_form(form, propose)
-    context = {"form": form, "person": person, "asked": asked}
+    context = {"form": form, "person": person, "asked": access_request}
     return done or render(request, "records/grant_new.html", context, status=status)
 
 
@@ -121,9 +121,9 @@ def _choose(
 @actor_view(DOCTOR)
 def give_up(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
     """A doctor gives back what a patient granted."""
-    given = request.POST
+    values = request.POST
     revocations.give_up_access(
-        actor=actor, patient=address, via=given.get("via", ""), scope=given.get("scope", "")
+        actor=actor, patient=address, via=values.get("via", ""), scope=values.get("scope", "")
     )
     messages.success(request, "Given back. You have that access no longer.")
     return redirect("home")
@@ -173,18 +173,18 @@ def _places(person: directory.Person) -> list[tuple[str, str]]:
 
 
 def _shareable(actor: Actor) -> list[RecordView]:
-    found = documents.list_records(actor=actor, patient=actor.address, inbox=False)
+    records = documents.list_records(actor=actor, patient=actor.address, inbox=False)
     return [
         record
-        for record in found
+        for record in records
         if record.folder and record.readable and not record.closed and record.state == "confirmed"
     ]
 
 
-def _wished(asked: RequestView | None) -> dict[str, Any]:
-    if asked is None or asked.terms is None:
+def _wished(access_request: RequestView | None) -> dict[str, Any]:
+    if access_request is None or access_request.terms is None:
         return {"folders": [1]}
-    terms = asked.terms
+    terms = access_request.terms
     return {
         "what": SELECTION if terms.kinds else FOLDERS,
         "folders": [1],

@@ -18,21 +18,21 @@ TOPICS = (("", "All"), ("views", "Views"), ("sharing", "Sharing"), ("changes", "
 def history(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Show who viewed, asked, was given, and what changed, newest first. With `each`, nothing is folded."""
     query = {name: request.GET.get(name, "") for name in ("topic", "record", "agent", "each")}
-    chosen = log.HistoryFilter(
+    conditions = log.HistoryFilter(
         topic=query["topic"], record=query["record"], agent=query["agent"], fold=not query["each"]
     )
     cursor = request.GET.get("cursor", "")
-    page = log.access_history(actor=actor, patient=actor.address, chosen=chosen, cursor=cursor)
-    kept = {name: value for name, value in query.items() if value}
+    page = log.access_history(actor=actor, patient=actor.address, chosen=conditions, cursor=cursor)
+    filled = {name: value for name, value in query.items() if value}
     context = {
         "page": page,
-        "topics": [(words, topic == chosen.topic, _link(kept, topic=topic)) for topic, words in TOPICS],
-        "narrowed": bool(kept),
-        "one_record": bool(chosen.record),
-        "newest": _link(kept) if cursor else "",
-        "older": _link(kept, cursor=page.older) if page.older else "",
-        "each": chosen.fold and _link(kept, each="1"),
-        "folded": not chosen.fold and _link(kept, each=""),
+        "topics": [(label, topic == conditions.topic, _link(filled, topic=topic)) for topic, label in TOPICS],
+        "narrowed": bool(filled),
+        "one_record": bool(conditions.record),
+        "newest": _link(filled) if cursor else "",
+        "older": _link(filled, cursor=page.older) if page.older else "",
+        "each": conditions.fold and _link(filled, each="1"),
+        "folded": not conditions.fold and _link(filled, each=""),
     }
     return render(request, "records/history.html", context)
 

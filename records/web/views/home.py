@@ -37,7 +37,7 @@ def _own_home(request: HttpRequest, actor: Actor) -> HttpResponse:
 def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
     records = documents.list_records(actor=actor, patient=actor.address, inbox=False)
     filed = [record for record in records if not record.in_inbox and not record.closed]
-    given = [grant for grant in consent.grants_by(actor=actor) if grant.state in SHOWN_GRANTS]
+    grants = [grant for grant in consent.grants_by(actor=actor) if grant.state in SHOWN_GRANTS]
     context = {
         "groups": open_requests.group_open(actor=actor, limit=RECENT),
         "request_count": open_requests.count_open(actor=actor),
@@ -45,8 +45,8 @@ def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
         "unfinished_count": uploads.count_unfinished(actor=actor),
         "recent": filed[:RECENT],
         "record_count": len(filed),
-        "grants": given,
-        "reader_count": len({grant.grantee for grant in given}),
+        "grants": grants,
+        "reader_count": len({grant.grantee for grant in grants}),
         "history": log.access_history(actor=actor, patient=actor.address, chosen=FOLDED, size=RECENT).lines,
     }
     return render(request, "records/home_patient.html", context)
@@ -55,7 +55,7 @@ def _patient_home(request: HttpRequest, actor: Actor) -> HttpResponse:
 def _doctor_home(request: HttpRequest, actor: Actor) -> HttpResponse:
     requests = consent.requests_by(actor=actor)
     context = {
-        "requests": [asked for asked in requests if asked.state in ("open", "waiting")],
+        "requests": [each for each in requests if each.state in ("open", "waiting")],
         "institutions": directory.affiliations_of(actor.address),
     }
     try:

@@ -49,8 +49,8 @@ def inbox_refuse(request: HttpRequest, actor: Actor, record: str) -> HttpRespons
 @actor_view(PATIENT)
 def inbox_block(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     """Take nothing more from who left this record: the doctor, or everybody of the institution."""
-    found = documents.get_record(actor=actor, record=record)
-    if found.patient != actor.address or found.author == actor.address:
+    view = documents.get_record(actor=actor, record=record)
+    if view.patient != actor.address or view.author == actor.address:
         raise NotFound("Nobody has left this record for you.")
 
     def block(data: dict[str, str]) -> HttpResponse:
@@ -58,9 +58,9 @@ def inbox_block(request: HttpRequest, actor: Actor, record: str) -> HttpResponse
         messages.success(request, "Blocked. Nothing more comes into your inbox from there.")
         return redirect("records:inbox")
 
-    form = SenderForm(request.POST if request.method == "POST" else None, record=found)
+    form = SenderForm(request.POST if request.method == "POST" else None, record=view)
     done, status = run_form(form, block)
-    return done or render(request, "records/block.html", {"form": form, "record": found}, status=status)
+    return done or render(request, "records/block.html", {"form": form, "record": view}, status=status)
 
 
 @require_POST

@@ -22,13 +22,13 @@ def record_list(request: HttpRequest, actor: Actor, folder: int | None = None) -
     current = next((each for each in own if each.number == folder), None)
     if folder is not None and current is None:
         raise NotFound("There is no such folder.")
-    found = documents.list_records(actor=actor, patient=actor.address, folder=folder, inbox=False)
+    records = documents.list_records(actor=actor, patient=actor.address, folder=folder, inbox=False)
     context = {
         "unfinished_count": uploads.count_unfinished(actor=actor),
         "folders": own,
         "current": current,
         "timeline": timeline_of(
-            request, [record for record in found if record.folder or record.closed], folders=current is None
+            request, [record for record in records if record.folder or record.closed], folders=current is None
         ),
     }
     return render(request, "records/list.html", context)
@@ -67,9 +67,9 @@ def folder_rename(request: HttpRequest, actor: Actor, folder: int) -> HttpRespon
 def patient_records(request: HttpRequest, actor: Actor, address: str) -> HttpResponse:
     """Show a doctor one patient's records, through one institution. POST narrows them by words."""
     via = request.GET.get("via") or None
-    found = documents.list_records(actor=actor, patient=address, via=via)
-    mine = consent.patients_of(actor=actor, patient=address)
-    patient = next((each for each in mine if via in (None, each.via)), None)
-    context: dict[str, Any] = {"patient": patient, "address": address, "via": via, "ways": mine}
-    context["timeline"] = timeline_of(request, found, folders=True)
+    records = documents.list_records(actor=actor, patient=address, via=via)
+    patients = consent.patients_of(actor=actor, patient=address)
+    patient = next((each for each in patients if via in (None, each.via)), None)
+    context: dict[str, Any] = {"patient": patient, "address": address, "via": via, "ways": patients}
+    context["timeline"] = timeline_of(request, records, folders=True)
     return render(request, "records/patient.html", context)

@@ -16,8 +16,8 @@ from records.web.doors import actor_view
 @actor_view()
 def not_done(request: HttpRequest, actor: Actor, refusal: uuid.UUID) -> HttpResponse:
     """Show what was not done, and what can be done about it."""
-    found = refusals.get_refusal(actor=actor, refusal=refusal)
-    return render(request, "records/not_done.html", {"refusal": found})
+    view = refusals.get_refusal(actor=actor, refusal=refusal)
+    return render(request, "records/not_done.html", {"refusal": view})
 
 
 @require_POST

@@ -59,8 +59,8 @@ def observations_new(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Measurements by hand: the patient's own, or a doctor's for a patient (?patient=, ?via=)."""
     patient, options, context = _whereto(request, actor)
 
-    def save(data: dict[str, Any], found: list[Observation]) -> HttpResponse:
-        view = observations.add_observations(actor=actor, saving=_saving(data, patient), observations=found)
+    def save(data: dict[str, Any], entered: list[Observation]) -> HttpResponse:
+        view = observations.add_observations(actor=actor, saving=_saving(data, patient), observations=entered)
         return redirect("records:detail", view.record)
 
     return _rows_page(request, options, [], save, context)
@@ -71,11 +71,11 @@ def observations_new(request: HttpRequest, actor: Actor) -> HttpResponse:
 def observations_edit(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     """Mend what was entered: the next version; the former one stays readable."""
     now = writable_record(actor, record)
-    rows = [RowForm.from_observation(one) for one in observations.editable(actor=actor, view=now)]
+    rows = [RowForm.from_observation(each) for each in observations.editable(actor=actor, view=now)]
 
-    def save(data: dict[str, Any], found: list[Observation]) -> HttpResponse:
+    def save(data: dict[str, Any], entered: list[Observation]) -> HttpResponse:
         saving = replace(_saving(data, now.patient), replaces=record, kind=now.kind)
-        observations.add_observations(actor=actor, saving=saving, observations=found)
+        observations.add_observations(actor=actor, saving=saving, observations=entered)
         return redirect("records:detail", record)
 
     initial = {"title": now.title, "service_date": now.service_date, "via": now.via}
@@ -104,7 +104,7 @@ def _trends(request: HttpRequest, actor: Actor, address: str, context: dict[str,
     gathered = observations.gather_observations(actor=actor, patient=address, via=context.get("via"))
     period = request.GET.get("period", "")
     since = timezone.localdate() - timedelta(days=PERIODS[period][0]) if period in PERIODS else None
-    series = [found for each in gathered.series if (found := _within(each, since))]
+    series = [part for each in gathered.series if (part := _within(each, since))]
     context |= {
         "address": address,
         "own": actor.address == address,
@@ -112,7 +112,7 @@ def _trends(request: HttpRequest, actor: Actor, address: str, context: dict[str,
         "gathered": gathered,
         "measured": [(each, draw_chart(each), each.rows[:ROWS_SHOWN]) for each in series[:SERIES_MAX]],
         "hidden": max(0, len(series) - SERIES_MAX),
-        "periods": [(key, words) for key, (_, words) in PERIODS.items()],
+        "periods": [(key, label) for key, (_, label) in PERIODS.items()],
         "period": period if since else "",
     }
     return render(request, "records/observations.html", context)
@@ -135,10 +135,10 @@ def _whereto(request: HttpRequest, actor: Actor) -> tuple[str | None, dict[str, 
         return None, {"folders": own, "places": [], "initial": initial}, {"links": ""}
     places = own_places(actor)
     via = place_named(request, places)
-    held = grant_from(actor, patient, via)
-    options = {"folders": writable_folders(held), "places": places, "initial": {"via": via}}
+    view = grant_from(actor, patient, via)
+    options = {"folders": writable_folders(view), "places": places, "initial": {"via": via}}
     links = f"?{urlencode({'patient': patient, 'via': via})}"
-    return patient, options, {"address": patient, "held": held, "links": links}
+    return patient, options, {"address": patient, "held": view, "links": links}
 
 
 def _saving(data: dict[str, Any], patient: str | None) -> Saving:
@@ -175,9 +175,8 @@ def _rows_page(
 
         def go_on(data: dict[str, Any]) -> HttpResponse:
             day = parse_moment(data["service_date"].isoformat())
-            return save(
-                data, [one if one.when else replace(one, when=day) for one in observations_of(rowset)]
-            )
+            entered = observations_of(rowset)
+            return save(data, [each if each.when else replace(each, when=day) for each in entered])
 
         if valid and not observations_of(rowset):
             form.add_error(None, "Enter at least one measurement.")

@@ -34,7 +34,7 @@ def view(request: HttpRequest, actor: Actor, record: str, version: int) -> HttpR
     shown = documents.get_record(actor=actor, record=record)
     context: dict[str, Any] = {
         "record": shown,
-        "version": next((one for one in shown.versions if one.version == version), None),
+        "version": next((each for each in shown.versions if each.version == version), None),
         "number": version,
         "file": preview.opened,
         "latest": shown.version == version,
@@ -140,5 +140,5 @@ def _window(request: HttpRequest) -> tuple[float, float] | None:
     return (centre, width) if math.isfinite(centre) and math.isfinite(width) and width > 0 else None
 
 
-def _line(words: str, status: int) -> HttpResponse:
-    return shielded(HttpResponse(words, status=status, content_type="text/plain; charset=utf-8"))
+def _line(text: str, status: int) -> HttpResponse:
+    return shielded(HttpResponse(text, status=status, content_type="text/plain; charset=utf-8"))

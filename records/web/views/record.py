@@ -46,9 +46,9 @@ def detail(request: HttpRequest, actor: Actor, record: str) -> HttpResponse:
     if own:
         context["record"] = copies.with_storage(view)
         context["readers"] = _readers(actor, view)
-        chosen = log.HistoryFilter(record=record, fold=True)
+        conditions = log.HistoryFilter(record=record, fold=True)
         context["history"] = log.access_history(
-            actor=actor, patient=actor.address, chosen=chosen, size=HISTORY_LINES
+            actor=actor, patient=actor.address, chosen=conditions, size=HISTORY_LINES
         )
         context["was_opened"] = log.was_opened(patient=actor.address, record=record)
     return render(request, "records/detail.html", context)

@@ -41,11 +41,15 @@ def request_new(request: HttpRequest, actor: Actor) -> HttpResponse:
 @actor_view()
 def request_detail(request: HttpRequest, actor: Actor, request_id: str) -> HttpResponse:
     """One request, for who asked and for who is asked."""
-    asked = consent.get_request(actor=actor, request=request_id)
-    mine = asked.author == actor.address
-    about = asking.mail_about(asked.id)
-    lost = mine and asked.by_email and bool(undelivered(about, [asked.patient_name]))
-    context = {"asked": asked, "mine": mine, "mail_lost": lost and asked.state == "open"}
+    access_request = consent.get_request(actor=actor, request=request_id)
+    is_author = access_request.author == actor.address
+    about = asking.mail_about(access_request.id)
+    lost = is_author and access_request.by_email and bool(undelivered(about, [access_request.patient_name]))
+    context = {
+        "asked": access_request,
+        "mine": is_author,
+        "mail_lost": lost and access_request.state == "open",
+    }
     return render(request, "records/request.html", context)
 
 
@@ -66,14 +70,16 @@ def request_deny(request: HttpRequest, actor: Actor, request_id: str) -> HttpRes
     def deny(data: dict[str, str]) -> HttpResponse:
         asking.deny_request(actor=actor, request=request_id, reason=data["reason"])
         messages.success(request, "You refused the request.")
-        if data["reason"] and unusable_keys([asked.author]):
+        if data["reason"] and unusable_keys([access_request.author]):
             messages.warning(request, "Your reason cannot be read: the asking account's key cannot be used.")
         return redirect("home")
 
-    asked = consent.get_request(actor=actor, request=request_id)
+    access_request = consent.get_request(actor=actor, request=request_id)
     form = DenyForm(request.POST if request.method == "POST" else None)
     done, status = run_form(form, deny)
-    return done or render(request, "records/request_deny.html", {"form": form, "asked": asked}, status=status)
+    return done or render(
+        request, "records/request_deny.html", {"form": form, "asked": access_request}, status=status
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -121,8 +127,8 @@ def email_request(request: HttpRequest, secret: str) -> HttpResponseBase:
 def _open_email_request(request: HttpRequest, actor: Actor, secret: str) -> HttpResponse:
     if request.method == "GET":
         return render(request, "records/email_request_open.html")
-    asked = asking.open_email_request(actor=actor, secret=secret)
-    return redirect("records:request", asked.id)
+    access_request = asking.open_email_request(actor=actor, secret=secret)
+    return redirect("records:request", access_request.id)
 
 
 def _send(request: HttpRequest, actor: Actor, form: RequestForm, data: dict[str, Any]) -> HttpResponse:
@@ -138,5 +144,5 @@ def _send(request: HttpRequest, actor: Actor, form: RequestForm, data: dict[str,
         asking.request_by_email(actor=actor, email=data["patient"], **terms)
         messages.success(request, "Sent. You will see the answer here.")
         return redirect("records:requests")
-    asked = asking.request_access(actor=actor, patient=data["patient"], **terms)
-    return redirect("records:request", asked.id)
+    access_request = asking.request_access(actor=actor, patient=data["patient"], **terms)
+    return redirect("records:request", access_request.id)

@@ -39,11 +39,11 @@ def upload(request: HttpRequest, actor: Actor) -> HttpResponse:
         return _describe(request, actor, form, patient=None)
     places = own_places(actor)
     via = place_named(request, places)
-    held = grant_from(actor, patient, via)
+    view = grant_from(actor, patient, via)
     form = UploadForm(
-        request.POST or None, folders=writable_folders(held), places=places, initial={"via": via}
+        request.POST or None, folders=writable_folders(view), places=places, initial={"via": via}
     )
-    return _describe(request, actor, form, patient=patient, held=held)
+    return _describe(request, actor, form, patient=patient, held=view)
 
 
 @require_GET

@@ -46,10 +46,10 @@ def for_script(view: Door[P]) -> Door[P]:
 @actor_view()
 def unfinished(request: HttpRequest, actor: Actor, upload: str) -> HttpResponse:
     """Going on with an upload: the same file is chosen again."""
-    found = uploads.get_upload(actor=actor, upload_id=upload)
-    if found.state == "done":
-        return redirect("records:detail", found.record)
-    context = {"upload": found, "at": json.dumps(addresses_of(found))}
+    view = uploads.get_upload(actor=actor, upload_id=upload)
+    if view.state == "done":
+        return redirect("records:detail", view.record)
+    context = {"upload": view, "at": json.dumps(addresses_of(view))}
     return render(request, "records/upload_unfinished.html", context)
 
 
@@ -95,17 +95,17 @@ def pieces_of(request: HttpRequest) -> Iterator[bytes]:
     return iter(lambda: request.read(PIECE), b"")
 
 
-def addresses_of(found: UploadView) -> dict[str, Any]:
+def addresses_of(view: UploadView) -> dict[str, Any]:
     """Return the script's addresses: `bytes` a whole file, `parts` (and a number) one part, and so on."""
     names = ("bytes", "status", "finish", "discard")
-    addresses = {name: reverse(f"records:upload-{name}", args=[found.id]) for name in names}
-    parts = reverse("records:upload-part", args=[found.id, 0]).removesuffix("0/")
-    page = reverse("records:upload-unfinished", args=[found.id])
+    addresses = {name: reverse(f"records:upload-{name}", args=[view.id]) for name in names}
+    parts = reverse("records:upload-part", args=[view.id, 0]).removesuffix("0/")
+    page = reverse("records:upload-unfinished", args=[view.id])
     return addresses | {"parts": parts, "page": page}
 
 
-def _progress(found: UploadView) -> dict[str, Any]:
+def _progress(view: UploadView) -> dict[str, Any]:
     shown = ("state", "part_bytes", "parts", "next_part", "digest", "size")
-    return {name: getattr(found, name) for name in shown} | {
-        "next": reverse("records:detail", args=[found.record]) if found.state == "done" else ""
+    return {name: getattr(view, name) for name in shown} | {
+        "next": reverse("records:detail", args=[view.record]) if view.state == "done" else ""
     }
