@@ -6,6 +6,7 @@ cannot disagree; no policy means no. No row makes its text longer: strangers wri
 """
 
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +30,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Affiliation
-from accounts.services.directory import is_admitted
+from accounts.services.directory import admitted_among
 from chain.contract.slots import folder_scope
 from chain.models import Act, Event
 from chain.models.bulk import batches
@@ -56,13 +57,13 @@ class FolderScope(Func):
         return self.as_sql(compiler, connection, template=template, **context)
 
 
-class AddressList(Func):
-    """Addresses as one value of a statement, so that its text is the same for one and for a thousand."""
+class TextList(Func):
+    """Texts as one value of a statement, so that its text is the same for one and for a thousand."""
 
     output_field = CharField()
 
-    def __init__(self, addresses: list[str]) -> None:
-        super().__init__(Value(json.dumps(addresses)))
+    def __init__(self, texts: list[str]) -> None:
+        super().__init__(Value(json.dumps(texts)))
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
         """SQLite's json_each."""
@@ -195,9 +196,10 @@ def standing_grants(patient: str, scope: str | None = None) -> list[LiveGrant]:
     return narrow(grants if scope is None else grants.filter(scope=scope))
 
 
-def is_paused(grant: LiveGrant) -> bool:
-    """Whether a suspension of the institution pauses this grant."""
-    return bool(grant.via) and not is_admitted(grant.via)
+def paused_among(grants: Iterable[LiveGrant]) -> set[str]:
+    """Return the institutions whose suspension pauses some of these grants."""
+    institutions = {grant.via for grant in grants} - {""}
+    return institutions - admitted_among(institutions)
 
 
 def held_by(actor: Actor) -> Q:
@@ -220,7 +222,7 @@ def _grants_of(actor: Actor, permission: int, *, patient: str | None, via: str |
     """
     times = require_fresh()
     ways = [actor.address, *actor.places]
-    grants = Grant.objects.filter(grantee__in=AddressList(ways), via__in=AddressList(["", *ways]))
+    grants = Grant.objects.filter(grantee__in=TextList(ways), via__in=TextList(["", *ways]))
     grants = grants.filter(Q(grantee=actor.address) | Q(via=F("grantee")))
     if patient is not None:
         grants = grants.filter(patient=patient)

@@ -205,21 +205,16 @@ def _current(doctor: str) -> QuerySet[Affiliation]:
 
 def is_admitted(institution: str) -> bool:
     """Confirmed admission, less a suspension at the head or under way."""
-    return (
-        Admission.objects.filter(institution=institution, admitted=True).exists()
-        and not _narrowed("InstitutionAdmitted", institution=institution, admitted=False)
-        and not _waits("AdmitInstitution", institution=institution, admitted=False)
-    )
+    return institution in admitted_among([institution])
 
 
-def _narrowed(name: str, **args: object) -> bool:
-    matches = {f"args__{key}": value for key, value in args.items()}
-    return Event.objects.pending().filter(name=name, **matches).exists()
-
-
-def _waits(kind: str, **fields: object) -> bool:
-    matches = {f"fields__{key}": value for key, value in fields.items()}
-    return Act.objects.waiting().of_kind(kind).filter(**matches).exists()
+def admitted_among(institutions: Iterable[str]) -> set[str]:
+    """Return those of the institutions that are admitted."""
+    slot = Concat(Value("institution:"), OuterRef("institution"))
+    ending = Event.objects.pending().filter(name="InstitutionAdmitted", slot=slot, args__admitted=False)
+    ends = Act.objects.waiting().of_kind("AdmitInstitution").filter(slot=slot, fields__admitted=False)
+    admitted = Admission.objects.filter(~Exists(ending), ~Exists(ends), admitted=True)
+    return {row.institution for row in rows_in(admitted, "institution", set(institutions))}
 
 
 def _name_of(account: Account) -> str:

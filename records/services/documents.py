@@ -238,8 +238,7 @@ def _refusal(actor: Actor, patient: str, via: str) -> AccessRefused:
         for grant in access.standing_grants(patient)
         if grant.via == via and grant.grantee in (actor.address, via)
     ]
-    paused = any(access.is_paused(grant) for grant in held)
-    return AccessRefused(PAUSED if paused else ASK_AGAIN, patient=patient, via=via)
+    return AccessRefused(PAUSED if access.paused_among(held) else ASK_AGAIN, patient=patient, via=via)
 
 
 def _last_via(actor: Actor, patient: str) -> str:

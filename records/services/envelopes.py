@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts.actor import Actor
@@ -14,8 +14,10 @@ from accounts.crypto.errors import CryptoError
 from accounts.crypto.origin import Origin
 from accounts.errors import NoPublishedKey, UnusableKey
 from accounts.services.directory import PublicKey, public_key
+from chain.contract.slots import folder_scope
 from chain.errors import ChainUnavailable, KeyMismatch
-from chain.models.bulk import batches
+from chain.models.bulk import batches, rows_in
+from records.access import LiveGrant, TextList
 from records.arrivals import WantedFile
 from records.chain_words import raw, word
 from records.content import copy_blob, delete_envelopes, erase_held, keep_blob, read_blob, release_blobs
@@ -262,15 +264,50 @@ def open_listed(actor: Actor, list_digest: str, about: ListAbout, payload_type: 
     return readable or Opened(damaged=any(each.damaged for each in opened))
 
 
-def newest_secret(actor: Actor, *, patient: str, scope: str, least: int) -> tuple[int, bytes] | None:
+@dataclass
+class ScopeEnvelopes:
+    """The envelopes of a patient's scope that an actor may open, and what is wrong with those not read."""
+
+    rows: list[Envelope] = field(default_factory=list)
+    problems: list[StoreDown] = field(default_factory=list)
+
+
+def read_scopes(actor: Actor, scopes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ScopeEnvelopes]:
+    """Read the envelopes of scopes, each named with its patient: as many statements for one as for many."""
+    shelves = {place: ScopeEnvelopes() for place in scopes}
+    if not shelves:
+        return shelves
+    for (patient, scope), digest, epoch in _unknown_lists(shelves):
+        try:
+            index_list(digest, about_scope(patient, scope, epoch))
+        except StoreDown as error:
+            shelves[patient, scope].problems.append(error)
+    blobs = Blob.objects.filter(pk=OuterRef("digest"))
+    rows = Envelope.objects.select_related("list").filter(
+        _of_places("list__", shelves),
+        list__sender=F("list__patient"),
+        list__purpose__in=SHARING,
+        recipient__in=actor.recipients,
+        deleted_at=None,
+    )
+    for row in rows.annotate(has_blob=Exists(blobs), sealed=Subquery(blobs.values("data")[:1])):
+        if (place := (row.list.patient, row.list.scope)) in shelves:
+            shelves[place].rows.append(row)
+    return shelves
+
+
+def newest_secret(
+    actor: Actor, *, patient: str, scope: str, least: int, shelf: ScopeEnvelopes | None = None
+) -> tuple[int, bytes] | None:
     """(epoch, secret) of a folder from the newest envelope that reaches this packed epoch.
 
     Raises StoreDown, NotArrived where none does and one cannot be read now.
     """
     generation, _ = unpack_epoch(least)
-    problems = _index_scope(patient, scope)
-    rows = _envelopes(actor, patient, scope, Purpose.FOLDER).filter(list__epoch__gte=least)
-    for row in rows.order_by("-list__epoch"):
+    shelf = shelf or read_scopes(actor, [(patient, scope)])[patient, scope]
+    problems = list(shelf.problems)
+    rows = [row for row in shelf.rows if row.list.purpose == Purpose.FOLDER and row.list.epoch >= least]
+    for row in sorted(rows, key=lambda row: row.list.epoch, reverse=True):
         opened = _try_row(actor, row, FolderPayload, problems)
         payload = opened.payload if opened is not None else None
         secrets = payload.secrets if payload is not None else {}
@@ -282,14 +319,17 @@ def newest_secret(actor: Actor, *, patient: str, scope: str, least: int) -> tupl
     return None
 
 
-def scope_keys(actor: Actor, *, patient: str, scope: str) -> Iterator[tuple[str, bytes]]:
+def scope_keys(
+    actor: Actor, *, patient: str, scope: str, shelf: ScopeEnvelopes | None = None
+) -> Iterator[tuple[str, bytes]]:
     """(record, data key) from the envelopes of a grant of a record or of a selection.
 
     Raises StoreDown, NotArrived after the last of them where one cannot be read now.
     """
-    problems = _index_scope(patient, scope)
-    rows = _envelopes(actor, patient, scope, Purpose.RECORD, Purpose.SELECTION)
-    for row in rows.order_by("-list__created_at"):
+    shelf = shelf or read_scopes(actor, [(patient, scope)])[patient, scope]
+    problems = list(shelf.problems)
+    rows = [row for row in shelf.rows if row.list.purpose != Purpose.FOLDER]
+    for row in sorted(rows, key=lambda row: row.list.created_at, reverse=True):
         opened = _try_row(actor, row, _GRANTED[Purpose(row.list.purpose)], problems)
         payload = opened.payload if opened is not None else None
         if isinstance(payload, RecordPayload):
@@ -298,6 +338,18 @@ def scope_keys(actor: Actor, *, patient: str, scope: str) -> Iterator[tuple[str,
             yield from ((word(record), key) for record, key in payload.data_keys.items())
     if problems:
         raise problems[0]
+
+
+def is_damaged(actor: Actor, grant: LiveGrant, shelf: ScopeEnvelopes) -> bool:
+    """Whether this grant's envelopes for the actor are there and hold no key."""
+    problems: list[StoreDown] = []
+    opened = [
+        _try_row(actor, row, _GRANTED[Purpose(row.list.purpose)], problems)
+        for row in shelf.rows
+        if (row.list.digest, row.list.epoch) == (grant.envelopes, grant.epoch)
+    ]
+    there = [each for each in opened if each is not None]
+    return any(each.damaged for each in there) and all(each.payload is None for each in there)
 
 
 def record_keys(actor: Actor, *, list_digest: str, author: str, patient: str, record: str) -> list[bytes]:
@@ -353,24 +405,13 @@ def about_scope(patient: str, scope: str, epoch: int) -> ListAbout:
     return ListAbout(purpose, patient, patient, scope, epoch)
 
 
-def _envelopes(actor: Actor, patient: str, scope: str, *purposes: Purpose) -> QuerySet[Envelope]:
-    return Envelope.objects.select_related("list").filter(
-        list__patient=patient,
-        list__scope=scope,
-        list__purpose__in=purposes,
-        list__sender=patient,
-        recipient__in=actor.recipients,
-        deleted_at=None,
-    )
-
-
 def _open_row(actor: Actor, row: Envelope, payload_type: PayloadType[T]) -> Opened[T]:
     """Open one envelope and decode its payload: to the reader the two are one step, with one failure."""
     seed = actor.sharing_seed(row.key_digest)
     about = ListAbout(
         Purpose(row.list.purpose), row.list.sender, row.list.patient, row.list.scope, row.list.epoch
     )
-    sealed = read_blob(row.digest, about.wanted_envelope(row.digest)) if seed is not None else None
+    sealed = _sealed(row, about) if seed is not None else None
     if seed is None or sealed is None:
         return Opened()
     try:
@@ -382,6 +423,14 @@ def _open_row(actor: Actor, row: Envelope, payload_type: PayloadType[T]) -> Open
         Envelope.objects.filter(pk=row.pk).update(verified=True)
         copy_blob(row.digest, sealed)
     return Opened(payload)
+
+
+def _sealed(row: Envelope, about: ListAbout) -> bytes | None:
+    """The envelope's bytes, which may have been read with its row. Raises StoreDown."""
+    read = vars(row)
+    if read.get("has_blob"):
+        return bytes(read["sealed"]) if read["sealed"] is not None else None
+    return read_blob(row.digest, about.wanted_envelope(row.digest))
 
 
 def _try_row(
@@ -430,22 +479,31 @@ def index_list(digest: str, about: ListAbout) -> bool:
     return True
 
 
-def _index_scope(patient: str, scope: str) -> list[StoreDown]:
-    """Index the lists of all the patient's acts on a scope; return what is wrong with those not read now."""
-    grants = Grant.objects.filter(patient=patient, scope=scope).exclude(envelopes="")
-    named = set(grants.values_list("envelopes", "epoch"))
-    if int(scope, 16) < 2**16:
-        rekeys = Rekey.objects.filter(patient=patient, folder=int(scope, 16))
-        named |= set(rekeys.values_list("envelopes", "epoch"))
-    if not named:
-        return []
-    about = about_scope(patient, scope, 0)
-    lists = ListRow.objects.filter(sender=patient, patient=patient, scope=scope, purpose=about.purpose)
-    known = set(lists.values_list("digest", "epoch"))
-    problems: list[StoreDown] = []
-    for digest, epoch in named - known:
-        try:
-            index_list(digest, replace(about, epoch=epoch))
-        except StoreDown as error:
-            problems.append(error)
-    return problems
+def _unknown_lists(places: Iterable[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], str, int]]:
+    """The lists that the patients' acts on these scopes name and nobody here has looked at yet."""
+    places = set(places)
+    grants = Grant.objects.filter(_of_places("", places)).exclude(envelopes="")
+    rows = grants.values_list("patient", "scope", "envelopes", "epoch")
+    named = {((patient, scope), digest, epoch) for patient, scope, digest, epoch in rows}
+    rekeys = Rekey.objects.filter(patient__in={patient for patient, _ in places})
+    for patient, folder, digest, epoch in rekeys.values_list("patient", "folder", "envelopes", "epoch"):
+        named.add(((patient, folder_scope(folder)), digest, epoch))
+    lists = ListRow.objects.filter(_of_places("", places), sender=F("patient")).order_by("-purpose")
+    indexed = lists.values_list("patient", "scope", "digest", "epoch", "purpose")
+    known = {((patient, scope), digest, epoch): purpose for patient, scope, digest, epoch, purpose in indexed}
+    # A list may have been looked at as a selection's before its record was known.
+    doubted = {place[1] for (place, _, _), purpose in known.items() if purpose == Purpose.SELECTION}
+    records = {row.pk for row in rows_in(Record.objects.only("pk"), "pk", doubted)}
+    for place, digest, epoch in named:
+        purpose = known.get((place, digest, epoch))
+        is_mistaken = purpose == Purpose.SELECTION and place[1] in records
+        if place in places and (purpose is None or is_mistaken):
+            yield place, digest, epoch
+
+
+def _of_places(prefix: str, places: Iterable[tuple[str, str]]) -> Q:
+    """The rows of these patients and these scopes: more than were asked for, where there are several."""
+    patients, scopes = {patient for patient, _ in places}, {scope for _, scope in places}
+    return Q(
+        **{f"{prefix}patient__in": TextList(sorted(patients)), f"{prefix}scope__in": TextList(sorted(scopes))}
+    )

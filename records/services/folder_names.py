@@ -1,6 +1,7 @@
 """Which sealed name a folder has: the newest on the chain, or its patient's own one that waits for it."""
 
 import logging
+from collections.abc import Collection
 from itertools import islice
 
 from django.core.cache import cache
@@ -20,12 +21,18 @@ AT_ONCE = 20
 TRIED_AGAIN_AFTER = 3600  # seconds
 
 
-def sealed_names(patient: str, folders: list[int]) -> dict[int, bytes]:
+Folder = tuple[str, int]  # a patient and the number of a folder
+
+
+def sealed_names(folders: Collection[Folder]) -> dict[Folder, bytes]:
     """Return the sealed names of these folders, as far as they have one and its bytes are here."""
-    digests = _name_digests(patient, folders)
-    rows = PatientFolder.objects.filter(patient=patient, folder__in=digests).exclude(sealed_name=None)
-    own = {row.folder: bytes(row.sealed_name) for row in rows if row.sealed_name is not None}
-    names = {folder: sealed for folder, sealed in own.items() if digest_of(sealed) == digests[folder]}
+    digests = _name_digests(folders)
+    if not digests:
+        return {}
+    patients, numbers = {patient for patient, _ in digests}, {number for _, number in digests}
+    rows = PatientFolder.objects.filter(patient__in=patients, folder__in=numbers).exclude(sealed_name=None)
+    own = {(row.patient, row.folder): bytes(row.sealed_name) for row in rows if row.sealed_name is not None}
+    names = {folder: sealed for folder, sealed in own.items() if digest_of(sealed) == digests.get(folder)}
     missing = {digest for folder, digest in digests.items() if folder not in names}
     if missing:
         blobs = Blob.objects.filter(pk__in=missing).exclude(data=None)
@@ -34,17 +41,18 @@ def sealed_names(patient: str, folders: list[int]) -> dict[int, bytes]:
     return names
 
 
-def _name_digests(patient: str, folders: list[int]) -> dict[int, str]:
+def _name_digests(folders: Collection[Folder]) -> dict[Folder, str]:
     """The digest of each folder's name: of the highest serial that is confirmed or accepted here."""
-    newest: dict[int, tuple[int, str]] = {}
-    for state in FolderState.objects.filter(patient=patient, folder__in=folders, name_serial__gt=0):
-        newest[state.folder] = (state.name_serial, state.name)
-    acts = Act.objects.reserving().by(patient).of_kind("NameFolder")
-    for number, fields in acts.values_list("number", "fields"):
-        folder = fields["folder"]
-        if folder in folders and number > newest.get(folder, (0, ""))[0]:
+    patients, numbers = {patient for patient, _ in folders}, {number for _, number in folders}
+    newest: dict[Folder, tuple[int, str]] = {}
+    for state in FolderState.objects.filter(patient__in=patients, folder__in=numbers, name_serial__gt=0):
+        newest[state.patient, state.folder] = (state.name_serial, state.name)
+    acts = Act.objects.reserving().of_kind("NameFolder").filter(author__in=patients)
+    for patient, number, fields in acts.values_list("author", "number", "fields"):
+        folder = (patient, fields["folder"])
+        if number > newest.get(folder, (0, ""))[0]:
             newest[folder] = (number, fields["name"])
-    return {folder: digest for folder, (_, digest) in newest.items()}
+    return {folder: digest for folder, (_, digest) in newest.items() if folder in folders}
 
 
 def fetch_folder_names() -> int:

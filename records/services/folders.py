@@ -103,8 +103,23 @@ def _has_folder(patient: str, folder: int) -> bool:
 
 def folder_names(keyring: Keyring, numbers: list[int]) -> dict[int, str]:
     """Names that this keyring opens; "Folder 3" where it does not."""
-    sealed = sealed_names(keyring.patient, numbers)
-    return {number: _name(keyring, number, sealed.get(number)) for number in numbers}
+    names = names_of_folders({keyring.patient: keyring}, {(keyring.patient, number) for number in numbers})
+    return {number: names[keyring.patient, number] for number in numbers}
+
+
+def names_of_folders(
+    keyrings: dict[str, Keyring], folders: set[tuple[str, int]]
+) -> dict[tuple[str, int], str]:
+    """The same for folders of several patients, in as many statements."""
+    known = {patient: keyring.sealed_names for patient, keyring in keyrings.items()}
+    missing = {(patient, number) for patient, number in folders if number not in known[patient]}
+    sealed = sealed_names(missing) if missing else {}
+    for patient, number in missing:
+        known[patient][number] = sealed.get((patient, number))
+    return {
+        (patient, number): _name(keyrings[patient], number, known[patient][number])
+        for patient, number in folders
+    }
 
 
 def _free_number(patient: str, taken: Container[int]) -> int:

@@ -1,7 +1,6 @@
 """What an actor's open keys open of one patient's records: folder keys, data keys, descriptions."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,8 +20,17 @@ from records.errors import AccessRefused, NotArrived, RecordDamaged, RecordLost,
 from records.models import Fetch, QueuedKey
 from records.readability import Readability
 from records.services import envelopes
+from records.services.envelopes import ScopeEnvelopes
 from records.services.own_secrets import own_secret
 from records.services.states import RecordState, VersionState
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a patient shares with an actor: grants in force, and what reads the envelopes of their scopes."""
+
+    grants: list[LiveGrant]
+    read: Callable[[], dict[tuple[str, str], ScopeEnvelopes]]
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,13 @@ class Keyring:
     an `Opening` says what is the matter with it.
     """
 
-    def __init__(self, actor: Actor, patient: str) -> None:
+    def __init__(self, actor: Actor, patient: str, shared: Shared | None = None) -> None:
         self.actor = actor
         self.patient = patient
         self.access = access_to(actor, patient)
         self.own = self.access.own
+        self._shared = shared
+        self.sealed_names: dict[int, bytes | None] = {}  # of folders, as far as they were asked for
         self._secrets: dict[tuple[int, int], tuple[int, bytes]] = {}
         self._blobs: dict[str, bytes] = {}
         self._problems: dict[str, RecordsError] = {}
@@ -62,7 +72,14 @@ class Keyring:
     @property
     def grants(self) -> list[LiveGrant]:
         """The live grants that this actor holds of the patient; none for the patient."""
-        return self.access.grants
+        return self.access.grants if self._shared is None else self._shared.grants
+
+    @cached_property
+    def _envelopes(self) -> dict[tuple[str, str], ScopeEnvelopes]:
+        """The envelopes of these grants, by patient and scope."""
+        if self._shared is not None:
+            return self._shared.read()
+        return envelopes.read_scopes(self.actor, {(self.patient, grant.scope) for grant in self.grants})
 
     def folder_key(self, folder: int, packed_epoch: int) -> bytes | None:
         """The folder key of an epoch, or None where this actor has no secret of it."""
@@ -226,7 +243,7 @@ class Keyring:
             return keys
         for scope in scopes:
             try:
-                for record, key in envelopes.scope_keys(self.actor, patient=self.patient, scope=scope):
+                for record, key in self._scope_keys(scope):
                     keys.setdefault(record, []).append(key)
             except CryptoError:
                 continue
@@ -234,14 +251,17 @@ class Keyring:
                 self._scope_problem = error
         return keys
 
+    def _scope_keys(self, scope: str) -> Iterator[tuple[str, bytes]]:
+        shelf = self._envelopes[self.patient, scope]
+        return envelopes.scope_keys(self.actor, patient=self.patient, scope=scope, shelf=shelf)
+
     @cached_property
     def _has_damaged_grant(self) -> bool:
         """Whether a grant's envelope for this actor is there and holds no key."""
         for grant in self.grants:
-            about = envelopes.about_scope(self.patient, grant.scope, grant.epoch)
-            with suppress(StoreDown):
-                if envelopes.open_granted(self.actor, grant.envelopes, about).damaged:
-                    return True
+            shelf = self._envelopes[self.patient, grant.scope]
+            if envelopes.is_damaged(self.actor, grant, shelf):
+                return True
         return False
 
     def _find_secret(self, folder: int, generation: int, epoch: int) -> tuple[int, bytes] | None:
@@ -249,19 +269,33 @@ class Keyring:
         if self.own:
             root = self.actor.folder_root
             return epoch, own_secret(root, self.actor.origin, generation, folder, epoch)
-        if not any(grant.folder == folder for grant in self.grants):
+        shelf = self._envelopes.get((self.patient, folder_scope(folder)))
+        if shelf is None:
             return None
         return envelopes.newest_secret(
             self.actor,
             patient=self.patient,
             scope=folder_scope(folder),
             least=pack_epoch(generation, epoch),
+            shelf=shelf,
         )
 
 
 def keyring_to(actor: Actor, patient: str) -> Keyring:
     """Return what opens a patient's records for this actor: the same throughout one reading request."""
     return actor.once(("keyring", patient), lambda: Keyring(actor, patient))
+
+
+def load_latest(keyrings: Mapping[str, Keyring], states: Iterable[RecordState]) -> None:
+    """Read the newest descriptions of several patients' records at once, each for its patient's keyring."""
+    wanted = [state.shown[-1] for state in states]
+    read = read_blobs(map(_description, wanted))
+    for version in wanted:
+        keyring, digest = keyrings[version.patient], version.description
+        if digest in read.here:
+            keyring._blobs[digest] = read.here[digest]
+        if digest in read.problems:
+            keyring._problems[digest] = read.problems[digest]
 
 
 def _description(version: VersionState) -> WantedFile:

@@ -1,8 +1,9 @@
 """Who has access to what, as the patient sees it; whom a doctor may look after, as the doctor sees it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery
@@ -17,11 +18,12 @@ from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in
 from chain.status.freshness import ChainTimes, chain_times
 from records import access
-from records.access import LiveGrant, is_paused, narrow, slot_of
+from records.access import LiveGrant, narrow, paused_among, slot_of
 from records.chain_words import address_row, moment
-from records.models import Envelope, Grant, Record, Selection, SelectionRecord
-from records.services.folders import folder_names
-from records.services.keyring import Keyring, keyring_to
+from records.models import Envelope, Grant, Record, Selection
+from records.services.envelopes import read_scopes
+from records.services.folders import names_of_folders
+from records.services.keyring import Keyring, Shared, keyring_to, load_latest
 from records.services.naming import people_named_to
 from records.services.states import act_state, states_of
 from records.shapes import GrantView, PatientView, ScopeView
@@ -30,6 +32,7 @@ ScopeKind = Literal["folder", "record", "selection"]
 GrantState = Literal[
     "waiting", "live", "not yet", "paused", "revoked", "given up", "expired", "ended", "failed"
 ]
+Names = dict[tuple[str, str], str]  # by patient and scope
 _CURRENT = ("waiting", "live", "not yet", "paused")
 
 
@@ -39,13 +42,18 @@ def grants_by(*, actor: Actor) -> list[GrantView]:
     acts = _latest_acts(actor.address)
     standing = {slot_of(grant): grant for grant in narrow(Grant.objects.filter(patient=actor.address))}
     scopes = {row.scope for row in rows.values()} | {act.fields["scope"] for act in acts.values()}
-    names = _scope_names(keyring_to(actor, actor.address), scopes)
     given = [row for row in rows.values() if row.granted_at is not None]
-    people = people_named_to(actor, _parties(given, acts.values()))
-    views, times = [], chain_times()
+    facts = _Facts(
+        people=people_named_to(actor, _parties(given, acts.values())),
+        names=_own_names(actor, scopes),
+        kinds=scope_kinds(scopes),
+        counts=_record_counts(actor.address, scopes),
+        paused=paused_among(standing.values()),
+        times=chain_times(),
+    )
+    views = []
     for slot in rows.keys() | acts.keys():
-        row, act = rows.get(slot), acts.get(slot)
-        view = _grant_view(row, act, standing.get(slot), people, names, times)
+        view = _grant_view(rows.get(slot), acts.get(slot), standing.get(slot), facts)
         if view is not None:
             views.append(view)
     views = _with_unusable_keys(views)
@@ -68,10 +76,24 @@ def patients_of(
     grants = access.as_obeyed(held.filter(patient__in=patients) if end is not None else held)
     people = people_named_to(actor, patients | {via for _, via in ways if via})
     kinds = scope_kinds(grant.scope for grant in grants)
+    names = _names_for(actor, grants)
     by_way: dict[tuple[str, str], list[LiveGrant]] = {way: [] for way in ways}
     for grant in grants:
         by_way.get((grant.patient, grant.via), []).append(grant)
-    return [_patient_view(actor, way, mine, people, kinds) for way, mine in by_way.items() if mine]
+    return [_patient_view(actor, way, mine, people, kinds, names) for way, mine in by_way.items() if mine]
+
+
+def _names_for(actor: Actor, grants: list[LiveGrant]) -> Names:
+    """The names of what these grants share, opened by their own envelopes, of all patients at once."""
+    scopes = {(grant.patient, grant.scope) for grant in grants}
+    if len({patient for patient, _ in scopes}) == 1:
+        return _scope_names({grants[0].patient: keyring_to(actor, grants[0].patient)}, scopes)
+    read = cache(lambda: read_scopes(actor, scopes))
+    given: dict[str, list[LiveGrant]] = {}
+    for grant in grants:
+        given.setdefault(grant.patient, []).append(grant)
+    keyrings = {patient: Keyring(actor, patient, Shared(some, read)) for patient, some in given.items()}
+    return _scope_names(keyrings, scopes)
 
 
 def count_patients(*, actor: Actor, opened: bool = True) -> int:
@@ -80,13 +102,23 @@ def count_patients(*, actor: Actor, opened: bool = True) -> int:
     return _ways(access.grants_held(actor).filter(has_envelope if opened else ~has_envelope)).count()
 
 
-def scope_kind(scope: str) -> ScopeKind:
-    """What a scope is: a folder, a selection that is known here, or a record."""
-    return scope_kinds([scope])[scope]
+@dataclass(frozen=True)
+class _Facts:
+    """What the grants of one patient are shown with, read for all of them at once.
+
+    `names`, `kinds` and `counts` (how many records are in it) are by scope; `paused` are institutions.
+    """
+
+    people: dict[str, Person]
+    names: dict[str, str]
+    kinds: dict[str, ScopeKind]
+    counts: dict[str, int]
+    paused: set[str]
+    times: ChainTimes
 
 
 def scope_kinds(scopes: Iterable[str]) -> dict[str, ScopeKind]:
-    """The same for many."""
+    """Return what each scope is: a folder, a selection that is known here, or a record."""
     named = set(scopes)
     others = {scope for scope in named if folder_of_scope(scope) is None}
     selections = {row.pk for row in rows_in(Selection.objects.only("pk"), "pk", others)}
@@ -126,14 +158,14 @@ def _patient_view(
     grants: list[LiveGrant],
     people: dict[str, Person],
     kinds: dict[str, ScopeKind],
+    names: Names,
 ) -> PatientView:
     patient, via = way
-    names = _scope_names(keyring_to(actor, patient), {grant.scope for grant in grants})
     scopes = [
         ScopeView(
             scope=grant.scope,
             kind=kinds[grant.scope],
-            name=names[grant.scope],
+            name=names[patient, grant.scope],
             write=grant.writes,
             expires_at=grant.expiry,
             days_left=days_left(grant.expiry),
@@ -198,29 +230,27 @@ def _grant_view(
     row: Grant | None,
     act: Act | None,
     standing: LiveGrant | None,
-    people: dict[str, Person],
-    names: dict[str, str],
-    times: ChainTimes,
+    facts: _Facts,
 ) -> GrantView | None:
     if act is not None and act.kind == "GrantAccess":
-        return _waiting_view(act, people, names)
+        return _waiting_view(act, facts)
     if row is None or row.granted_at is None or row.not_before is None or row.expiry is None:
         return None
     return GrantView(
         patient=row.patient,
         grantee=row.grantee,
-        grantee_name=people[row.grantee].name,
+        grantee_name=facts.people[row.grantee].name,
         via=row.via,
-        via_name=people[row.via].name if row.via else "",
+        via_name=facts.people[row.via].name if row.via else "",
         scope=row.scope,
-        scope_kind=scope_kind(row.scope),
-        scope_name=names[row.scope],
-        record_count=_count(row.patient, row.scope),
+        scope_kind=facts.kinds[row.scope],
+        scope_name=facts.names[row.scope],
+        record_count=facts.counts[row.scope],
         write=bool(row.permissions & 2),
         not_before=row.not_before,
         expires_at=row.expiry,
         days_left=days_left(row.expiry) if standing else 0,
-        state=_state(row, act, standing, times),
+        state=_state(row, act, standing, facts),
         granted_at=row.granted_at,
         act=str(act.pk) if act else "",
         request=row.request,
@@ -228,33 +258,33 @@ def _grant_view(
     )
 
 
-def _state(row: Grant, act: Act | None, standing: LiveGrant | None, times: ChainTimes) -> GrantState:
+def _state(row: Grant, act: Act | None, standing: LiveGrant | None, facts: _Facts) -> GrantState:
     if act is not None or row.ended == Grant.Ended.REVOKED:
         return "revoked"
     if row.ended == Grant.Ended.GIVEN_UP:
         return "given up"
-    if row.expiry is not None and row.expiry <= times.latest:
+    if row.expiry is not None and row.expiry <= facts.times.latest:
         return "expired"
     if standing is None:
         return "ended"
-    if standing.not_before > times.earliest:
+    if standing.not_before > facts.times.earliest:
         return "not yet"
-    return "paused" if is_paused(standing) else "live"
+    return "paused" if standing.via in facts.paused else "live"
 
 
-def _waiting_view(act: Act, people: dict[str, Person], names: dict[str, str]) -> GrantView:
+def _waiting_view(act: Act, facts: _Facts) -> GrantView:
     fields = act.fields
     via, until = address_row(fields["via"]), moment(fields["expiry"])
     return GrantView(
         patient=act.author,
         grantee=fields["grantee"],
-        grantee_name=people[fields["grantee"]].name,
+        grantee_name=facts.people[fields["grantee"]].name,
         via=via,
-        via_name=people[via].name if via else "",
+        via_name=facts.people[via].name if via else "",
         scope=fields["scope"],
-        scope_kind=scope_kind(fields["scope"]),
-        scope_name=names[fields["scope"]],
-        record_count=_count(act.author, fields["scope"]),
+        scope_kind=facts.kinds[fields["scope"]],
+        scope_name=facts.names[fields["scope"]],
+        record_count=facts.counts[fields["scope"]],
         write=bool(fields["permissions"] & 2),
         not_before=moment(fields["notBefore"]),
         expires_at=until,
@@ -266,25 +296,42 @@ def _waiting_view(act: Act, people: dict[str, Person], names: dict[str, str]) ->
     )
 
 
-def _count(patient: str, scope: str) -> int:
-    number = int(scope, 16)
-    if number < 2**16:
-        return Record.objects.filter(patient=patient, folder=number).count()
-    return SelectionRecord.objects.filter(selection=scope).count() or 1
+def _record_counts(patient: str, scopes: Iterable[str]) -> dict[str, int]:
+    """How many records each scope has: a folder now, a selection since it was made."""
+    counted = Record.objects.filter(patient=patient).order_by().values("folder").annotate(count=Count("pk"))
+    in_folders = dict(counted.values_list("folder", "count"))
+    sizes = _selection_sizes(scope for scope in scopes if folder_of_scope(scope) is None)
+    return {
+        scope: sizes.get(scope) or 1 if folder is None else in_folders.get(folder, 0)
+        for scope in scopes
+        for folder in [folder_of_scope(scope)]
+    }
 
 
-def _scope_names(keyring: Keyring, scopes: set[str]) -> dict[str, str]:
-    """Words for scopes: a folder's name, a record's title, how many records a selection has."""
-    folders = {int(scope, 16): scope for scope in scopes if int(scope, 16) < 2**16}
-    names = {folders[number]: name for number, name in folder_names(keyring, list(folders)).items()}
-    wanted = Record.objects.filter(patient=keyring.patient)
-    for record, state in states_of(rows_in(wanted, "pk", scopes - set(names))).items():
-        opened = keyring.open_latest(state)
-        names[record] = opened.description.title if opened else "A record"
-    counts = _selection_sizes(scopes - set(names))
-    for scope in scopes - set(names):
-        count = counts.get(scope, 0)
-        names[scope] = f"A selection of {count} records" if count != 1 else "A selection of 1 record"
+def _own_names(actor: Actor, scopes: set[str]) -> dict[str, str]:
+    patient = actor.address
+    keyrings = {patient: keyring_to(actor, patient)}
+    names = _scope_names(keyrings, {(patient, scope) for scope in scopes})
+    return {scope: name for (_, scope), name in names.items()}
+
+
+def _scope_names(keyrings: dict[str, Keyring], scopes: set[tuple[str, str]]) -> Names:
+    """Words for patients' scopes: a folder's name, a record's title, how many records a selection has."""
+    folders = {(patient, scope): folder_of_scope(scope) for patient, scope in scopes}
+    numbers = {(place[0], number) for place, number in folders.items() if number is not None}
+    named = names_of_folders(keyrings, numbers)
+    names = {place: named[place[0], number] for place, number in folders.items() if number is not None}
+    others = scopes - names.keys()
+    rows = rows_in(Record.objects.filter(patient__in=keyrings), "pk", {scope for _, scope in others})
+    states = [state for state in states_of(rows).values() if (state.patient, state.record) in others]
+    load_latest(keyrings, states)
+    for state in states:
+        opened = keyrings[state.patient].open_latest(state)
+        names[state.patient, state.record] = opened.description.title if opened else "A record"
+    counts = _selection_sizes(scope for _, scope in scopes - names.keys())
+    for place in scopes - names.keys():
+        count = counts.get(place[1], 0)
+        names[place] = f"A selection of {count} records" if count != 1 else "A selection of 1 record"
     return names
 
 
