@@ -23,7 +23,7 @@ from chain.keys import portal_keys
 from chain.keys.ecdsa import address_of_key
 from chain.localchain import Anvil
 from chain.models import Act, Block, Cursor
-from chain.node import client, deployment
+from chain.node import client, deployment, identity, rpc
 from chain.operations.deploy import put_contract, send_and_wait
 from chain.outbox.submit import next_number, submit_act
 from chain.relayer.sender import run_relayer
@@ -80,7 +80,7 @@ class ChainNode:
 
     def rpc(self, method: str, *params: Any) -> Any:
         """One JSON-RPC call."""
-        return client.request(method, *params)
+        return rpc.request(method, *params)
 
     def mine(self, count: int = 1) -> None:
         """Mine empty blocks (or what waits in the pool)."""
@@ -173,7 +173,7 @@ def _deploy_on(anvil: Anvil) -> ChainNode:
         portal_keys.make_key(name)
     node = ChainNode(anvil)
     node.fund(address_of_key(portal_keys.relayer_keys()[0]), ether=1_000)
-    remember(put_contract(client.chain_id())[0])
+    remember(put_contract(identity.chain_id())[0])
     return node
 
 

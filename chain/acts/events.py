@@ -14,7 +14,7 @@ from eth_hash.auto import keccak  # eth_utils' takes twice as long
 from chain.acts.messages import PreparedAct
 from chain.contract.abi import ACT_OF_EVENT, EventType, act_types, event_types
 from chain.errors import BadLog
-from chain.node.deployment import Domain
+from chain.node.domain import Domain
 
 _WORD = 64  # hex digits
 _ADDRESS_PADDING = "0" * 24

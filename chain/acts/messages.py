@@ -31,7 +31,8 @@ from chain.contract.slots import (
 )
 from chain.errors import ActError
 from chain.keys.ecdsa import sign_digest
-from chain.node.deployment import Domain, domain
+from chain.node.deployment import domain
+from chain.node.domain import Domain
 
 __all__ = [
     "ZERO_ADDRESS",

@@ -10,7 +10,8 @@ from chain.errors import Reorganised
 from chain.models import Act, Block, Event, EventDigest
 from chain.models.bulk import BATCH, insert_rows
 from chain.node import client
-from chain.node.deployment import Domain, domain_at
+from chain.node.deployment import domain_at
+from chain.node.domain import Domain
 from chain.node.ranges import BlockRange
 
 _DIGEST_FIELDS = ("content", "description", "secret", "envelopes", "reason", "name")

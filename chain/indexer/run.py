@@ -27,7 +27,7 @@ from chain.indexer.archive import events_of, link_acts, store_range
 from chain.indexer.reorg import RUN, find_ancestor, rewind
 from chain.models import Block, Cursor, Event
 from chain.models.bulk import batches
-from chain.node import client
+from chain.node import client, identity
 from chain.node.deployment import deployment, first_block
 from chain.node.ranges import BlockRange, RangeReader
 from chain.outbox.settle import confirm_acts
@@ -115,7 +115,7 @@ def cursor_row() -> Cursor:
 
 def checked_head() -> client.Head:
     """The newest block of a node that is of the contract's chain. ChainUnavailable."""
-    if (found := client.chain_id()) != deployment().chain_id:
+    if (found := identity.chain_id()) != deployment().chain_id:
         raise ChainUnavailable(
             f"The node is of chain {found}, the contract of chain {deployment().chain_id}."
         )

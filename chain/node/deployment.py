@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +10,11 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 from chain.errors import ChainUnavailable, NotDeployed, WrongDeployment
+from chain.node import identity
+from chain.node.domain import Domain
 from chain.support.pasted_text import plain_address
-
-_DOMAIN_MEMBERS = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
-_DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-
-
-@dataclass(frozen=True)
-class Domain:
-    """The EIP-712 domain: to which contract a signature speaks."""
-
-    chain_id: int
-    contract: str
-
-    @property
-    def members(self) -> list[dict[str, str]]:
-        """The domain's type, as EIP-712 JSON has it."""
-        return list(_DOMAIN_MEMBERS)
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The domain's values, as EIP-712 JSON has them."""
-        return {
-            "name": "MedRec",
-            "version": "1",
-            "chainId": self.chain_id,
-            "verifyingContract": self.contract,
-        }
-
-    @cached_property
-    def separator(self) -> bytes:
-        """The domain's 32-byte hash."""
-        types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
-        names = [keccak(text=_DOMAIN_TYPE), keccak(text="MedRec"), keccak(text="1")]
-        return bytes(keccak(encode(types, [*names, self.chain_id, self.contract])))
 
 
 @dataclass(frozen=True)
@@ -162,10 +124,8 @@ def note_deployment(deployed: Deployment) -> Deployment:
 
 def _note_first(deployed: Deployment) -> tuple[Tenure, ...]:
     """Bind the database to a contract and, where that is a successor, to those whose place it took."""
-    from chain.node import client  # the client asks for the deployment in its turn
-
     is_first = deployed.address == deployed.origin_contract
-    line = [] if is_first else client.predecessors_of(deployed.address)
+    line = [] if is_first else identity.predecessors_of(deployed.address)
     with transaction.atomic():
         begins = 0
         for address, last_block in line:
@@ -257,14 +217,12 @@ def _check_names(tenures: tuple[Tenure, ...]) -> None:
 
 def _ask_node(address: str) -> Deployment:
     """Return what node and contract say of an address. Raises ChainUnavailable where they disagree."""
-    from chain.node import client  # the client asks for the deployment in its turn
-
-    chain_id = client.chain_id()
-    if (said := client.domain_of(address)) != Domain(chain_id, address):
+    chain_id = identity.chain_id()
+    if (said := identity.domain_of(address)) != Domain(chain_id, address):
         raise ChainUnavailable(
             f"The node says that it is of chain {chain_id}, its contract that it is of chain {said.chain_id}."
         )
-    origin_chain, origin_contract = client.origin_of(address)
+    origin_chain, origin_contract = identity.origin_of(address)
     return Deployment(chain_id, address, origin_chain, origin_contract)
 
 

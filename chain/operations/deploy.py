@@ -13,7 +13,7 @@ from chain.contract.slots import ZERO_ADDRESS
 from chain.errors import ChainError, MissingKey, NotDeployed, WrongDeployment
 from chain.keys import portal_keys
 from chain.keys.ecdsa import address_of_key, sign_transaction
-from chain.node import client
+from chain.node import client, identity
 from chain.node.deployment import (
     Deployment,
     deployment,
@@ -49,7 +49,7 @@ def deploy() -> tuple[Deployment, bool]:
 
 
 def _deploy_first() -> tuple[Deployment, bool]:
-    made, fresh = put_contract(client.chain_id())
+    made, fresh = put_contract(identity.chain_id())
     if (known := note_deployment(made)).address != made.address:
         raise WrongDeployment(f"Another machine has deployed {known.address} meanwhile: run this again.")
     write_deployment(known)
@@ -67,13 +67,13 @@ def put_contract(chain_id: int) -> tuple[Deployment, bool]:
         block = send_and_wait(portal_keys.relayer_keys()[0], FACTORY, SALT + code, gas=_GAS).block_number
     if not code_matches(client.code(address)):
         raise ChainError(f"The code at {address} is not the contract's.")
-    first_chain, first = client.origin_of(address)
+    first_chain, first = identity.origin_of(address)
     return Deployment(chain_id, address, first_chain, first, block), fresh
 
 
 def check_node(known: Deployment) -> None:
     """Raise WrongDeployment unless the node is of a contract's chain; the text says the way out."""
-    if (found := client.chain_id()) != known.chain_id:
+    if (found := identity.chain_id()) != known.chain_id:
         raise WrongDeployment(
             f"The node is of chain {found}, but this database belongs to contract {known.address} on chain "
             f"{known.chain_id}. {_WAY_OUT}"
@@ -128,7 +128,7 @@ def send_and_wait(
     tip = client.priority_fee()
     fields = {
         "type": 2,
-        "chainId": client.chain_id(),
+        "chainId": identity.chain_id(),
         "nonce": client.nonce(address_of_key(key), at="pending"),
         "to": to,
         "value": value,

@@ -18,7 +18,7 @@ from chain.keys.ecdsa import address_of_key
 from chain.keys.portal_keys import relayer_keys
 from chain.keys.roles import missing_roles
 from chain.models import ChainIdentity, Cursor, Sender
-from chain.node import client
+from chain.node import client, rpc
 from chain.node.deployment import Deployment, deployment, first_deployment, known_deployment
 from chain.operations.deploy import check_code, check_node
 
@@ -64,7 +64,7 @@ def end_if_refused(code: int = 1) -> None:
     """End this process with one line where it must not run here."""
     reason = refusal()
     connections.close_all()  # a web server forks after this, and its workers must share no connection
-    client.forget_connections()
+    rpc.forget_connections()
     if reason:
         sys.stderr.write(f"MedRec: {reason}\n")
         sys.exit(code)

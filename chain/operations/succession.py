@@ -21,7 +21,7 @@ from chain.keys import portal_keys
 from chain.keys.ecdsa import address_of_key
 from chain.models import Act, ActState, Cursor, Event, Transaction
 from chain.models.sending import TransactionState
-from chain.node import client
+from chain.node import client, identity
 from chain.node.deployment import Deployment, deployment, first_block, note_successor, write_deployment
 from chain.operations.deploy import FACTORY, SALT, check_node, contract_address, send_and_wait
 from chain.outbox.settle import refuse_act
@@ -45,7 +45,7 @@ def succeed(say: Say) -> Deployment:
     _read_all()
     address = _put(old)
     say(f"The successor is {address}.")
-    _, last_block = client.predecessor_of(address)
+    _, last_block = identity.predecessor_of(address)
     if not last_block:
         last_block = _load(old, address, say)
         _send(address, encode_call("open", last_block))
@@ -57,12 +57,12 @@ def join(address: str, say: Say) -> Deployment:
     old = deployment()
     check_node(old)
     try:
-        before, last_block = client.predecessor_of(address)
+        before, last_block = identity.predecessor_of(address)
     except RpcRefused:  # it is a first contract
         before, last_block = "", 0
     if before != old.address or not last_block or not code_matches(client.code(address)):
         raise ChainError(f"{address} is no open successor of {old.address}.")
-    if client.origin_of(address) != (old.origin_chain, old.origin_contract):
+    if identity.origin_of(address) != (old.origin_chain, old.origin_contract):
         raise ChainError(f"{address} is of another origin than {old.address}: no key would open anything.")
     _read_all(last_block)
     _compare(old, address, last_block)
@@ -150,7 +150,7 @@ def _compare(old: Deployment, address: str, last_block: int) -> None:
         )
     for log in client.topic_logs(address, ROLE_GRANTED, old.block, last_block):
         role, account = bytes.fromhex(log.topics[1][2:]), _address(log.topics[2])
-        if client.view("hasRole", role, account, contract=old.address) != (True,):
+        if identity.view_at(old.address, "hasRole", role, account) != (True,):
             raise ChainError(f"{address} was made with a role for {account}, which had none before.")
 
 
@@ -188,15 +188,15 @@ def _holders(old: Deployment, role: str) -> list[str]:
     identifier = _role(role, old)
     asked = bytes.fromhex(identifier[2:])
     accounts = _granted(old, identifier)
-    return [one for one in accounts if client.view("hasRole", asked, one, contract=old.address) == (True,)]
+    return [one for one in accounts if identity.view_at(old.address, "hasRole", asked, one) == (True,)]
 
 
 def _role(role: str, old: Deployment) -> str:
-    return "0x" + bytes(client.view(role, contract=old.address)[0]).hex()
+    return "0x" + bytes(identity.view_at(old.address, role)[0]).hex()
 
 
 def _admin_of(old: Deployment) -> str:
-    return str(to_checksum_address(client.view("defaultAdmin", contract=old.address)[0]))
+    return str(to_checksum_address(identity.view_at(old.address, "defaultAdmin")[0]))
 
 
 def _address(topic: str) -> str:

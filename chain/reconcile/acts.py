@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from chain.errors import RpcRefused
 from chain.models import Act, ActState, Event, Sender, Transaction
 from chain.models.sending import TransactionState
-from chain.node import client
+from chain.node import client, rpc
 from chain.node.deployment import deployment, domains
 from chain.outbox.precedence import BY_TRANSACTION, take_back
 from chain.outbox.settle import link_act
@@ -158,7 +158,7 @@ def _returning(act: Act) -> Repair | None:
     What the contract refuses may be there, and only missing in the archive.
     """
     try:
-        client.call(deployment().address, act.calldata, at=applied_block())
+        rpc.call(deployment().address, act.calldata, at=applied_block())
     except RpcRefused:
         return None
 

@@ -12,7 +12,8 @@ from chain.errors import ChainUnavailable, RpcRefused
 from chain.indexer.run import apply_events
 from chain.models import Event
 from chain.node import client
-from chain.node.deployment import Domain, domain_at, tenure_at
+from chain.node.deployment import domain_at, tenure_at
+from chain.node.domain import Domain
 from chain.reconcile.run import Check, Finding, Look, applied_block, row_chunks
 
 _RESYNC = "`manage.py resync` reads the chain anew."

@@ -17,7 +17,7 @@ from django.db.models import Model, QuerySet
 from chain.contract.abi import decode_result, encode_call
 from chain.errors import ChainUnavailable
 from chain.models import AcknowledgedFinding, Cursor
-from chain.node import client
+from chain.node import rpc
 from chain.node.deployment import deployment
 
 log = logging.getLogger(__name__)
@@ -191,5 +191,5 @@ def view_many(function: str, arguments: Iterable[tuple[Any, ...]], at: int) -> l
         ("eth_call", ({"to": contract, "data": "0x" + encode_call(function, *one).hex()}, hex(at)))
         for one in arguments
     ]
-    answers = client.batch(calls)
+    answers = rpc.batch(calls)
     return [decode_result(function, bytes.fromhex(answer[2:])) for answer in answers]

@@ -29,7 +29,7 @@ from chain.keys.ecdsa import address_of_key
 from chain.keys.portal_keys import find_relayer_key, relayer_keys
 from chain.models import Act, Attempt, Cursor, Sender, Transaction
 from chain.models.sending import TransactionState
-from chain.node import client
+from chain.node import client, identity
 from chain.node.deployment import deployment
 from chain.outbox.lanes import lanes_of
 from chain.relayer.batches import ACT_GAS, BASE_GAS, Batch, next_batch
@@ -126,7 +126,7 @@ def _has_work(sender: Sender) -> bool:
 def check_chain() -> None:
     """The node must be of the contract's chain, and have our contract at its address, before we send."""
     deployed = deployment()
-    if (found := client.chain_id()) != deployed.chain_id:
+    if (found := identity.chain_id()) != deployed.chain_id:
         raise Paused(f"The node is of chain {found}, the contract of chain {deployed.chain_id}.")
     code = client.code(deployed.address)
     if not code:

@@ -13,7 +13,7 @@ from chain.contract.refusals import Refusal, explain
 from chain.errors import RpcRefused
 from chain.indexer.reorg import is_read_chain
 from chain.models import Act, ActState, Cursor, Event
-from chain.node import client
+from chain.node import rpc
 from chain.node.deployment import deployment
 from chain.outbox.precedence import link_to_taken_back
 from chain.outbox.settle import link_act, refuse_act
@@ -70,7 +70,7 @@ def _refusals(
 
     `meanwhile` is done, in this thread, while the node is asked.
     """
-    ask = partial(client.call, deployment().address, batch.calldata, sender=sender, gas=gas, at=at)
+    ask = partial(rpc.call, deployment().address, batch.calldata, sender=sender, gas=gas, at=at)
     if meanwhile is None:
         answer = ask()
     else:

@@ -9,7 +9,7 @@ from chain.contract.abi import code_matches
 from chain.errors import NotDeployed, WrongDeployment
 from chain.keys.roles import missing_roles
 from chain.models import Cursor
-from chain.node import client
+from chain.node import client, identity
 from chain.node.deployment import Deployment, deployment
 from chain.restore import incarnation
 from chain.restore.acceptance_log import collect_lost_acts
@@ -40,7 +40,7 @@ def check_broker() -> None:
 
 def check_chain_id() -> None:
     """The node is of the contract's chain."""
-    if client.chain_id() != _deployment().chain_id:
+    if identity.chain_id() != _deployment().chain_id:
         raise Unhealthy("the node is of another chain")
 
 

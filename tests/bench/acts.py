@@ -172,11 +172,11 @@ def _work(name: str) -> None:
     import select
 
     from chain.indexer.run import run_indexer
-    from chain.node import client
+    from chain.node import rpc
     from chain.relayer.sender import run_relayer
 
     task, calls = {"relay": run_relayer, "index": run_indexer}[name], 0
-    ask, ask_many = client.request, client.batch
+    ask, ask_many = rpc.request, rpc.batch
 
     def counted(method: str, *params: Any) -> Any:
         nonlocal calls
@@ -188,7 +188,7 @@ def _work(name: str) -> None:
         calls += len(asked)
         return ask_many(asked)
 
-    vars(client).update(request=counted, batch=all_counted)
+    vars(rpc).update(request=counted, batch=all_counted)
     _tell()
     sys.stdin.readline()
     while not select.select([sys.stdin], [], [], PAUSE)[0]:

@@ -14,8 +14,9 @@ from chain.contract.refusals import explain
 from chain.contract.slots import builds_on, folder_scope, slot_grant, slot_of
 from chain.errors import ActError, RpcRefused
 from chain.keys.ecdsa import address_of_key, recover_signer, sign_digest
-from chain.node import client
-from chain.node.deployment import Domain, deployment, domain
+from chain.node import client, rpc
+from chain.node.deployment import deployment, domain
+from chain.node.domain import Domain
 from tests.chain_node import ChainNode, fresh_person
 
 DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -124,9 +125,9 @@ def test_the_contract_takes_a_signed_act(chain_node: ChainNode) -> None:
     del chain_node
     person = fresh_person()
     signed = sign_act(person.prepare("NameFolder", folder=1, name=bytes(32), serial=1), person.key)
-    assert client.call(deployment().address, signed.act.calldata(signed.signature)) == b""
+    assert rpc.call(deployment().address, signed.act.calldata(signed.signature)) == b""
     with pytest.raises(RpcRefused) as refused:
-        client.call(deployment().address, signed.act.calldata(sign_digest(fresh_person().key, bytes(32))))
+        rpc.call(deployment().address, signed.act.calldata(sign_digest(fresh_person().key, bytes(32))))
     assert explain(refused.value.data).code == "NotSigner"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chain.errors import ChainUnavailable
-from chain.node import client
+from chain.node import client, identity, rpc
 
 ANY = "0x" + "11" * 20
 
@@ -14,7 +14,7 @@ ANY = "0x" + "11" * 20
 @pytest.mark.parametrize(
     "ask",
     [
-        client.chain_id,
+        identity.chain_id,
         client.priority_fee,
         client.head,
         lambda: client.logs(0, 1),
@@ -22,11 +22,11 @@ ANY = "0x" + "11" * 20
         lambda: client.balance(ANY),
         lambda: client.nonce(ANY),
         lambda: client.send_raw(b"\x02"),
-        lambda: client.call(ANY, b""),
+        lambda: rpc.call(ANY, b""),
         lambda: client.estimate_gas(ANY, b"", ANY),
     ],
 )
 def test_an_empty_answer_is_no_answer(ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "request", lambda *_: None)
+    monkeypatch.setattr(rpc, "request", lambda *_: None)
     with pytest.raises(ChainUnavailable):
         ask()

@@ -10,7 +10,7 @@ from chain.acts.events import decode_log as decode_fast
 from chain.acts.messages import PreparedAct
 from chain.contract.abi import ACT_OF_EVENT, EventType, act_types, decode_log, event_types
 from chain.errors import BadLog
-from chain.node.deployment import Domain
+from chain.node.domain import Domain
 
 DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
 NAMES = {event.name: event for event in event_types().values()}

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from chain.acts.messages import PreparedAct
 from chain.contract.abi import act_types, raw_value
 from chain.contract.encoding import encode_bytes, encode_list, encode_word
-from chain.node.deployment import Domain
+from chain.node.domain import Domain
 
 DOMAIN = Domain(33_117, "0x" + "11" * 20)
 

@@ -99,12 +99,12 @@ def test_a_wrong_chain_id_is_neither_kept_nor_signed_for(
     settings.CHAIN_CONTRACT_ADDRESS = contract.address
     deployment_path().unlink()
     with monkeypatch.context() as lie:
-        lie.setattr("chain.node.client.chain_id", lambda: 1)
+        lie.setattr("chain.node.identity.chain_id", lambda: 1)
         with pytest.raises(ChainUnavailable, match="of chain 1, its contract"):
             domain()
         assert not ChainIdentity.objects.exists()
     assert domain().chain_id == contract.chain_id
-    monkeypatch.setattr("chain.node.client.chain_id", lambda: 1)
+    monkeypatch.setattr("chain.node.identity.chain_id", lambda: 1)
     deployments.forget_deployment()
     assert domain().chain_id == contract.chain_id
 

@@ -10,7 +10,7 @@ from chain.errors import ChainUnavailable, RpcRefused
 from chain.indexer import run
 from chain.models import Act, ActState, Block, Cursor, Event, SignerState, Transaction
 from chain.models.sending import TransactionState
-from chain.node import client
+from chain.node import client, identity
 from chain.registry import _resets, _run_handlers, on_event, on_reset
 from chain.status.summary import chain_status
 from chain.support.shared_clock import SharedNow
@@ -270,7 +270,7 @@ def test_the_wrong_chain_is_not_read(chain: ChainNode, monkeypatch: pytest.Monke
     name_folder(fresh_person())
     chain.relay()
     with monkeypatch.context() as wrong:
-        wrong.setattr(client, "chain_id", lambda: 1)
+        wrong.setattr(identity, "chain_id", lambda: 1)
         chain.sync()
     assert not Event.objects.exists()
     assert "chain 1" in chain_status().paused_reason

@@ -14,7 +14,7 @@ from chain.acts.messages import ZERO_ADDRESS, folder_scope, prepare_act
 from chain.errors import ChainUnavailable, LogsMissing, NodeBehind, Reorganised, RpcRefused
 from chain.indexer import reorg
 from chain.models import Act, ActState, Block, Cursor, Event
-from chain.node import client, ranges
+from chain.node import client, identity, ranges, rpc
 from chain.node.deployment import deployment
 from chain.node.ranges import RangeReader, may_hold_logs, read_range
 from chain.operations.deploy import send_and_wait
@@ -39,7 +39,7 @@ def test_a_block_whose_logs_are_kept_back_is_not_passed(
     act = name_folder(fresh_person())
     chain.relay()
     chain.mine(5)
-    real, ask = client.logs, client.request
+    real, ask = client.logs, rpc.request
     held = real(cursor().seen + 1, client.head().number)[0].block_number
 
     def without(method: str, *params: object) -> object:
@@ -49,7 +49,7 @@ def test_a_block_whose_logs_are_kept_back_is_not_passed(
 
     with monkeypatch.context() as lagging:
         ranges._holds_logs.cache_clear()
-        lagging.setattr(client, "request", without)
+        lagging.setattr(rpc, "request", without)
         lagging.setattr(client, "logs", lambda *_: [])
         for _ in range(3):
             Cursor.objects.update(heard_tick=None)
@@ -68,7 +68,7 @@ def test_nor_one_far_below_the_head(chain: ChainNode, monkeypatch: pytest.Monkey
     act = name_folder(fresh_person())
     chain.relay()
     chain.mine(ranges._NEAR + 200)
-    real, batch = client.logs, client.batch
+    real, batch = client.logs, rpc.batch
     held = real(cursor().seen + 1, client.head().number)[0].block_number
 
     def without_logs(asked: Any) -> list[Any]:
@@ -79,7 +79,7 @@ def test_nor_one_far_below_the_head(chain: ChainNode, monkeypatch: pytest.Monkey
         ]
 
     with monkeypatch.context() as lagging:
-        lagging.setattr(client, "batch", without_logs)
+        lagging.setattr(rpc, "batch", without_logs)
         lagging.setattr(client, "logs", lambda *_: [])
         chain.sync()
         assert cursor().seen == cursor().applied == held - 1
@@ -96,7 +96,7 @@ def test_headers_are_asked_for_many_at_a_time_where_the_node_takes_it(
     numbers = range(client.head().number - 115, client.head().number + 3)
     each = [client.block(number) for number in numbers]
     assert [header is None for header in each] == [False] * 116 + [True] * 2
-    asked, real = [], client.batch
+    asked, real = [], rpc.batch
 
     def counted(calls: Sequence[Any]) -> list[Any]:
         asked.append(len(calls))
@@ -104,7 +104,7 @@ def test_headers_are_asked_for_many_at_a_time_where_the_node_takes_it(
             raise RpcRefused("batches are not taken", -32600)
         return real(calls)
 
-    monkeypatch.setattr(client, "batch", counted)
+    monkeypatch.setattr(rpc, "batch", counted)
     assert client.blocks(numbers) == each
     assert asked == [100, 18]
 
@@ -168,7 +168,7 @@ def test_a_range_far_below_the_head_that_changes_while_it_is_read_is_none(
 ) -> None:
     first = client.head().number + 1
     chain.mine(ranges._NEAR + 10)
-    head, real = client.head(), client.batch
+    head, real = client.head(), rpc.batch
     assert read_range(first, first + 3, head).last == first + 3
     calls: list[str] = []
 
@@ -179,7 +179,7 @@ def test_a_range_far_below_the_head_that_changes_while_it_is_read_is_none(
         chain.rpc("anvil_reorg", head.number - first - 2, [[sent, 0]])
         return real(asked)
 
-    monkeypatch.setattr(client, "batch", while_it_changes)
+    monkeypatch.setattr(rpc, "batch", while_it_changes)
     with pytest.raises(Reorganised):
         read_range(first, first + 3, head)
     assert calls == ["eth_getLogs", "eth_getBlockByNumber"]
@@ -202,7 +202,7 @@ def test_far_below_the_head_a_node_without_the_last_block_has_not_given_its_logs
         return [[], None]
 
     with monkeypatch.context() as late:
-        late.setattr(client, "batch", some)
+        late.setattr(rpc, "batch", some)
         late.setattr(client, "logs", lambda *_: [])
         late.setattr(client, "block", lambda n: None if n == lacking and next(seen) else block(n))
         with pytest.raises(NodeBehind):
@@ -366,8 +366,8 @@ def test_a_missing_log_is_what_it_says(chain: ChainNode, monkeypatch: pytest.Mon
 def test_an_answer_of_another_shape_is_a_node_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, said: Any
 ) -> None:
-    monkeypatch.setattr(client, "request", lambda *_: said)
-    for ask in (client.head, client.chain_id, lambda: client.block(1)):
+    monkeypatch.setattr(rpc, "request", lambda *_: said)
+    for ask in (client.head, identity.chain_id, lambda: client.block(1)):
         with pytest.raises(ChainUnavailable):
             ask()
     if said not in ([], {}):

@@ -10,7 +10,7 @@ from chain.contract.abi import ACT_OF_EVENT
 from chain.errors import ChainUnavailable
 from chain.indexer import resync
 from chain.models import Act, ActState, Block, Cursor, Event
-from chain.node import client
+from chain.node import client, rpc
 from chain.registry import _news_handlers, announce_events, on_news, runs_of
 from records.models import Grant, Version
 from tests.chain.every_act import Cast, tables, tell
@@ -89,7 +89,7 @@ def test_projections_come_back_from_the_archive_without_the_node(monkeypatch: py
     before = tables()
     Version.objects.all().delete()
     Grant.objects.update(permissions=3, ended="")
-    monkeypatch.setattr(client, "request", lambda *asked: pytest.fail(f"asked the node {asked}"))
+    monkeypatch.setattr(rpc, "request", lambda *asked: pytest.fail(f"asked the node {asked}"))
     run("--from-archive")
     assert tables() == before
 

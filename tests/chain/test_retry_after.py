@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chain.errors import ChainUnavailable
-from chain.node import client
+from chain.node import identity, rpc
 from chain.support.retry_after import LONGEST, seconds_of
 from tests.retry_after import BusyServer, serve_busy
 
@@ -37,12 +37,12 @@ def listed(asked: Any) -> list[Any]:
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    "ask", [client.chain_id, lambda: client.batch([("eth_chainId", []), ("eth_chainId", [])])]
+    "ask", [identity.chain_id, lambda: rpc.batch([("eth_chainId", []), ("eth_chainId", [])])]
 )
 def test_nothing_is_asked_until_the_time_is_over(
     node: BusyServer, status: int, ask: Callable[[], object]
 ) -> None:
-    assert client.chain_id() == 16
+    assert identity.chain_id() == 16
     node.refuse(status, "1")
     began, asked = time.monotonic(), node.asked
     for _ in range(20):
@@ -52,14 +52,14 @@ def test_nothing_is_asked_until_the_time_is_over(
     assert node.asked - asked <= 1 + (time.monotonic() - began) // 1
     node.status = 200
     time.sleep(1.1)
-    assert client.chain_id() == 16
+    assert identity.chain_id() == 16
 
 
 def test_a_refusal_without_a_time_is_no_pause(node: BusyServer) -> None:
     node.refuse(429, "")
     for _ in range(3):
         with pytest.raises(ChainUnavailable):
-            client.chain_id()
+            identity.chain_id()
     assert node.asked == 3
 
 

@@ -13,7 +13,7 @@ from chain.keys.ecdsa import address_of_key
 from chain.keys.portal_keys import relayer_keys
 from chain.models import Act, ActState, Attempt, Sender, Transaction
 from chain.models.sending import AttemptState
-from chain.node import client
+from chain.node import client, identity, rpc
 from chain.operations.deploy import send_and_wait
 from chain.operations.transactions import bump_transaction
 from chain.relayer import sender as sending
@@ -32,7 +32,7 @@ def test_a_node_s_own_trouble_is_no_refusal(chain: ChainNode, monkeypatch: pytes
         raise RpcRefused("header not found")
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(client, "call", troubled)
+        trouble.setattr(rpc, "call", troubled)
         for _ in range(3):
             chain.relay()
             chain.mine()
@@ -128,7 +128,7 @@ def test_the_wrong_chain_pauses_and_the_right_one_resumes(
 ) -> None:
     act = chain.new_record(fresh_person())
     with monkeypatch.context() as wrong:
-        wrong.setattr(client, "chain_id", lambda: 1)
+        wrong.setattr(identity, "chain_id", lambda: 1)
         chain.relay()
     assert "The node is of chain 1" in Sender.objects.get().paused_reason
     assert "The node is of chain 1" in chain_status().paused_reason
@@ -247,7 +247,7 @@ def test_a_sender_whose_lease_is_taken_saves_nothing(
     chain: ChainNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = chain.new_record(fresh_person())
-    real = client.call
+    real = rpc.call
 
     def stalled(to: str, data: bytes, **options: Any) -> bytes:
         # So slow that the lease ran out, and another process took it.
@@ -255,7 +255,7 @@ def test_a_sender_whose_lease_is_taken_saves_nothing(
         return real(to, data, **options)
 
     with monkeypatch.context() as slow:
-        slow.setattr(client, "call", stalled)
+        slow.setattr(rpc, "call", stalled)
         chain.relay()
     assert not Transaction.objects.exists()
     chain.settle()

@@ -18,7 +18,7 @@ from chain.indexer.resync import resync
 from chain.keys import portal_keys
 from chain.keys.ecdsa import address_of_key
 from chain.models import Act, ActState, Block, ChainIdentity, Cursor, Event
-from chain.node import client
+from chain.node import client, identity
 from chain.node.deployment import (
     Deployment,
     deployment,
@@ -93,7 +93,7 @@ def test_accounts_grants_and_records_go_on_under_the_successor(chain: ChainNode,
     assert made.address != former.address
     assert origin() == first == (former.chain_id, former.address)
     assert getters(cast) == before
-    assert client.predecessor_of(made.address)[0] == former.address
+    assert identity.predecessor_of(made.address)[0] == former.address
     assert [tenure.last_block for tenure in tenures()] == [made.block - 1, None]
     admission = client.view("ADMISSION_ROLE")[0]
     assert client.view("hasRole", admission, address_of_key(portal_keys.admission_key())) == (True,)
@@ -179,7 +179,7 @@ def test_the_former_contract_is_frozen_for_the_portal(chain: ChainNode, cast: Ca
     chain.mine(3)
     chain.sync()
     assert Event.objects.count() == events
-    assert client.view("folderOf", cast.patient.address, 5, contract=made.address) == (0, 0)
+    assert identity.view_at(made.address, "folderOf", cast.patient.address, 5) == (0, 0)
     assert act.digest(domain_before) != act.digest(domains()[-1])
     assert old_signature  # signed for the successor: the domain is the contract in use
 
@@ -192,7 +192,7 @@ def test_nobody_acts_on_a_successor_before_it_opens_or_loads_it_after(chain: Cha
     for data in (act.calldata(b""), encode_call("load", [1, 2]), encode_call("open", 1)):
         with pytest.raises(ChainError, match="failed"):
             send_and_wait(cast.patient.key, address, data, gas=300_000)
-    assert client.predecessor_of(address) == (former.address, 0)
+    assert identity.predecessor_of(address) == (former.address, 0)
     with pytest.raises(ChainError, match="no open successor"):
         succession.join(address, lambda _: None)
     succeed()

@@ -102,7 +102,7 @@ def test_a_node_that_is_away_is_named_and_nothing_else(client: Client, settings:
 def test_another_chain_and_another_contract_are_told_apart(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chain.node.client.chain_id", lambda: 1)
+    monkeypatch.setattr("chain.node.identity.chain_id", lambda: 1)
     monkeypatch.setattr("chain.node.client.code", lambda _: b"\x60")
     _, checks = ask(client)
     assert checks["chain id"]["reason"] == "the node is of another chain"

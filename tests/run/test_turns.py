@@ -11,7 +11,7 @@ import pytest
 from django.db import connections, transaction
 from pytest_django import Settings
 
-from chain.node import client as client_of_chain
+from chain.node import rpc
 from chain.support.aside import set_step_aside, step_aside
 from medrec.server import turns
 from medrec.server.connection import last_forwarded
@@ -262,7 +262,7 @@ def ask_kubo(port: int) -> None:
 
 def ask_node(port: int) -> None:
     del port
-    client_of_chain.request("eth_chainId")
+    rpc.request("eth_chainId")
 
 
 @pytest.mark.parametrize("ask", [ask_scanner, ask_kubo, ask_node])

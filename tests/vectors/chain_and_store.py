@@ -12,7 +12,7 @@ from accounts.crypto.sealing import open_sealed, seal
 from chain.acts.messages import prepare_act
 from chain.contract.abi import act_types
 from chain.keys.ecdsa import sign_digest
-from chain.node.deployment import Domain
+from chain.node.domain import Domain
 from records.crypto.parts import NO_DIGEST, PartPlan, digest_with, encrypt_part
 from records.storage.cid import root_of_leaves
 
