@@ -5,13 +5,13 @@ from copy import copy
 from functools import cached_property
 from typing import Any, TypeVar
 
+from accounts import directory, sealed_keys
 from accounts.crypto.bundle import AccountKeys, KeyBundle
 from accounts.crypto.keys import SharingKey
 from accounts.crypto.origin import Origin
+from accounts.directory import PublicKey
 from accounts.errors import ReadOnlyToken, VaultClosed
-from accounts.models import Account, User
-from accounts.services import directory, institution_keys
-from accounts.services.directory import PublicKey
+from accounts.models import Account, SealedKey, User
 from chain.acts.messages import PreparedAct, SignedAct, sign_act
 from chain.node.deployment import origin
 
@@ -125,7 +125,14 @@ class Actor:
         own = self._own_seeds.get(key_digest)
         if own is not None:
             return own
-        return self.once(("seed", key_digest), lambda: institution_keys.open_seed(self, key_digest))
+        return self.once(
+            ("seed", key_digest),
+            lambda: sealed_keys.open_seed(self.origin, self.address, self._own_seeds, key_digest),
+        )
+
+    def open_sealed(self, row: SealedKey) -> bytes | None:
+        """Return the key of an institution that a row seals to this account; None where it does not open."""
+        return sealed_keys.open_row(self.origin, self._own_seeds, row)
 
     @property
     def places(self) -> dict[str, bool]:

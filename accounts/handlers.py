@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from django.contrib.sessions.models import Session
 
+from accounts.directory import mended_keys
 from accounts.models import Account, Institution, Membership, OpenVault, PublishedKey
 from accounts.services import affiliations, errands, institution_keys
-from accounts.services.directory import mended_keys
 from chain.models import Act, ActState, Event
 from chain.outbox.submit import last_number
 from chain.registry import on_act_settled, on_news, on_restore

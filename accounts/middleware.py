@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from accounts.actor import Actor
 from accounts.errors import VaultClosed
 from accounts.models import Account, Membership, User, Vault
-from accounts.requests import PortalRequest, SignedIn
+from accounts.requests import ACTING_AS, PortalRequest, SignedIn
 from accounts.sign_in.second_factor import has_app, must_show_factor
 from accounts.vault_session import COOKIE, VaultSession, take_cookie
 from accounts.web.kept_forms import form_of, is_script
@@ -22,7 +22,6 @@ from accounts.web.vault import ask_for_vault
 logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-ACTING_AS = "acting_as"
 SAFE_METHODS = ("GET", "HEAD")
 MANAGER_PAGES = ("accounts:institution", "accounts:institution-invite", "accounts:institution-affiliate")
 

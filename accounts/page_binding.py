@@ -6,9 +6,9 @@ from typing import cast
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest
 
+from accounts.directory import parse_address
 from accounts.errors import BadAddress
 from accounts.requests import PortalRequest
-from accounts.services.directory import parse_address
 
 FIELD = "page_binding"
 HEADER = "X-Page-Binding"

@@ -8,6 +8,8 @@ from accounts.actor import Actor
 from accounts.models import Account, User
 from accounts.vault_session import VaultSession
 
+ACTING_AS = "acting_as"  # the session's key: address of the account that was chosen
+
 
 @dataclass(frozen=True)
 class SignedIn:

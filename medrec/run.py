@@ -75,9 +75,9 @@ def _run(processes: Processes) -> None:
     own_chain = not os.environ.get("CHAIN_RPC_URL")
     chain_port = _port("LOCALCHAIN_PORT", 8645) if own_chain else 0
     django.setup()
-    from django.conf import settings  # readable only after the lines above
+    from django.conf import settings  # noqa: PLC0415  (readable only after the lines above)
 
-    from medrec.prepare import (
+    from medrec.prepare import (  # noqa: PLC0415
         check_contract,
         close_demo,
         notice_restore,

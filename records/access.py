@@ -29,8 +29,8 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.directory import admitted_among
 from accounts.models import Affiliation
-from accounts.services.directory import admitted_among
 from chain.contract.slots import folder_scope
 from chain.models import Act, Event
 from chain.models.bulk import batches

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Count, F
 from django.utils import timezone
 
-from accounts.services.directory import known_accounts, mended_keys
+from accounts.directory import known_accounts, mended_keys
 from accounts.services.errands import add_errand, settle_errands
 from accounts.services.limits import DAY, most_of
 from chain.acts.messages import PreparedAct

@@ -5,9 +5,9 @@ from typing import Any
 from django.contrib.auth import SESSION_KEY
 from django.test import Client
 
-from accounts.middleware import ACTING_AS
 from accounts.models import Account
 from accounts.page_binding import FIELD, HEADER, PageBinding
+from accounts.requests import ACTING_AS
 from records.web.bound_forms import SAFE_METHODS
 
 _META = f"HTTP_{HEADER.upper().replace('-', '_')}"

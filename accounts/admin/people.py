@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from accounts import directory
 from accounts.models import Account, ApiToken, Errand, Notification, User
-from accounts.services import directory
 from accounts.sign_in.events import SecurityEvent, record
 from chain.admin import PastedSearchMixin, ReadOnlyAdmin
 

@@ -4,6 +4,7 @@ import uuid
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -117,8 +118,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def email_verified(self) -> bool:
         """Whether the address this user signs in with has been verified."""
-        from allauth.account.models import EmailAddress
-
         return bool(EmailAddress.objects.filter(user=self, email__iexact=self.email, verified=True).exists())
 
 

@@ -1,14 +1,14 @@
 """Affiliating doctors on the chain, handing them the institution's seeds, and taking leave."""
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 from django.urls import reverse
 
+from accounts import directory
+from accounts.actor import Actor
 from accounts.crypto.keys import signing_key
 from accounts.errors import NoPublishedKey, NotAllowed, UnusableKey
 from accounts.models import Account, Affiliation, Errand, Institution, Membership, SealedKey
-from accounts.services import directory, errands, institution_keys
+from accounts.services import errands, institution_keys
 from accounts.services.institution_keys import INDEX
 from accounts.services.keys import is_published_or_waiting
 from accounts.services.limits import wait_in_line
@@ -18,14 +18,11 @@ from chain.errors import KeyMismatch
 from chain.models import Act
 from chain.outbox.submit import next_number, submit_act
 
-if TYPE_CHECKING:
-    from accounts.actor import Actor
-
 END_AFFILIATION = "end-affiliation"
 LEAVE_AGAIN = "leave-institution"
 
 
-def affiliate_doctor(*, actor: "Actor", institution: Institution, doctor: str) -> Act:
+def affiliate_doctor(*, actor: Actor, institution: Institution, doctor: str) -> Act:
     """Sign, with the institution's key, that this doctor is affiliated, and hand over its sharing seeds.
 
     Raises VaultClosed, NotAllowed, chain.outbox.submit.ActConflict.
@@ -51,7 +48,7 @@ def waiting_affiliation(institution: Institution, doctor: str) -> Act | None:
     return acts.filter(fields__doctor=doctor).order_by("-number").first()
 
 
-def disaffiliate_doctor(*, actor: "Actor", institution: Institution, doctor: str) -> Act:
+def disaffiliate_doctor(*, actor: Actor, institution: Institution, doctor: str) -> Act:
     """End a doctor's affiliation; the institution's sharing key moves on to its next version."""
     entropy = institution_keys.open_entropy(actor, institution)
     _require_member(institution, doctor)
@@ -62,7 +59,7 @@ def disaffiliate_doctor(*, actor: "Actor", institution: Institution, doctor: str
     return act
 
 
-def leave_institution(*, actor: "Actor", institution: Institution) -> Act:
+def leave_institution(*, actor: Actor, institution: Institution) -> Act:
     """A doctor's own leaving. Raises VaultClosed, ReadOnlyToken, NotAllowed, ActConflict."""
     waiting = Act.objects.waiting().of_kind("LeaveInstitution").by(actor.address)
     if (earlier := waiting.filter(fields__institution=institution.address).first()) is not None:
@@ -105,7 +102,7 @@ def leave_rotation(institution: Institution, doctor: str) -> None:
     )
 
 
-def rotate_sharing_key(actor: "Actor", institution: Institution, entropy: bytes) -> bool:
+def rotate_sharing_key(actor: Actor, institution: Institution, entropy: bytes) -> bool:
     """Publish the next version of the institution's sharing key, sealed to the doctors who stay.
 
     A doctor whose key cannot be used is left out, until another one is published. One who leaves meanwhile
@@ -148,7 +145,7 @@ def show_affiliation(errand: Errand) -> errands.ErrandCard:
 
 
 @errands.runs_errand("seal-seeds")
-def seal_seeds_to_doctor(actor: "Actor", errand: Errand) -> bool:
+def seal_seeds_to_doctor(actor: Actor, errand: Errand) -> bool:
     """Seal every version of the institution's sharing seed to a doctor whose key is confirmed."""
     institution_id, doctor = errand.subject.split(":")
     institution = Institution.objects.get(pk=institution_id)
@@ -170,7 +167,7 @@ def seal_seeds_to_doctor(actor: "Actor", errand: Errand) -> bool:
 
 
 @errands.runs_errand(END_AFFILIATION)
-def end_affiliation(actor: "Actor", errand: Errand) -> bool:
+def end_affiliation(actor: Actor, errand: Errand) -> bool:
     """End an affiliation on the chain whose end was refused, unless the doctor has joined again."""
     institution_id, doctor = errand.subject.split(":")
     institution = Institution.objects.get(pk=institution_id)
@@ -183,7 +180,7 @@ def end_affiliation(actor: "Actor", errand: Errand) -> bool:
 
 
 @errands.runs_errand(LEAVE_AGAIN)
-def leave_once_more(actor: "Actor", errand: Errand) -> bool:
+def leave_once_more(actor: Actor, errand: Errand) -> bool:
     """Sign a doctor's leaving again that was refused, unless the doctor has joined again."""
     institution = Institution.objects.filter(address=errand.subject).first()
     if institution is None or actor.address in doctors_of(institution):
@@ -194,7 +191,7 @@ def leave_once_more(actor: "Actor", errand: Errand) -> bool:
 
 
 @errands.runs_errand("rotate-key")
-def rotate_after_leaving(actor: "Actor", errand: Errand) -> bool:
+def rotate_after_leaving(actor: Actor, errand: Errand) -> bool:
     """A doctor left by himself or herself: move the sharing key on, unless a manager already has."""
     institution = Institution.objects.get(pk=errand.subject.split(":")[0])
     entropy = institution_keys.open_entropy(actor, institution)
@@ -205,7 +202,7 @@ def rotate_after_leaving(actor: "Actor", errand: Errand) -> bool:
 
 
 @errands.runs_errand("publish-institution-key")
-def publish_institution_key(actor: "Actor", errand: Errand) -> bool:
+def publish_institution_key(actor: Actor, errand: Errand) -> bool:
     """A version of the institution's sharing key whose publication did not land is published again."""
     institution_id, version = errand.subject.split(":")
     institution = Institution.objects.get(pk=institution_id)
@@ -220,7 +217,7 @@ def publish_institution_key(actor: "Actor", errand: Errand) -> bool:
 
 
 def _seal_to_doctors(
-    actor: "Actor", institution: Institution, entropy: bytes, version: int
+    actor: Actor, institution: Institution, entropy: bytes, version: int
 ) -> tuple[list[SealedKey], list[str]]:
     rows: list[SealedKey] = []
     later: list[str] = []

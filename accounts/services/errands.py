@@ -6,23 +6,21 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import OperationalError
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from accounts.actor import Actor
 from accounts.errors import AccountsError
 from accounts.models import Errand
 from chain.errors import ChainError, ChainUnavailable
 from chain.support.moments import is_past
 
-if TYPE_CHECKING:
-    from accounts.actor import Actor
-
 logger = logging.getLogger(__name__)
 
-Runner = Callable[["Actor", Errand], bool]
+Runner = Callable[[Actor, Errand], bool]
 AGAIN_AFTER = timedelta(seconds=5)
 AT_ONCE = 50
 AT_MOST_SECONDS = 3.0
@@ -114,7 +112,7 @@ def due_errands() -> QuerySet[Errand]:
     return runnable_errands().filter(is_past("tried_at", AGAIN_AFTER))
 
 
-def run_errands(actor: "Actor") -> int:
+def run_errands(actor: Actor) -> int:
     """Run what this actor's open keys can do; returns how many were done. Never raises."""
     if not actor.can_sign:
         return 0
@@ -132,7 +130,7 @@ def run_errands(actor: "Actor") -> int:
     return done
 
 
-def _run(actor: "Actor", errand: Errand) -> bool:
+def _run(actor: Actor, errand: Errand) -> bool:
     claimed = Errand.objects.filter(pk=errand.pk, state=Errand.State.OPEN, attempts=errand.attempts).update(
         attempts=errand.attempts + 1, tried_at=timezone.now()
     )

@@ -1,36 +1,20 @@
 """An institution's own keys: its entropy sealed to managers, its sharing seeds to doctors."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from accounts.crypto.derivation import labelled, u32
-from accounts.crypto.errors import CryptoError
+from accounts.actor import Actor
 from accounts.crypto.keys import SharingKey, address_of, sharing_seed, signing_key
-from accounts.crypto.origin import Origin, address_bytes
-from accounts.crypto.sealing import open_sealed, seal
+from accounts.crypto.origin import Origin
+from accounts.crypto.sealing import seal
+from accounts.directory import PublicKey
 from accounts.errors import NotAllowed
 from accounts.models import Account, Institution, Membership, SealedKey
+from accounts.sealed_keys import key_info
 from accounts.services import errands
-from accounts.services.directory import PublicKey
 from chain.acts.messages import SignedAct, prepare_act, sign_act
 
-if TYPE_CHECKING:
-    from accounts.actor import Actor
-
 INDEX = 0
-
-
-def key_info(origin: Origin, row: SealedKey) -> bytes:
-    """What a sealed key is bound to (docs/FORMAT.md, institution keys)."""
-    return labelled(
-        f"institution-{row.kind}",
-        origin.to_bytes(),
-        address_bytes(row.institution.address),
-        address_bytes(row.recipient),
-        bytes.fromhex(row.recipient_key.removeprefix("0x")),
-        u32(row.generation),
-        u32(row.version),
-    )
 
 
 def seal_entropy(origin: Origin, institution: Institution, entropy: bytes, recipient: PublicKey) -> SealedKey:
@@ -82,7 +66,7 @@ def save_sealed_keys(rows: Iterable[SealedKey]) -> None:
     )
 
 
-def open_entropy(actor: "Actor", institution: Institution) -> bytes:
+def open_entropy(actor: Actor, institution: Institution) -> bytes:
     """The institution's entropy, by a manager's keys; it must yield the institution's address.
 
     Raises VaultClosed, or NotAllowed for whoever is no manager or has not been sealed it yet.
@@ -93,30 +77,13 @@ def open_entropy(actor: "Actor", institution: Institution) -> bytes:
     ).first()
     if row is None:
         raise NotAllowed("Another manager's next visit hands you the institution's keys.")
-    entropy = _open(actor, row)
+    entropy = actor.open_sealed(row)
     if entropy is None or address_of(signing_key(entropy, INDEX)) != institution.address:
         raise NotAllowed("The keys on file are not this institution's. Tell the administrator.")
     return entropy
 
 
-def open_seed(actor: "Actor", key_digest: str) -> bytes | None:
-    """The institution's sharing seed whose public key has this digest, if this actor was sealed it."""
-    row = (
-        SealedKey.objects.select_related("institution")
-        .filter(recipient=actor.address, kind=SealedKey.Kind.SEED, digest=key_digest)
-        .first()
-    )
-    seed = _open(actor, row) if row is not None else None
-    return seed if seed is not None and SharingKey(seed).digest == key_digest else None
-
-
-def institutions_with_seeds(address: str) -> set[str]:
-    """Addresses of the institutions of which this practitioner holds sharing seeds."""
-    rows = SealedKey.objects.filter(recipient=address, kind=SealedKey.Kind.SEED)
-    return set(rows.values_list("institution__address", flat=True))
-
-
-def require_manager(actor: "Actor", institution: Institution) -> None:
+def require_manager(actor: Actor, institution: Institution) -> None:
     """Raise NotAllowed unless the actor's account is an active manager's of this institution."""
     if not is_manager(actor.account, institution):
         raise NotAllowed("Only a manager of this institution can do this, acting as practitioner.")
@@ -147,16 +114,3 @@ def institution_account(institution: Institution) -> Account:
     if account is None:
         raise NotAllowed("The institution has no keys yet: no manager has accepted an invitation.")
     return account
-
-
-def _open(actor: "Actor", row: SealedKey) -> bytes | None:
-    seeds = (
-        seed for seed in actor.keys.sharing_seeds.values() if SharingKey(seed).digest == row.recipient_key
-    )
-    seed = next(seeds, None)
-    if seed is None:
-        return None
-    try:
-        return open_sealed(seed, key_info(actor.origin, row), bytes(row.sealed))
-    except CryptoError:
-        return None  # a damaged row opens nothing, and takes down no page of its doctor

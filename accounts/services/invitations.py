@@ -3,7 +3,6 @@
 import hashlib
 import secrets
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -14,19 +13,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
+from accounts import directory
 from accounts.actor import Actor
 from accounts.crypto.bundle import KeyBundle
 from accounts.crypto.keys import address_of, signing_key
 from accounts.crypto.phrase import new_entropy
 from accounts.errors import InvitationRefused, NotAllowed, UnusableKey
-from accounts.models import Account, Errand, Institution, Invitation, Membership, User
+from accounts.models import Account, Errand, Institution, Invitation, Membership, SealedKey, User
 from accounts.notifications import queue_link
-from accounts.services import directory, errands, institution_keys, limits, signup, tokens
+from accounts.services import errands, institution_keys, limits, signup, tokens
 from chain.acts.messages import SignedAct
 from chain.outbox.submit import submit_act
-
-if TYPE_CHECKING:
-    from accounts.models import SealedKey
 
 VALID_FOR = timedelta(days=7)
 

@@ -1,9 +1,8 @@
 """Publishing sharing keys on the chain, once the e-mail is verified."""
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 
+from accounts.actor import Actor
 from accounts.models import Errand, PublishedKey, Vault
 from accounts.services.errands import runs_errand
 from chain.acts.messages import prepare_act
@@ -11,12 +10,9 @@ from chain.models import Act
 from chain.node.client import published_version
 from chain.outbox.submit import submit_act
 
-if TYPE_CHECKING:
-    from accounts.actor import Actor
-
 
 @runs_errand("publish-key")
-def publish_own_key(actor: "Actor", errand: Errand) -> bool:  # noqa: ARG001
+def publish_own_key(actor: Actor, errand: Errand) -> bool:  # noqa: ARG001
     """Submit PublishKey for the newest version of the actor's key; waits until the e-mail is verified."""
     if not actor.user.email_verified:
         return False
@@ -30,7 +26,7 @@ def publish_own_key(actor: "Actor", errand: Errand) -> bool:  # noqa: ARG001
     return True
 
 
-def _is_published_before(actor: "Actor", version: int) -> bool:
+def _is_published_before(actor: Actor, version: int) -> bool:
     """Whether the contract has the key of a phrase that was brought along, and the tables not yet.
 
     Raises ChainUnavailable: nothing is signed before that is known.

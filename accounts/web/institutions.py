@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import directory, sealed_keys
 from accounts.actor import Actor
 from accounts.errors import InvitationRefused, LimitReached, NoPublishedKey, NotAllowed, VaultClosed
 from accounts.forms import InviteForm
-from accounts.middleware import ACTING_AS
 from accounts.models import Account, Affiliation, Institution, Invitation, Membership, SealedKey
 from accounts.notifications import undelivered
-from accounts.requests import PortalRequest
-from accounts.services import admissions, affiliations, directory, institution_keys, invitations
+from accounts.requests import ACTING_AS, PortalRequest
+from accounts.services import admissions, affiliations, invitations
 from accounts.web.access import signed_in
 from chain.errors import ChainError
 
@@ -207,7 +207,7 @@ def _member(institution: Institution, membership: Membership) -> Member:
     elif not active:
         state = "left"
     elif affiliated:
-        has_seeds = institution.address in institution_keys.institutions_with_seeds(doctor)
+        has_seeds = institution.address in sealed_keys.institutions_with_seeds(doctor)
         state = "affiliated" if has_seeds or is_unusable else "affiliated, waits for the keys"
     else:
         state = "not affiliated yet" if directory.has_published_key(doctor) else "key not published yet"

@@ -8,11 +8,11 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import directory
 from accounts.errors import VaultClosed
-from accounts.middleware import ACTING_AS
 from accounts.models import Account, Membership, Vault
-from accounts.requests import PortalRequest
-from accounts.services import directory, errands, signup
+from accounts.requests import ACTING_AS, PortalRequest
+from accounts.services import errands, signup
 from accounts.web.access import go_next, require_actor, signed_in
 from chain.models import Event
 

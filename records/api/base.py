@@ -11,9 +11,9 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts.actor import Actor
+from accounts.directory import parse_address
 from accounts.errors import BadAddress
 from accounts.models import Account
-from accounts.services.directory import parse_address
 from records.errors import AccessRefused, InvalidInput
 
 PIECE = 256 * 1024

@@ -115,8 +115,9 @@ def _part(fields: dict[str, Any], where: str, code: str, name: str) -> Part:
 
 
 def _check(fields: dict[str, Any]) -> None:
-    from fhir.resources.R4B.observation import Observation as Model
-    from pydantic import ValidationError
+    # Few processes check resources, and both packages are large.
+    from fhir.resources.R4B.observation import Observation as Model  # noqa: PLC0415
+    from pydantic import ValidationError  # noqa: PLC0415
 
     try:
         Model.model_validate(with_zones(fields))

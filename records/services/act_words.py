@@ -1,6 +1,6 @@
 """An act in plain words, before it is signed."""
 
-from accounts.services.directory import Person
+from accounts.directory import Person
 from chain.acts.messages import PreparedAct
 from records.chain_words import ZERO_WORD, moment
 

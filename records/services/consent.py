@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
-from accounts.services.directory import Person, key_fingerprints
+from accounts.directory import Person, key_fingerprints
 from chain.contract.slots import slot_answer, slot_request
 from chain.models import Act
 from chain.models.bulk import rows_in

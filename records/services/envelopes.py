@@ -12,8 +12,8 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.crypto.errors import CryptoError
 from accounts.crypto.origin import Origin
+from accounts.directory import PublicKey, public_key
 from accounts.errors import NoPublishedKey, UnusableKey
-from accounts.services.directory import PublicKey, public_key
 from chain.contract.slots import folder_scope
 from chain.errors import ChainUnavailable, KeyMismatch
 from chain.models.bulk import batches, rows_in

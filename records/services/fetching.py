@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
-from accounts.services.directory import known_accounts
+from accounts.directory import known_accounts
 from records.arrivals import DAMAGED, HERE, NO_ROOM, REFUSED, WANTED, WantedFile, has_peers, want_files
 from records.chain_words import word
 from records.content import DESCRIPTION_MAX, copy_blob, store

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.directory import PublicKey, fingerprint, is_admitted, is_affiliated
 from accounts.models import Account
 from accounts.notifications import notify
-from accounts.services.directory import PublicKey, fingerprint, is_admitted, is_affiliated
 from chain.acts.messages import PreparedAct, prepare_act
 from chain.contract.slots import slot_grant
 from chain.errors import ActConflict

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from django.db.models import Exists, F, OuterRef, Q
 
+from accounts.directory import newest_keys
 from accounts.models import Account, Errand
-from accounts.services.directory import newest_keys
 from chain.contract.slots import folder_scope, slot_epoch
 from chain.models import Act, Event
 from records.access import FolderScope, standing_grants

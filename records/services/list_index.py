@@ -11,8 +11,8 @@ from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.directory import known_accounts
 from accounts.models import Account
-from accounts.services.directory import known_accounts
 from accounts.services.errands import add_errand
 from chain.contract.slots import folder_of_scope, folder_scope
 from chain.errors import ChainUnavailable

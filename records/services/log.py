@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from accounts.actor import Actor
-from accounts.services.directory import Person
+from accounts.directory import Person
 from chain.contract.abi import ACT_OF_EVENT
 from chain.models import Act, Event
 from records.chain_words import ZERO_WORD, address_row

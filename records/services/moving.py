@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from accounts.services.directory import known_accounts
+from accounts.directory import known_accounts
 from chain.models.bulk import batches, rows_in
 from records.erasing import is_own, named
 from records.models import Blob, Holding, Version

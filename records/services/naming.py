@@ -17,8 +17,8 @@ Only this module asks the directory for people, and a test holds that.
 from collections.abc import Iterable
 
 from accounts.actor import Actor
+from accounts.directory import Person, names_of, people_of, unnamed
 from accounts.models import Account, Admission, Affiliation, Membership
-from accounts.services.directory import Person, names_of, people_of, unnamed
 from records.access import held_by
 from records.models import Grant
 

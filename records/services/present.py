@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 
-from accounts.services.directory import Person
+from accounts.directory import Person
 from records.chain_words import raw
 from records.kinds import KINDS
 from records.services.folders import folder_names

@@ -9,8 +9,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
+from accounts.directory import newest_digests, unusable_keys
 from accounts.models import Account, Errand
-from accounts.services.directory import newest_digests, unusable_keys
 from accounts.services.errands import add_errand
 from chain.contract.slots import folder_of_scope, slot_epoch, slot_record
 from chain.models import Act

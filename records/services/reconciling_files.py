@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.directory import known_accounts
 from accounts.models import Errand
-from accounts.services.directory import known_accounts
 from chain.contract.slots import slot_record
 from chain.models import Act
 from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks

@@ -7,7 +7,7 @@ from datetime import date
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.services.directory import has_published_key
+from accounts.directory import has_published_key
 from accounts.services.limits import wait_in_line
 from chain.models import Act
 from records import access

@@ -5,7 +5,7 @@ from contextlib import suppress
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey, newest_digests
+from accounts.directory import PublicKey, newest_digests
 from accounts.services.errands import settle_errands
 from accounts.services.limits import wait_in_line
 from chain.acts.messages import prepare_act

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.services.directory import newest_digests
+from accounts.directory import newest_digests
 from chain.acts.messages import prepare_act
 from chain.models import Act, Event
 from chain.outbox.submit import submit_act

@@ -18,9 +18,9 @@ from accounts.crypto.derivation import derive, labelled
 from accounts.crypto.errors import CryptoError
 from accounts.crypto.keys import private_key
 from accounts.crypto.vault import link_key, open_under, seal_under
+from accounts.directory import is_admitted, is_affiliated
 from accounts.models import Account
 from accounts.notifications import drop_mails, notify, queue_link
-from accounts.services.directory import is_admitted, is_affiliated
 from chain.acts.messages import prepare_act
 from chain.errors import ActConflict
 from chain.models import Act

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey
+from accounts.directory import PublicKey
 from records.chain_words import raw, word
 from records.crypto.envelopes import Purpose
 from records.crypto.folders import unpack_epoch

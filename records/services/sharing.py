@@ -11,8 +11,8 @@ from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.directory import Person, unusable_keys
 from accounts.models import Account
-from accounts.services.directory import Person, unusable_keys
 from chain.contract.slots import folder_of_scope
 from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in

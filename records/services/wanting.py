@@ -7,8 +7,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
+from accounts.directory import known_accounts
 from accounts.models import Account
-from accounts.services.directory import known_accounts
 from chain.contract.slots import folder_of_scope, folder_scope
 from chain.indexer.archive import named_digests
 from chain.models import Event

@@ -8,8 +8,8 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.actor import Actor, ReadOnlyToken, VaultClosed
+from accounts.directory import is_affiliated
 from accounts.models import Account, PublishedKey
-from accounts.services.directory import is_affiliated
 from chain.acts.messages import PreparedAct, prepare_act
 from chain.errors import ActConflict
 from chain.models import Act

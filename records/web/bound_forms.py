@@ -8,10 +8,10 @@ from django.shortcuts import render
 from django.utils.html import format_html
 
 from accounts.actor import Actor
-from accounts.middleware import ACTING_AS, find_actor
+from accounts.middleware import find_actor
 from accounts.models import Account
 from accounts.page_binding import FIELD, PageBinding, is_own, page_binding, sent_binding
-from accounts.requests import PortalRequest
+from accounts.requests import ACTING_AS, PortalRequest
 from accounts.web.kept_forms import SWITCH, KeptForm, form_of, is_script, show_kept_form
 from records.services.naming import people_named_to
 

@@ -2,9 +2,9 @@
 
 from django.http import HttpRequest
 
+from accounts import directory
 from accounts.actor import Actor
-from accounts.services import directory
-from accounts.services.directory import parse_address
+from accounts.directory import parse_address
 from records.errors import NotFound, OtherPatient
 from records.services import consent
 from records.shapes import PatientView

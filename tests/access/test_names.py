@@ -24,8 +24,8 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.actor import Actor
+from accounts.directory import newest_digests
 from accounts.page_binding import HEADER
-from accounts.services.directory import newest_digests
 from chain.acts.messages import sign_act
 from chain.outbox.submit import submit_act
 from records.services import inbox

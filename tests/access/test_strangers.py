@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.directory import affiliations_of
 from accounts.models import Affiliation
 from accounts.services import tokens
-from accounts.services.directory import affiliations_of
 from chain.contract.slots import folder_scope
 from chain.models.bulk import insert_rows
 from records import access

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from accounts import projection
+from accounts import directory, projection
 from accounts.crypto.keys import SharingKey
 from accounts.errors import BadAddress, NoPublishedKey
 from accounts.models import Admission, Affiliation, Errand, PublishedKey, SealedKey
-from accounts.services import admissions, affiliations, directory, invitations
+from accounts.services import admissions, affiliations, invitations
 from chain.acts.messages import prepare_act
 from chain.contract.slots import slot_affiliation
 from chain.errors import KeyMismatch

@@ -10,6 +10,7 @@ from django.core import mail
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from accounts import directory
 from accounts.actor import Actor
 from accounts.crypto.keys import address_of, signing_key
 from accounts.errors import InvitationRefused, NotAllowed
@@ -17,7 +18,6 @@ from accounts.models import Account, Errand, Institution, Invitation, Membership
 from accounts.services import (
     admissions,
     affiliations,
-    directory,
     errands,
     institution_keys,
     invitations,

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey
+from accounts.directory import PublicKey
 from chain.acts.messages import ZERO_ADDRESS, prepare_act
 from chain.contract.slots import slot_grant
 from chain.models import Act

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey
+from accounts.directory import PublicKey
 from chain.contract.slots import folder_scope, slot_grant
 from chain.keys.ecdsa import address_of_key
 from chain.models import Event

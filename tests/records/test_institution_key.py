@@ -2,8 +2,9 @@
 
 import pytest
 
+from accounts import directory
 from accounts.actor import Actor
-from accounts.services import affiliations, directory
+from accounts.services import affiliations
 from chain.models import Act
 from records.models import Envelope
 from tests.chain_node import ChainNode

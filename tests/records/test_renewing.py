@@ -3,9 +3,10 @@
 import pytest
 from django.utils import timezone
 
+from accounts import directory
 from accounts.actor import Actor
 from accounts.models import Membership
-from accounts.services import affiliations, directory, invitations, vaults
+from accounts.services import affiliations, invitations, vaults
 from chain.models import Act, Cursor
 from chain.reconcile.run import Look, reconcile
 from records.content import settle_blobs, store

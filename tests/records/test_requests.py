@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.actor import Actor
-from accounts.services.directory import PublicKey
+from accounts.directory import PublicKey
 from chain.acts.messages import SignedAct, folder_scope, prepare_act
 from chain.errors import ActConflict
 from chain.models import Act

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts import directory
 from accounts.actor import Actor
 from accounts.crypto.keys import SharingKey, signing_key
 from accounts.crypto.sealing import is_usable_key
 from accounts.models import Errand, Membership, SealedKey
-from accounts.services import affiliations, directory, errands, institution_keys
+from accounts.services import affiliations, errands, institution_keys
 from chain.acts.messages import prepare_act, sign_act
 from chain.models import Act, Event
 from chain.outbox.submit import submit_act

@@ -6,8 +6,8 @@ from rest_framework import serializers
 from rest_framework_dataclasses.serializers import DataclassSerializer
 from rest_framework_dataclasses.types import Dataclass
 
+from accounts.directory import parse_address
 from accounts.errors import BadAddress
-from accounts.services.directory import parse_address
 from records.api.serializers.texts import TEXTS
 
 ADDRESS_MAX = 320  # characters, with all that may come around an address

@@ -4,8 +4,8 @@ from typing import Any
 
 from django import forms
 
+from accounts.directory import parse_address
 from accounts.errors import BadAddress
-from accounts.services.directory import parse_address
 
 
 def checked_address(text: str) -> str:

@@ -10,9 +10,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import directory
 from accounts.actor import Actor
 from accounts.models import Account
-from accounts.services import directory
 from records.errors import Conflict, InvalidInput, NotFound
 from records.services import consent, documents, folders, grants, open_requests, revocations
 from records.services.envelopes import UNUSABLE

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 
+from accounts import directory
 from accounts.actor import Actor
-from accounts.services import directory
 from chain.errors import ChainNotRead
 from records.services import consent, documents, log, open_requests, uploads
 from records.web.doors import PATIENT, actor_view

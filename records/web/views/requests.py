@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actor import Actor
+from accounts.directory import parse_address, unusable_keys
 from accounts.notifications import undelivered
-from accounts.services.directory import parse_address, unusable_keys
 from records.services import consent, inbox, open_requests
 from records.services import requests as asking
 from records.web.doors import DOCTOR, PATIENT, actor_view, run_form
