@@ -22,10 +22,10 @@ class PastedSearchMixin:
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Look for the address in the text, else for its words as they look."""
-        found: tuple[QuerySet[Any], bool] = super().get_search_results(  # type: ignore[misc]
+        results: tuple[QuerySet[Any], bool] = super().get_search_results(  # type: ignore[misc]
             request, queryset, search_words(search_term)
         )
-        return found
+        return results
 
 
 class ReadOnlyAdmin(PastedSearchMixin, ReadOnlyBase):

@@ -63,7 +63,7 @@ def run_in_turn(user: User, actors: Iterable[Actor]) -> int:
 def _take_turn(user: User, until: datetime) -> bool:
     if not due_tasks(user).total:
         return False
-    free = Vault.objects.filter(is_past("key_tasks_after", most=LEASE), user=user)
+    free = Vault.objects.filter(is_past("key_tasks_after", horizon=LEASE), user=user)
     try:
         return bool(free.update(key_tasks_after=until))
     except OperationalError:  # a full disk: what waits for the keys waits on

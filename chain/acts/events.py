@@ -68,13 +68,13 @@ class _Reader:
         head = 2 + self._words * _WORD
         if len(topics) != 1 + self._topics or len(data) < head or any(len(topic) != 66 for topic in topics):
             raise BadLog(f"The node's {self._name} has not its fields.")
-        words = [topic[2:] for topic in topics[1:]]
-        words += [data[start : start + _WORD] for start in range(2, head, _WORD)]
+        fields = [topic[2:] for topic in topics[1:]]
+        fields += [data[start : start + _WORD] for start in range(2, head, _WORD)]
         try:
-            raw = [bytes.fromhex(word) for word in words]
-            content = self._content(words, data[head:])
+            raw = [bytes.fromhex(word) for word in fields]
+            content = self._content(fields, data[head:])
             args = {
-                name: "0x" + content if place == self._bytes else value(words[place])
+                name: "0x" + content if place == self._bytes else value(fields[place])
                 for place, (name, value) in enumerate(self._values)
             }
             if self._bytes is not None:
@@ -88,7 +88,7 @@ class _Reader:
         act = PreparedAct(self._kind.kind, {name: args[name] for name, _ in self._members})
         return DecodedEvent(self._name, args, act, digest)
 
-    def _content(self, words: list[str], tail: str) -> str:
+    def _content(self, fields: list[str], tail: str) -> str:
         """The digits of the one `bytes`, behind the words: its length, itself, zeros up to a whole word."""
         if self._bytes is None:
             if tail:
@@ -97,7 +97,7 @@ class _Reader:
         size = 2 * int(tail[:_WORD], 16)
         end = _WORD + size
         content = tail[_WORD:end]
-        canonical = int(words[self._bytes], 16) == 32 * self._words and not tail[end:].strip("0")
+        canonical = int(fields[self._bytes], 16) == 32 * self._words and not tail[end:].strip("0")
         if not canonical or len(tail) != end + -size % _WORD or (not content.isalnum() and content):
             raise ValueError("its bytes are not where they belong")
         return content

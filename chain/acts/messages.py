@@ -102,14 +102,14 @@ class PreparedAct:
     def digest(self, domain: Domain) -> str:
         """The EIP-712 digest that is signed, 0x-hex: an act's identity, equal only if every field is."""
         kind = act_types()[self.kind]
-        words = [kind.type_hash]
+        members = [kind.type_hash]
         for name, solidity in kind.members:
             value = self.fields[name]
             if solidity == "bytes":
-                words.append(keccak(bytes.fromhex(value[2:])))
+                members.append(keccak(bytes.fromhex(value[2:])))
             else:
-                words.append(encode_word(solidity, value))
-        return "0x" + keccak(b"\x19\x01" + domain.separator + keccak(b"".join(words))).hex()
+                members.append(encode_word(solidity, value))
+        return "0x" + keccak(b"\x19\x01" + domain.separator + keccak(b"".join(members))).hex()
 
     def calldata(self, signature: bytes) -> bytes:
         """The call that carries the act to the contract."""

@@ -74,7 +74,7 @@ def successor_artifact() -> dict[str, Any]:
 @cache
 def act_types() -> dict[str, ActType]:
     """Every act the contract takes, by kind."""
-    found = {}
+    types = {}
     for entry in artifact()["abi"]:
         inputs = entry.get("inputs", [])
         if entry["type"] != "function" or len(inputs) != 2 or inputs[0]["type"] != "tuple":
@@ -84,22 +84,22 @@ def act_types() -> dict[str, ActType]:
         encoded = f"{kind}({','.join(f'{solidity} {name}' for name, solidity in members)})"
         plain = f"({','.join(solidity for _, solidity in members)})"
         selector = keccak(text=f"{entry['name']}({plain},bytes)")[:4]
-        found[kind] = ActType(kind, members, keccak(text=encoded), selector)
-    return found
+        types[kind] = ActType(kind, members, keccak(text=encoded), selector)
+    return types
 
 
 @cache
 def event_types() -> dict[bytes, EventType]:
     """The events of acts, by topic."""
-    found = {}
+    types = {}
     for entry in artifact()["abi"]:
         if entry["type"] != "event" or entry["name"] not in ACT_OF_EVENT:
             continue
         topic = keccak(text=f"{entry['name']}({','.join(part['type'] for part in entry['inputs'])})")
         indexed = tuple((p["name"], p["type"]) for p in entry["inputs"] if p["indexed"])
         data = tuple((p["name"], p["type"]) for p in entry["inputs"] if not p["indexed"])
-        found[topic] = EventType(entry["name"], topic, indexed, data)
-    return found
+        types[topic] = EventType(entry["name"], topic, indexed, data)
+    return types
 
 
 def plain_value(solidity: str, value: Any) -> Any:
@@ -174,11 +174,11 @@ def code_matches(code: bytes) -> bool:
 def _is_of(build: dict[str, Any], code: bytes) -> bool:
     """Whether code is of a build, leaving out what its constructor fixed."""
     expected = bytearray.fromhex(build["deployedBytecode"][2:])
-    given = bytearray(code)
-    if len(expected) != len(given):
+    actual = bytearray(code)
+    if len(expected) != len(actual):
         return False
     for places in build["immutableReferences"].values():
         for place in places:
             start, end = place["start"], place["start"] + place["length"]
-            expected[start:end] = given[start:end] = bytes(place["length"])
-    return expected == given
+            expected[start:end] = actual[start:end] = bytes(place["length"])
+    return expected == actual

@@ -33,10 +33,10 @@ def encode_bytes(data: bytes) -> bytes:
 
 def encode_list(items: Sequence[bytes]) -> bytes:
     """A single argument of type `bytes[]`: where it begins, how many, where each begins, each."""
-    told = [encode_bytes(item) for item in items]
-    places = accumulate((len(item) for item in told), initial=32 * len(told))
-    head = [32, len(told), *islice(places, len(told))]
-    return b"".join([number.to_bytes(32) for number in head] + told)
+    encoded = [encode_bytes(item) for item in items]
+    places = accumulate((len(item) for item in encoded), initial=32 * len(encoded))
+    head = [32, len(encoded), *islice(places, len(encoded))]
+    return b"".join([number.to_bytes(32) for number in head] + encoded)
 
 
 def encode_struct(members: Sequence[tuple[str, str]], fields: dict[str, Any]) -> bytes:

@@ -94,5 +94,5 @@ def explain(reason: bytes) -> Refusal:
         values = decode([part["type"] for part in entry["inputs"]], reason[4:])
     except DecodingError:
         return Refusal(name, f"The contract refused this ({name}).")
-    named = {part["name"]: value for part, value in zip(entry["inputs"], values, strict=True)}
-    return Refusal(name, _WORDS.get(name, f"The contract refused this ({name}).").format(**named))
+    values_by_name = {part["name"]: value for part, value in zip(entry["inputs"], values, strict=True)}
+    return Refusal(name, _WORDS.get(name, f"The contract refused this ({name}).").format(**values_by_name))

@@ -114,8 +114,8 @@ def subject(kind: str, fields: dict[str, Any]) -> str:
     """The patient, institution or account that an act is about."""
     if "patient" in fields:
         return str(fields["patient"])
-    named = kind in ("AdmitInstitution", "LeaveInstitution")
-    return str(fields["institution"] if named else fields["author"])
+    is_about_institution = kind in ("AdmitInstitution", "LeaveInstitution")
+    return str(fields["institution"] if is_about_institution else fields["author"])
 
 
 def slot_of(kind: str, fields: dict[str, Any]) -> tuple[str, int]:
@@ -174,25 +174,25 @@ def builds_on(kind: str, fields: dict[str, Any]) -> list[tuple[str, int | None]]
     if kind == "RevokeAccess":
         return []
     own, number = slot_of(kind, fields)
-    found: list[tuple[str, int | None]] = [(own, number - 1)]
+    before: list[tuple[str, int | None]] = [(own, number - 1)]
     if kind == "AffiliateDoctor":
-        found.append((slot_institution(author), None))
+        before.append((slot_institution(author), None))
     if f.get("via", ZERO_ADDRESS) != ZERO_ADDRESS:
         who = f["grantee"] if kind == "GrantAccess" else author
-        found += [(slot_institution(f["via"]), None), (slot_affiliation(f["via"], who), None)]
+        before += [(slot_institution(f["via"]), None), (slot_affiliation(f["via"], who), None)]
     if kind in ("ModifyRecord", "CloseRecord"):
-        found.append((slot_record(f["record"]), None if kind == "CloseRecord" else number - 1))
+        before.append((slot_record(f["record"]), None if kind == "CloseRecord" else number - 1))
     if kind in ("NewRecord", "ModifyRecord"):
-        found += _writer_slots(fields, slot_of(kind, fields)[0])
+        before += _writer_slots(fields, slot_of(kind, fields)[0])
     if kind == "RequestAccess":
-        found.append((slot_key(author), None))
+        before.append((slot_key(author), None))
     if f.get("request", ZERO_WORD) != ZERO_WORD:
-        found.append((slot_request(f["request"]), None))
+        before.append((slot_request(f["request"]), None))
     if kind == "GrantAccess" and folder_of_scope(f["scope"]) is None:
-        found.append((slot_record(f["scope"]), None))
+        before.append((slot_record(f["scope"]), None))
     if kind == "GiveUpAccess":
-        found.append((slot_grant(f["patient"], author, f["via"], f["scope"]), number))
-    return found + _epoch_slots(kind, fields)
+        before.append((slot_grant(f["patient"], author, f["via"], f["scope"]), number))
+    return before + _epoch_slots(kind, fields)
 
 
 def _writer_slots(fields: dict[str, Any], record_slot: str) -> list[tuple[str, int | None]]:
@@ -211,5 +211,5 @@ def _epoch_slots(kind: str, fields: dict[str, Any]) -> list[tuple[str, int | Non
         return []
     patient = subject(kind, fields)
     folder = fields["folder"] if "folder" in fields else folder_of_scope(fields["scope"])
-    found: list[tuple[str, int | None]] = [(slot_generation(patient), epoch >> 16)]
-    return found if folder is None else [*found, (slot_epoch(patient, folder), epoch)]
+    slots: list[tuple[str, int | None]] = [(slot_generation(patient), epoch >> 16)]
+    return slots if folder is None else [*slots, (slot_epoch(patient, folder), epoch)]

@@ -37,11 +37,11 @@ class BuildError(Exception):
     """The compiler refused, or what it made is not what the portal relies on."""
 
 
-def run_solc(argument: str, given: str = "") -> str:
+def run_solc(argument: str, stdin: str = "") -> str:
     """What the compiler answers. Raises BuildError when it does not run."""
     command = [os.environ.get("NODE") or "node", str(HERE / "solc.js"), argument]
     try:
-        done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)  # noqa: S603
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=True)  # noqa: S603
     except OSError as error:
         raise BuildError(f"Node does not run: {error}") from error
     except subprocess.CalledProcessError as error:

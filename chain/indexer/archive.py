@@ -19,25 +19,25 @@ _WORD_CHARACTERS = 66
 _NOTHING = "0x" + "0" * 64
 
 
-def events_of(found: BlockRange) -> list[Event]:
+def events_of(block_range: BlockRange) -> list[Event]:
     """The acts' events of a range that are not kept yet, not saved and without their blocks. BadLog."""
-    speaking, known = domain_at(found.first), _known(found)
-    fresh = (raw for raw in found.logs if (raw.block_hash, raw.log_index) not in known)
-    return [event for raw in fresh if (event := _event(raw, found, speaking)) is not None]
+    speaking, known = domain_at(block_range.first), _known(block_range)
+    raw_logs = (raw for raw in block_range.logs if (raw.block_hash, raw.log_index) not in known)
+    return [event for raw in raw_logs if (event := _event(raw, block_range, speaking)) is not None]
 
 
-def store_range(found: BlockRange, events: list[Event]) -> None:
+def store_range(block_range: BlockRange, events: list[Event]) -> None:
     """Keep a range's blocks and those of its events that are not kept yet, in the caller's transaction.
 
     Reorganised where what is kept contradicts it.
     """
-    blocks = _store_blocks(found)
-    known = _known(found)
-    fresh = [event for event in events if (event.block_hash, event.log_index) not in known]
-    for event in fresh:
+    blocks = _store_blocks(block_range)
+    known = _known(block_range)
+    new_events = [event for event in events if (event.block_hash, event.log_index) not in known]
+    for event in new_events:
         event.block = blocks[event.block_number]
-    insert_rows(fresh)
-    digests = {digest for event in fresh for digest in named_digests(event.args)}
+    insert_rows(new_events)
+    digests = {digest for event in new_events for digest in named_digests(event.args)}
     insert_rows([EventDigest(digest=digest) for digest in digests], unique=("digest",))
 
 
@@ -47,8 +47,8 @@ def named_digests(fields: Mapping[str, Any]) -> set[str]:
     A record's `secret` is one where it has 32 bytes: then it is an envelope list's.
     """
     values = (fields.get(name) for name in _DIGEST_FIELDS)
-    words = {value for value in values if isinstance(value, str) and len(value) == _WORD_CHARACTERS}
-    return words - {_NOTHING}
+    digests = {value for value in values if isinstance(value, str) and len(value) == _WORD_CHARACTERS}
+    return digests - {_NOTHING}
 
 
 def link_acts(first: int, last: int) -> None:
@@ -60,46 +60,49 @@ def link_acts(first: int, last: int) -> None:
     )
 
 
-def _known(found: BlockRange) -> set[tuple[str, int]]:
-    kept = Event.objects.filter(block_number__range=(found.first, found.last))
-    return set(kept.values_list("block_hash", "log_index"))
+def _known(block_range: BlockRange) -> set[tuple[str, int]]:
+    stored = Event.objects.filter(block_number__range=(block_range.first, block_range.last))
+    return set(stored.values_list("block_hash", "log_index"))
 
 
-def _store_blocks(found: BlockRange) -> dict[int, Block]:
-    hashes = found.hashes
-    if any(raw.block_hash != hashes[raw.block_number] for raw in found.logs):
+def _store_blocks(block_range: BlockRange) -> dict[int, Block]:
+    hashes = block_range.hashes
+    if any(raw.block_hash != hashes[raw.block_number] for raw in block_range.logs):
         raise Reorganised
-    known = {row.number: row for row in Block.objects.filter(number__range=(found.first - 1, found.last))}
-    told = {number: header.hash for number, header in found.headers.items()} | hashes
-    if found.first in found.headers:
-        told[found.first - 1] = found.headers[found.first].parent
-    if any(row.hash != told.get(number, row.hash) for number, row in known.items()):
+    known = {
+        row.number: row
+        for row in Block.objects.filter(number__range=(block_range.first - 1, block_range.last))
+    }
+    node_hashes = {number: header.hash for number, header in block_range.headers.items()} | hashes
+    if block_range.first in block_range.headers:
+        node_hashes[block_range.first - 1] = block_range.headers[block_range.first].parent
+    if any(row.hash != node_hashes.get(number, row.hash) for number, row in known.items()):
         raise Reorganised
-    fresh = [
-        Block(number=number, hash=hash_, time=found.times[number])
+    rows = [
+        Block(number=number, hash=hash_, time=block_range.times[number])
         for number, hash_ in hashes.items()
         if number not in known
     ]
-    made = Block.objects.bulk_create(fresh, batch_size=BATCH)
-    return known | {row.number: row for row in made}
+    saved = Block.objects.bulk_create(rows, batch_size=BATCH)
+    return known | {row.number: row for row in saved}
 
 
-def _event(raw: client.RawLog, found: BlockRange, speaking: Domain) -> Event | None:
-    said = decode_log(raw.topics, raw.data, speaking)
-    if said is None:
+def _event(raw: client.RawLog, block_range: BlockRange, speaking: Domain) -> Event | None:
+    decoded = decode_log(raw.topics, raw.data, speaking)
+    if decoded is None:
         return None
-    slot, number = said.act.slot
+    slot, number = decoded.act.slot
     return Event(
         block_number=raw.block_number,
         block_hash=raw.block_hash,
-        block_time=found.times[raw.block_number],
+        block_time=block_range.times[raw.block_number],
         log_index=raw.log_index,
         tx_hash=raw.tx_hash,
-        name=said.name,
-        author=said.act.author,
-        subject=said.act.subject,
-        args=said.args,
-        act_digest=said.digest,
+        name=decoded.name,
+        author=decoded.act.author,
+        subject=decoded.act.subject,
+        args=decoded.args,
+        act_digest=decoded.digest,
         slot=slot,
         number=number,
     )

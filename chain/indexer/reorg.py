@@ -51,17 +51,17 @@ def is_read_chain() -> bool:
     newest = Block.objects.order_by("-number").first()
     if newest is None:
         return True
-    there = client.block(newest.number)
-    return there is not None and there.hash == newest.hash
+    same_height = client.block(newest.number)
+    return same_height is not None and same_height.hash == newest.hash
 
 
 def _is_on_chain(block: Block, head: client.Head) -> bool:
     if block.number >= head.number:
         return block.number == head.number and block.hash == head.hash
-    found = client.block(block.number)
-    if found is None:  # another node behind the same address, perhaps: it proves nothing
+    same_height = client.block(block.number)
+    if same_height is None:  # another node behind the same address, perhaps: it proves nothing
         raise NodeBehind("The chain's node is behind what it said itself.")
-    return found.hash == block.hash
+    return same_height.hash == block.hash
 
 
 def rewind(ancestor: int) -> None:
@@ -71,11 +71,11 @@ def rewind(ancestor: int) -> None:
     them, and every projection is made anew from the archive that is left. Transactions that were mined above
     are sent again, the same signed bytes.
     """
-    gone = Event.objects.filter(block_number__gt=ancestor)
-    deep = gone.applied().exists()
+    lost = Event.objects.filter(block_number__gt=ancestor)
+    deep = lost.applied().exists()
     log.warning("The chain is read anew above block %d (%s).", ancestor, "deep" if deep else "shallow")
     if deep:
-        take_back(Act.objects.confirmed().filter(event__in=gone), BY_EVENT)
+        take_back(Act.objects.confirmed().filter(event__in=lost), BY_EVENT)
     # What a chain refused that is gone, or that lacks what the acts build on, is to be asked again.
     Act.objects.waiting().exclude(refused_block=None).update(refused_block=None)
     Block.objects.filter(number__gt=ancestor).delete()
@@ -88,6 +88,6 @@ def rebuild_projections() -> None:
     """Empty every projection and make it anew from the applied events, in the caller's transaction."""
     reset_projections()
     events = Event.objects.applied().in_order().iterator(chunk_size=RUN)
-    while some := list(islice(events, RUN)):
-        for run in runs_of(some):
+    while chunk := list(islice(events, RUN)):
+        for run in runs_of(chunk):
             announce_events(run, again=True)

@@ -103,20 +103,22 @@ class _Staged:
 
     def _read_on(self, head: client.Head) -> None:
         while (first := self._marks[-1].number + 1 if self._marks else self._first) <= head.number:
-            found = self._reader.read(first, head)
+            block_range = self._reader.read(first, head)
             self._file.seek(self._marks[-1].end if self._marks else 0)
             self._file.truncate()
-            self._file.write(_dump(found) + "\n")
-            self._marks.append(_Mark(found.last, found.headers[found.last].hash, self._file.tell()))
-            self._progress("read", found.last - self._first + 1, head.number - self._first + 1)
+            self._file.write(_dump(block_range) + "\n")
+            self._marks.append(
+                _Mark(block_range.last, block_range.headers[block_range.last].hash, self._file.tell())
+            )
+            self._progress("read", block_range.last - self._first + 1, head.number - self._first + 1)
 
     def store(self) -> int:
         """Store every range, in the caller's transaction; returns how many events there are."""
         self._file.seek(0)
         for mark in self._marks:
-            found = _load(self._file.readline())
-            store_range(found, events_of(found))
-            link_acts(found.first, found.last)
+            block_range = _load(self._file.readline())
+            store_range(block_range, events_of(block_range))
+            link_acts(block_range.first, block_range.last)
             self._progress("stored", mark.number - self._first + 1, self._marks[-1].number - self._first + 1)
         return Event.objects.count()
 
@@ -124,41 +126,41 @@ class _Staged:
         """Give every event up to a block to the handlers, in the caller's transaction."""
         pending = Event.objects.pending().filter(block_number__lte=depth).in_order()
         count, done = pending.count(), 0
-        while some := list(pending[:RUN]):
-            apply_events(some, known=known)
-            done += len(some)
+        while chunk := list(pending[:RUN]):
+            apply_events(chunk, known=known)
+            done += len(chunk)
             self._progress("applied", done, count)
 
 
 def _is_there(mark: _Mark, head: client.Head) -> bool:
-    found = head if mark.number == head.number else client.block(mark.number)
-    return mark.number <= head.number and found is not None and found.hash == mark.hash
+    block = head if mark.number == head.number else client.block(mark.number)
+    return mark.number <= head.number and block is not None and block.hash == mark.hash
 
 
 def _take(cursor: Cursor, head: client.Head) -> None:
     """Move the cursor to where the file ends: an indexer at work rolls back. _Overtaken."""
-    here = Cursor.objects.filter(pk=cursor.pk, seen__lte=head.number)
+    own_row = Cursor.objects.filter(pk=cursor.pk, seen__lte=head.number)
     applied = max(depth_of(head), first_block() - 1, 0)
-    if here.update(seen=head.number, applied=applied, head=head.number, behind_since=None) != 1:
+    if own_row.update(seen=head.number, applied=applied, head=head.number, behind_since=None) != 1:
         raise _Overtaken
 
 
 def _empty_blocks(head: client.Head) -> list[Block]:
     """The blocks without events that the archive keeps, to tell a reorganisation by: those the chain has."""
-    found = []
+    blocks = []
     for row in Block.objects.filter(events=None, number__lte=head.number):
         block = client.block(row.number)
         if block is not None and block.hash == row.hash:
-            found.append(Block(number=block.number, hash=block.hash, time=block.time))
-    return found
+            blocks.append(Block(number=block.number, hash=block.hash, time=block.time))
+    return blocks
 
 
 def _swap(staged: _Staged, empty: list[Block], head: client.Head) -> int:
     """The new rows for the old ones. Acts keep their state where the chain bears it out."""
     known = set(Event.objects.applied().values_list("act_digest", flat=True))
     numbers = Block.objects.order_by("number").values_list("number", flat=True)
-    while some := list(numbers[:_BLOCKS]):
-        Block.objects.filter(number__lte=some[-1]).delete()
+    while chunk := list(numbers[:_BLOCKS]):
+        Block.objects.filter(number__lte=chunk[-1]).delete()
     count = staged.store()
     Block.objects.filter(events=None, number__lt=head.number).delete()  # ends of our own ranges
     Block.objects.bulk_create(empty, ignore_conflicts=True)
@@ -173,35 +175,35 @@ def _take_back_acts() -> None:
     lost = Act.objects.confirmed().filter(event=None)
     carriers = set(lost.exclude(transaction=None).values_list("transaction", flat=True))
     take_back(lost, BY_TRANSACTION)
-    for some in batches(carriers):
-        Transaction.objects.filter(pk__in=some).reopen()
+    for chunk in batches(carriers):
+        Transaction.objects.filter(pk__in=chunk).reopen()
 
 
-def _dump(found: BlockRange) -> str:
+def _dump(block_range: BlockRange) -> str:
     """A range in one line of JSON; of its headers the last one."""
-    end = found.headers[found.last]
+    end = block_range.headers[block_range.last]
     return json.dumps(
         {
-            "first": found.first,
+            "first": block_range.first,
             "end": [end.number, end.hash, int(end.time.timestamp()), end.base_fee, end.parent, end.bloom],
-            "times": {number: int(time.timestamp()) for number, time in found.times.items()},
+            "times": {number: int(time.timestamp()) for number, time in block_range.times.items()},
             "logs": [
                 [log.block_number, log.block_hash, log.log_index, log.tx_hash, log.topics, log.data, None]
-                for log in found.logs
+                for log in block_range.logs
             ],
         }
     )
 
 
 def _load(line: str) -> BlockRange:
-    given = json.loads(line)
-    number, hash_, time, *rest = given["end"]
+    fields = json.loads(line)
+    number, hash_, time, *rest = fields["end"]
     return BlockRange(
-        first=given["first"],
+        first=fields["first"],
         last=number,
-        logs=[client.RawLog(*log) for log in given["logs"]],
+        logs=[client.RawLog(*log) for log in fields["logs"]],
         headers={number: client.Head(number, hash_, _moment(time), *rest)},
-        times={int(number): _moment(time) for number, time in given["times"].items()},
+        times={int(number): _moment(time) for number, time in fields["times"].items()},
     )
 
 

@@ -66,8 +66,8 @@ def run_indexer() -> None:
         return
     except ChainError as problem:
         if isinstance(problem, NodeBehind):
-            fresh = Cursor.objects.filter(pk=cursor.pk, behind_since=None)
-            fresh.update(behind_since=timezone.now(), behind_tick=SharedNow())
+            until_now = Cursor.objects.filter(pk=cursor.pk, behind_since=None)
+            until_now.update(behind_since=timezone.now(), behind_tick=SharedNow())
         if not _passes(cursor, problem):
             _say(cursor, str(problem))
     except Exception as problem:
@@ -115,9 +115,9 @@ def cursor_row() -> Cursor:
 
 def checked_head() -> client.Head:
     """The newest block of a node that is of the contract's chain. ChainUnavailable."""
-    if (found := identity.chain_id()) != deployment().chain_id:
+    if (chain_id := identity.chain_id()) != deployment().chain_id:
         raise ChainUnavailable(
-            f"The node is of chain {found}, the contract of chain {deployment().chain_id}."
+            f"The node is of chain {chain_id}, the contract of chain {deployment().chain_id}."
         )
     return client.head()
 
@@ -162,25 +162,25 @@ def _read_range(cursor: Cursor, first: int, head: client.Head) -> int:
     """Store one range's events; its last block."""
     reader = RangeReader(cursor.range)
     try:
-        found = reader.read(first, head)
+        block_range = reader.read(first, head)
     except ChainError:
         if reader.size != cursor.range:
             Cursor.objects.filter(pk=cursor.pk).update(range=reader.size)
         raise
-    events = events_of(found)
-    seen = max(found.last, cursor.seen)
+    events = events_of(block_range)
+    seen = max(block_range.last, cursor.seen)
     with transaction.atomic():
         # The head too: on a long way the status tells how far it is, and that the node answers.
         heard = {"checked_at": timezone.now(), "heard_tick": SharedNow()}
         _guard(cursor, seen=seen, range=reader.size, head=head.number, **heard)
-        _store(found, events)
+        _store(block_range, events)
     cursor.seen, cursor.range = seen, reader.size
-    return found.last
+    return block_range.last
 
 
-def _store(found: BlockRange, events: list[Event]) -> None:
-    store_range(found, events)
-    link_acts(found.first, found.last)
+def _store(block_range: BlockRange, events: list[Event]) -> None:
+    store_range(block_range, events)
+    link_acts(block_range.first, block_range.last)
 
 
 def _apply(cursor: Cursor, depth: int) -> None:
@@ -220,8 +220,8 @@ def apply_events(events: Iterable[Event], *, known: Container[str] = ()) -> None
 
 def _guard(cursor: Cursor, **moved: Any) -> None:
     """Move the cursor if it still is where we know it; the transaction is rolled back if not."""
-    here = Cursor.objects.filter(pk=cursor.pk, seen=cursor.seen, applied=cursor.applied)
-    if here.update(**moved) != 1:
+    own_row = Cursor.objects.filter(pk=cursor.pk, seen=cursor.seen, applied=cursor.applied)
+    if own_row.update(**moved) != 1:
         raise _Lost
 
 

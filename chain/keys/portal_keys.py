@@ -40,9 +40,9 @@ def _parse(text: str, name: str) -> bytes:
     return key
 
 
-def _key(name: str, given: str) -> bytes:
-    if given:
-        return _parse(given, name)
+def _key(name: str, setting: str) -> bytes:
+    if setting:
+        return _parse(setting, name)
     try:
         return _parse(key_path(name).read_text(), name)
     except FileNotFoundError:
@@ -51,8 +51,8 @@ def _key(name: str, given: str) -> bytes:
 
 def relayer_keys() -> list[bytes]:
     """The keys that pay for transactions, each with a nonce sequence of its own."""
-    given: list[str] = settings.CHAIN_RELAYER_KEYS
-    return [_parse(text, "relayer") for text in given] or [_key("relayer", "")]
+    settings_keys: list[str] = settings.CHAIN_RELAYER_KEYS
+    return [_parse(text, "relayer") for text in settings_keys] or [_key("relayer", "")]
 
 
 def find_relayer_key(address: str) -> bytes | None:

@@ -28,7 +28,7 @@ class MissingRole:
 
 def missing_roles() -> list[MissingRole]:
     """Return the keys that are held here and lack their role. Raises ChainError."""
-    found = []
+    missing = []
     for name, role, read in (
         ("admission", "ADMISSION_ROLE", admission_key),
         ("anchor", "ANCHOR_ROLE", anchor_key),
@@ -38,5 +38,5 @@ def missing_roles() -> list[MissingRole]:
         except MissingKey:
             continue
         if client.view("hasRole", keccak(text=role), address) != (True,):
-            found.append(MissingRole(name, role, address))
-    return found
+            missing.append(MissingRole(name, role, address))
+    return missing

@@ -58,12 +58,12 @@ class Generations:
         for number in self._numbers():
             if number > up_to:
                 continue
-            found = self._read(number)
-            if found is None:
+            generation = self._read(number)
+            if generation is None:
                 logger.warning("the state of block %s is damaged; an older one will do", number)
                 self.discard(number)
-            elif found.node == node:
-                yield found
+            elif generation.node == node:
+                yield generation
 
     def discard_after(self, last: int) -> None:
         """Forget what is of blocks after `last`: the journal was put back to an earlier day."""

@@ -61,14 +61,14 @@ def load_identity(path: Path, *, gas_limit: int) -> Identity:
             return Identity(**json.loads(path.read_bytes()))
         except (ValueError, TypeError, RecursionError) as error:
             raise JournalBroken(f"{path} is damaged") from error
-    made = Identity(
+    identity = Identity(
         chain_id=2**30 + secrets.randbelow(2**30),
         genesis_time=int(time.time()),
         gas_limit=gas_limit,
         funder=address_of_key(make_funder_key(path.parent)),
     )
-    write_whole(path, json.dumps(asdict(made)).encode())
-    return made
+    write_whole(path, json.dumps(asdict(identity)).encode())
+    return identity
 
 
 def make_funder_key(folder: Path) -> bytes:

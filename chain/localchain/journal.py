@@ -132,8 +132,8 @@ def _line_start(file: int, end: int) -> int:
     """Where the line begins that holds the byte before `end`, or `end` itself after a line feed."""
     while end:
         start = max(0, end - _PIECE)
-        found = os.pread(file, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
+        newline = os.pread(file, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
         end = start
     return 0

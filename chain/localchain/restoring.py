@@ -60,10 +60,10 @@ def make_block(node: Anvil, block: Block) -> None:
     for raw in block.transactions:  # one by one: a node may take those of a long batch in another order
         node.rpc.call("eth_sendRawTransaction", raw)
     mine_block(node, block.timestamp)
-    made = node.rpc.call("eth_getBlockByNumber", hex(block.number), False)["hash"]
-    if made != block.hash:
+    new_hash = node.rpc.call("eth_getBlockByNumber", hex(block.number), False)["hash"]
+    if new_hash != block.hash:
         raise JournalBroken(
-            f"block {block.number} came out as {made}, not {block.hash}. "
+            f"block {block.number} came out as {new_hash}, not {block.hash}. "
             "Something other than a transaction changed the chain, or anvil has another version."
         )
 

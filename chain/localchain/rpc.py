@@ -30,10 +30,10 @@ class Rpc:
         ]
         answers = {answer["id"]: answer for answer in self._post(body)}
         results = []
-        for asked in body:
-            answer = answers[asked["id"]]
+        for request in body:
+            answer = answers[request["id"]]
             if "error" in answer:
-                raise NodeRefused(f"the node refused {asked['method']}: {answer['error'].get('message')}")
+                raise NodeRefused(f"the node refused {request['method']}: {answer['error'].get('message')}")
             results.append(answer["result"])
         return results
 

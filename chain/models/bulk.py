@@ -23,14 +23,14 @@ BATCH = 500  # values a statement: SQLite takes 999 parameters
 
 def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
     """Values in their order, as many at a time as a statement takes."""
-    given = list(values)
-    return (given[start : start + BATCH] for start in range(0, len(given), BATCH))
+    items = list(values)
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
 
 
 def rows_in(rows: QuerySet[Row], field: str, values: Iterable[Any]) -> Iterator[Row]:
     """The rows whose field is one of many values."""
-    for some in batches(values):
-        yield from rows.filter(**{f"{field}__in": some})
+    for chunk in batches(values):
+        yield from rows.filter(**{f"{field}__in": chunk})
 
 
 def insert_rows(rows: Iterable[Model], *, unique: Sequence[str] = (), update: bool = False) -> None:
@@ -38,19 +38,19 @@ def insert_rows(rows: Iterable[Model], *, unique: Sequence[str] = (), update: bo
 
     Where a row with the same `unique` fields is there it stays, or with `update` takes the new values.
     """
-    given = list(rows)
-    if not given:
+    objects = list(rows)
+    if not objects:
         return
-    meta = given[0]._meta
-    connection = connections[router.db_for_write(type(given[0]))]
+    meta = objects[0]._meta
+    connection = connections[router.db_for_write(type(objects[0]))]
     fields = [field for field in meta.concrete_fields if not field.db_returning]
     quoted = {field.name: connection.ops.quote_name(str(field.column)) for field in fields}
     table, columns = connection.ops.quote_name(meta.db_table), ", ".join(quoted.values())
     sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(['%s'] * len(fields))})"  # noqa: S608
     if unique:
-        told = [column for name, column in quoted.items() if name not in unique]
+        changing = [column for name, column in quoted.items() if name not in unique]
         sql += f" ON CONFLICT ({', '.join(quoted[name] for name in unique)}) DO "
-        changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in told)
+        changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in changing)
         sql += f"UPDATE SET {changes}" if update else "NOTHING"
     prepare = [(field.attname, _preparation(field, connection)) for field in fields]
     with connection.cursor() as cursor:
@@ -61,7 +61,7 @@ def insert_rows(rows: Iterable[Model], *, unique: Sequence[str] = (), update: bo
                     as_stored(getattr(row, name)) if as_stored else getattr(row, name)
                     for name, as_stored in prepare
                 ]
-                for row in given
+                for row in objects
             ],
         )
 

@@ -68,68 +68,68 @@ def sensible(read: Callable[P, T]) -> Callable[P, T]:
 
 
 @sensible
-def number_of(given: Any) -> int:
+def number_of(answer: Any) -> int:
     """A quantity: 0x-hex."""
-    return int(given, 16)
+    return int(answer, 16)
 
 
 @sensible
-def bytes_of(given: Any) -> bytes:
+def bytes_of(answer: Any) -> bytes:
     """Data: 0x-hex."""
-    return bytes.fromhex(given.removeprefix("0x"))
+    return bytes.fromhex(answer.removeprefix("0x"))
 
 
 @sensible
-def head_of(given: Any) -> Head | None:
+def head_of(answer: Any) -> Head | None:
     """A block; None where the node has none."""
-    if given is None:
+    if answer is None:
         return None
     return Head(
-        number=int(given["number"], 16),
-        hash=given["hash"],
-        time=_time(given["timestamp"]),
-        base_fee=int(given.get("baseFeePerGas") or "0x0", 16),
-        parent=given["parentHash"],
-        bloom=given["logsBloom"],
+        number=int(answer["number"], 16),
+        hash=answer["hash"],
+        time=_time(answer["timestamp"]),
+        base_fee=int(answer.get("baseFeePerGas") or "0x0", 16),
+        parent=answer["parentHash"],
+        bloom=answer["logsBloom"],
     )
 
 
 @sensible
-def logs_of(given: Any) -> list[RawLog]:
+def logs_of(answer: Any) -> list[RawLog]:
     """Logs, in the chain's order."""
-    found = [_log(one) for one in given if not one.get("removed")]
-    return sorted(found, key=lambda raw: (raw.block_number, raw.log_index))
+    logs = [_log(log) for log in answer if not log.get("removed")]
+    return sorted(logs, key=lambda raw: (raw.block_number, raw.log_index))
 
 
 @sensible
-def receipt_of(given: Any) -> Receipt | None:
+def receipt_of(answer: Any) -> Receipt | None:
     """A receipt; None while there is none, or its transaction is not mined."""
-    if given is None or given.get("blockNumber") is None:
+    if answer is None or answer.get("blockNumber") is None:
         return None
-    created, gas = given.get("contractAddress"), int(given["gasUsed"], 16)
+    created, gas = answer.get("contractAddress"), int(answer["gasUsed"], 16)
     return Receipt(
-        block_number=int(given["blockNumber"], 16),
-        block_hash=given["blockHash"],
-        succeeded=int(given["status"], 16) == 1,
+        block_number=int(answer["blockNumber"], 16),
+        block_hash=answer["blockHash"],
+        succeeded=int(answer["status"], 16) == 1,
         gas_used=gas,
-        fee_paid=gas * int(given.get("effectiveGasPrice") or "0x0", 16),
+        fee_paid=gas * int(answer.get("effectiveGasPrice") or "0x0", 16),
         contract_address=str(to_checksum_address(created)) if created else None,
-        sender=str(to_checksum_address(given["from"])),
+        sender=str(to_checksum_address(answer["from"])),
     )
 
 
-def _time(given: str) -> datetime:
-    return datetime.fromtimestamp(int(given, 16), UTC)
+def _time(quantity: str) -> datetime:
+    return datetime.fromtimestamp(int(quantity, 16), UTC)
 
 
-def _log(given: dict[str, Any]) -> RawLog:
-    time = given.get("blockTimestamp")
+def _log(answer: dict[str, Any]) -> RawLog:
+    time = answer.get("blockTimestamp")
     return RawLog(
-        int(given["blockNumber"], 16),
-        given["blockHash"],
-        int(given["logIndex"], 16),
-        given["transactionHash"],
-        [topic.lower() for topic in given["topics"]],
-        given["data"].lower(),
+        int(answer["blockNumber"], 16),
+        answer["blockHash"],
+        int(answer["logIndex"], 16),
+        answer["transactionHash"],
+        [topic.lower() for topic in answer["topics"]],
+        answer["data"].lower(),
         _time(time) if time else None,
     )

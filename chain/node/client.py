@@ -36,10 +36,10 @@ def is_syncing() -> bool:
 
 def head() -> Head:
     """The newest block."""
-    found = block("latest")
-    if found is None:
+    newest = block("latest")
+    if newest is None:
         raise ChainUnavailable("The chain's node has no block.")
-    return found
+    return newest
 
 
 def block(number: int | str) -> Head | None:
@@ -49,15 +49,15 @@ def block(number: int | str) -> Head | None:
 
 def blocks(numbers: Sequence[int]) -> list[Head | None]:
     """Blocks by their numbers, many in one request where the node takes that; None for those it has not."""
-    found: list[Head | None] = []
+    headers: list[Head | None] = []
     for start in range(0, len(numbers), _BLOCKS_AT_ONCE):
-        some = numbers[start : start + _BLOCKS_AT_ONCE]
+        chunk = numbers[start : start + _BLOCKS_AT_ONCE]
         try:
-            calls = [("eth_getBlockByNumber", [rpc.block_tag(number), False]) for number in some]
-            found += [head_of(answer) for answer in rpc.batch(calls)]
+            calls = [("eth_getBlockByNumber", [rpc.block_tag(number), False]) for number in chunk]
+            headers += [head_of(answer) for answer in rpc.batch(calls)]
         except (ChainUnavailable, RpcRefused):  # who refuses many may take each
-            found += [block(number) for number in some]
-    return found
+            headers += [block(number) for number in chunk]
+    return headers
 
 
 def raw_logs(first: int, last: int) -> Any:
@@ -78,15 +78,15 @@ def logs_and_block(first: int, last: int) -> tuple[list[RawLog], Head | None]:
 
     One node answers both, then: where it lacks the block, it has not given its logs either.
     """
-    asked: list[tuple[str, list[Any]]] = [
+    calls: list[tuple[str, list[Any]]] = [
         ("eth_getLogs", [_logs_wanted(first, last)]),
         ("eth_getBlockByNumber", [rpc.block_tag(last), False]),
     ]
     try:
-        found, header = rpc.batch(asked)
+        answer, header = rpc.batch(calls)
     except (ChainUnavailable, RpcRefused):  # who refuses the one may take the other
         return logs(first, last), block(last)
-    return logs_of(found), head_of(header)
+    return logs_of(answer), head_of(header)
 
 
 @sensible
@@ -103,8 +103,8 @@ def block_has_logs(block_hash: str, contract: str) -> bool:
         return bool(rpc.ask("eth_getLogs", {"address": contract, "blockHash": block_hash}))
     if not receipts:
         raise ChainUnavailable("The node has lost a block it showed.")
-    wanted = contract.lower()
-    return any(log["address"].lower() == wanted for receipt in receipts for log in receipt["logs"])
+    address = contract.lower()
+    return any(log["address"].lower() == address for receipt in receipts for log in receipt["logs"])
 
 
 def code(address: str) -> bytes:
@@ -114,22 +114,24 @@ def code(address: str) -> bytes:
 
 def words(contract: str, slots: Sequence[int], at: int | str = "latest") -> list[int]:
     """Return what a contract keeps in slots of its storage."""
-    found: list[int] = []
+    values: list[int] = []
     for start in range(0, len(slots), _WORDS_AT_ONCE):
-        some = slots[start : start + _WORDS_AT_ONCE]
-        answers = rpc.batch([("eth_getStorageAt", [contract, hex(slot), rpc.block_tag(at)]) for slot in some])
-        found += [number_of(answer) for answer in answers]
-    return found
+        chunk = slots[start : start + _WORDS_AT_ONCE]
+        answers = rpc.batch(
+            [("eth_getStorageAt", [contract, hex(slot), rpc.block_tag(at)]) for slot in chunk]
+        )
+        values += [number_of(answer) for answer in answers]
+    return values
 
 
 def topic_logs(contract: str, topic: str, first: int, last: int) -> list[RawLog]:
     """Return any contract's logs with a first topic (0x-hex) in these blocks, both included."""
-    found: list[RawLog] = []
+    results: list[RawLog] = []
     for start in range(first, last + 1, settings.CHAIN_BLOCK_RANGE_MAX):
         end = min(start + settings.CHAIN_BLOCK_RANGE_MAX - 1, last)
-        wanted = {"address": contract, "topics": [topic], "fromBlock": hex(start), "toBlock": hex(end)}
-        found += logs_of(rpc.ask("eth_getLogs", wanted))
-    return found
+        query = {"address": contract, "topics": [topic], "fromBlock": hex(start), "toBlock": hex(end)}
+        results += logs_of(rpc.ask("eth_getLogs", query))
+    return results
 
 
 def balance(address: str) -> int:

@@ -40,9 +40,9 @@ def write_deployment(deployed: Deployment) -> None:
     """Keep a deployment, whole or not at all."""
     path = deployment_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(deployed), indent=2) + "\n")
-    fresh.replace(path)
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(asdict(deployed), indent=2) + "\n")
+    draft.replace(path)
 
 
 def read_deployment() -> Deployment | None:
@@ -149,12 +149,12 @@ def _columns_of(deployed: Deployment) -> dict[str, Any]:
 
 def first_deployment() -> Deployment:
     """Return the contract that settings or file name, while the database knows none. Raises NotDeployed."""
-    named, written = _named_contract(), read_deployment()
-    if written is not None and named in ("", written.address):
+    address, written = _named_contract(), read_deployment()
+    if written is not None and address in ("", written.address):
         return written
-    if not named:
+    if not address:
         raise NotDeployed("No contract is deployed yet: run `manage.py deploy_contract`.")
-    return _ask_node(named)
+    return _ask_node(address)
 
 
 def note_successor(deployed: Deployment, last_block: int) -> None:
@@ -180,8 +180,8 @@ def _deployment_of(row: Any) -> Deployment:
 
 def _named_contract() -> str:
     """CHAIN_CONTRACT_ADDRESS, checksummed; empty where it is not set."""
-    named = settings.CHAIN_CONTRACT_ADDRESS
-    return plain_address(named) if named else ""
+    setting = settings.CHAIN_CONTRACT_ADDRESS
+    return plain_address(setting) if setting else ""
 
 
 def _place() -> tuple[str, ...]:
@@ -197,12 +197,12 @@ def _place() -> tuple[str, ...]:
 
 def _check_names(tenures: tuple[Tenure, ...]) -> None:
     """Raise WrongDeployment where the settings name another contract, or the file one that it never had."""
-    named, known = _named_contract(), tenures[-1].deployment
+    address, known = _named_contract(), tenures[-1].deployment
     ours = f"this database belongs to contract {known.address} on chain {known.chain_id}"
-    if named:
-        if named != known.address:
+    if address:
+        if address != known.address:
             raise WrongDeployment(
-                f"CHAIN_CONTRACT_ADDRESS is {named}, but {ours}. Set it to that one, or leave it out."
+                f"CHAIN_CONTRACT_ADDRESS is {address}, but {ours}. Set it to that one, or leave it out."
             )
         return
     written = read_deployment()
@@ -218,9 +218,10 @@ def _check_names(tenures: tuple[Tenure, ...]) -> None:
 def _ask_node(address: str) -> Deployment:
     """Return what node and contract say of an address. Raises ChainUnavailable where they disagree."""
     chain_id = identity.chain_id()
-    if (said := identity.domain_of(address)) != Domain(chain_id, address):
+    if (claimed := identity.domain_of(address)) != Domain(chain_id, address):
         raise ChainUnavailable(
-            f"The node says that it is of chain {chain_id}, its contract that it is of chain {said.chain_id}."
+            f"The node says that it is of chain {chain_id}, its contract that it is of chain "
+            f"{claimed.chain_id}."
         )
     origin_chain, origin_contract = identity.origin_of(address)
     return Deployment(chain_id, address, origin_chain, origin_contract)

@@ -57,7 +57,7 @@ class RangeReader:
             last = min(first + self.size - 1, head.number, tenure_at(first).last_block or head.number)
             begun = time.monotonic()
             try:
-                found = read_range(first, last, head)
+                block_range = read_range(first, last, head)
             except (ChainUnavailable, RpcRefused) as problem:
                 if first == last or isinstance(problem, Reorganised):
                     raise
@@ -65,10 +65,10 @@ class RangeReader:
                 if time.monotonic() - begun > _QUICK:  # less next time: nobody waits for many timeouts
                     raise
                 continue
-            quick = time.monotonic() - begun < _QUICK and len(found.logs) < _MANY
+            quick = time.monotonic() - begun < _QUICK and len(block_range.logs) < _MANY
             if quick and last - first + 1 == self.size:
                 self.size = min(self.size * 2, settings.CHAIN_BLOCK_RANGE_MAX)
-            return found
+            return block_range
 
 
 def read_range(first: int, last: int, head: client.Head) -> BlockRange:
@@ -78,54 +78,54 @@ def read_range(first: int, last: int, head: client.Head) -> BlockRange:
     Reorganised: the chain changed meanwhile.
     """
     end, near = _header(last, head), first >= head.number - _NEAR
-    found, after = (client.logs(first, last), end) if near else client.logs_and_block(first, last)
+    logs, after = (client.logs(first, last), end) if near else client.logs_and_block(first, last)
     if after is None:
         raise NodeBehind("The chain's node is behind what it said itself.")
     if after.hash != end.hash:
         raise Reorganised
-    if any(not first <= raw.block_number <= last for raw in found):
+    if any(not first <= raw.block_number <= last for raw in logs):
         raise ChainUnavailable("The chain's node answers nonsense.")
-    _check_whole(found, last)
+    _check_whole(logs, last)
     headers = _headers(range(max(first, head.number - _CHECKED), last)) | {last: end}
-    _check_links(found, headers)
-    return BlockRange(first, last, found, headers, _times(found, headers, head))
+    _check_links(logs, headers)
+    return BlockRange(first, last, logs, headers, _times(logs, headers, head))
 
 
 def _header(number: int, head: client.Head) -> client.Head:
-    found = head if number == head.number else client.block(number)
-    if found is None:
+    header = head if number == head.number else client.block(number)
+    if header is None:
         raise NodeBehind("The chain's node is behind what it said itself.")
-    return found
+    return header
 
 
 def _headers(numbers: range) -> dict[int, client.Head]:
-    found = dict(zip(numbers, client.blocks(numbers), strict=True))
-    headers = {number: header for number, header in found.items() if header is not None}
+    answers = zip(numbers, client.blocks(numbers), strict=True)
+    headers = {number: header for number, header in answers if header is not None}
     if len(headers) < len(numbers):
         raise NodeBehind("The chain's node is behind what it said itself.")
     return headers
 
 
-def _check_whole(found: list[client.RawLog], last: int) -> None:
+def _check_whole(logs: list[client.RawLog], last: int) -> None:
     """What ends at a round number may go on: ask for the end again."""
-    if not found or len(found) % _ROUND:
+    if not logs or len(logs) % _ROUND:
         return
-    newest = found[-1].block_number
-    if len(client.logs(newest, last)) != sum(raw.block_number == newest for raw in found):
+    newest = logs[-1].block_number
+    if len(client.logs(newest, last)) != sum(raw.block_number == newest for raw in logs):
         raise RpcRefused("The node's answer was cut short.")
 
 
-def _check_links(found: list[client.RawLog], headers: dict[int, client.Head]) -> None:
+def _check_links(logs: list[client.RawLog], headers: dict[int, client.Head]) -> None:
     """Headers are each other's parents, logs are of their blocks, and no block keeps its logs back."""
     for number, number_after in pairwise(sorted(headers)):
         if number + 1 == number_after and headers[number_after].parent != headers[number].hash:
             raise Reorganised
-    said = Counter(raw.block_number for raw in found)
-    if any(raw.block_hash != headers[raw.block_number].hash for raw in found if raw.block_number in headers):
+    counts = Counter(raw.block_number for raw in logs)
+    if any(raw.block_hash != headers[raw.block_number].hash for raw in logs if raw.block_number in headers):
         raise Reorganised
     for number, header in headers.items():
         if (
-            not said[number]
+            not counts[number]
             and may_hold_logs(header.bloom, contract := tenure_at(number).deployment.address)
             and _holds_logs(header.hash, contract)
         ):
@@ -133,11 +133,11 @@ def _check_links(found: list[client.RawLog], headers: dict[int, client.Head]) ->
 
 
 def _times(
-    found: list[client.RawLog], headers: dict[int, client.Head], head: client.Head
+    logs: list[client.RawLog], headers: dict[int, client.Head], head: client.Head
 ) -> dict[int, datetime]:
     """The time of each block to keep; asked of the node where neither log nor header says it."""
     times = {number: header.time for number, header in headers.items()}
-    for raw in found:
+    for raw in logs:
         if raw.block_number not in times:
             times[raw.block_number] = raw.block_time or _header(raw.block_number, head).time
     return times

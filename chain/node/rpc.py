@@ -43,11 +43,11 @@ def batch(calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     """
     if not calls:
         return []
-    asked: list[Any] = [(method, list(params)) for method, params in calls]
+    requests: list[Any] = [(method, list(params)) for method, params in calls]
     _require_no_pause()
     try:
         with step_aside():
-            answers: Any = _provider().make_batch_request(asked)
+            answers: Any = _provider().make_batch_request(requests)
     except Exception as problem:  # as in `request`
         raise _no_answer(problem) from problem
     if not isinstance(answers, list):
@@ -105,8 +105,8 @@ def _result(answer: Any) -> Any:
     if not isinstance(error, dict):
         raise RpcRefused(str(error))
     data = error.get("data")
-    given = bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
-    raise RpcRefused(str(error.get("message", "")), int(error.get("code", 0)), given)
+    reason = bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
+    raise RpcRefused(str(error.get("message", "")), int(error.get("code", 0)), reason)
 
 
 def _provider() -> HTTPProvider:

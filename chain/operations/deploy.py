@@ -42,41 +42,41 @@ def deploy() -> tuple[Deployment, bool]:
         known = deployment()
     except NotDeployed:
         return _deploy_first()
-    fresh = _bring_back(known)
+    is_new = _bring_back(known)
     if read_deployment() != known:
         write_deployment(known)
-    return known, fresh
+    return known, is_new
 
 
 def _deploy_first() -> tuple[Deployment, bool]:
-    made, fresh = put_contract(identity.chain_id())
-    if (known := note_deployment(made)).address != made.address:
+    deployed, is_new = put_contract(identity.chain_id())
+    if (known := note_deployment(deployed)).address != deployed.address:
         raise WrongDeployment(f"Another machine has deployed {known.address} meanwhile: run this again.")
     write_deployment(known)
-    return known, fresh
+    return known, is_new
 
 
 def put_contract(chain_id: int) -> tuple[Deployment, bool]:
     """Put the contract of this portal's keys onto the chain, unless it is there. Raises ChainError."""
     code = _creation_code()
     address = contract_address(code)
-    block, fresh = 0, not client.code(address)
-    if fresh:
+    block, is_new = 0, not client.code(address)
+    if is_new:
         if not client.code(FACTORY):
             raise ChainError(f"The chain has no CREATE2 factory at {FACTORY}.")
         block = send_and_wait(portal_keys.relayer_keys()[0], FACTORY, SALT + code, gas=_GAS).block_number
     if not code_matches(client.code(address)):
         raise ChainError(f"The code at {address} is not the contract's.")
     first_chain, first = identity.origin_of(address)
-    return Deployment(chain_id, address, first_chain, first, block), fresh
+    return Deployment(chain_id, address, first_chain, first, block), is_new
 
 
 def check_node(known: Deployment) -> None:
     """Raise WrongDeployment unless the node is of a contract's chain; the text says the way out."""
-    if (found := identity.chain_id()) != known.chain_id:
+    if (chain_id := identity.chain_id()) != known.chain_id:
         raise WrongDeployment(
-            f"The node is of chain {found}, but this database belongs to contract {known.address} on chain "
-            f"{known.chain_id}. {_WAY_OUT}"
+            f"The node is of chain {chain_id}, but this database belongs to contract {known.address} on "
+            f"chain {known.chain_id}. {_WAY_OUT}"
         )
 
 

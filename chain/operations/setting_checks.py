@@ -35,9 +35,9 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         ("E007", "CHAIN_MAX_FEE_GWEI", settings.CHAIN_MAX_FEE_GWEI > 0, "more than 0"),
         ("E008", "CHAIN_STUCK_BLOCKS", settings.CHAIN_STUCK_BLOCKS >= 1, "1 block or more"),
     ]
-    found: list[CheckMessage] = [
-        Error(f"{name} is not right: it should be {wanted}.", id=f"chain.{number}")
-        for number, name, good, wanted in rules
+    errors: list[CheckMessage] = [
+        Error(f"{name} is not right: it should be {rule}.", id=f"chain.{number}")
+        for number, name, good, rule in rules
         if not good
     ]
     address = settings.CHAIN_CONTRACT_ADDRESS
@@ -45,8 +45,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         try:
             plain_address(address)
         except NotAnAddress as problem:
-            found.append(Error(f"CHAIN_CONTRACT_ADDRESS: {problem}", id="chain.E009"))
-    return found + _check_relayer_keys()
+            errors.append(Error(f"CHAIN_CONTRACT_ADDRESS: {problem}", id="chain.E009"))
+    return errors + _check_relayer_keys()
 
 
 def _check_relayer_keys() -> list[CheckMessage]:

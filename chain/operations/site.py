@@ -15,21 +15,21 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """With the operations page and its confirmations."""
-        here = "chain/operations"
+        folder = "chain/operations"
         return [
-            path(f"{here}/", self.admin_view(views.show), name="chain_operations"),
-            path(f"{here}/read-again/", self.admin_view(views.read_again), name="chain_read_again"),
-            path(f"{here}/<slug:name>/<int:pk>/", self.admin_view(views.operate), name="chain_operate"),
+            path(f"{folder}/", self.admin_view(views.show), name="chain_operations"),
+            path(f"{folder}/read-again/", self.admin_view(views.read_again), name="chain_read_again"),
+            path(f"{folder}/<slug:name>/<int:pk>/", self.admin_view(views.operate), name="chain_operate"),
             *super().get_urls(),
         ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The chain's entry begins with its operations, for who may see them."""
-        found: list[Any] = super().get_app_list(request, app_label)
-        for app in found:
+        app_list: list[Any] = super().get_app_list(request, app_label)
+        for app in app_list:
             if app["app_label"] == "chain" and request.user.has_perm(SEE):
                 app["models"].insert(0, _entry())
-        return found
+        return app_list
 
 
 def _entry() -> dict[str, Any]:

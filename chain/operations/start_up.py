@@ -134,16 +134,16 @@ def say_missing_roles() -> Iterable[str]:
 def say_lost_relayer_key() -> Iterable[str]:
     """The key that has sent until now is gone, and no other has sent yet."""
     try:
-        here = [address_of_key(key) for key in relayer_keys()]
+        own_addresses = [address_of_key(key) for key in relayer_keys()]
     except MissingKey as problem:
         return [f"{problem} Nothing is sent to the chain until then."]
     used = Sender.objects.exclude(transactions=None).values_list("address", flat=True).distinct()
-    former = [address for address in used if address not in here]
+    former = [address for address in used if address not in own_addresses]
     if not former or len(former) < len(used):
         return []
     return [
         f"The relayer key of {former[0]} is not here any more. Put it back (var/keys/relayer.key or "
-        f"CHAIN_RELAYER_KEYS), or see that {here[0]} has money."
+        f"CHAIN_RELAYER_KEYS), or see that {own_addresses[0]} has money."
     ]
 
 

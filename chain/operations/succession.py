@@ -66,15 +66,15 @@ def join(address: str, say: Say) -> Deployment:
         raise ChainError(f"{address} is of another origin than {old.address}: no key would open anything.")
     _read_all(last_block)
     _compare(old, address, last_block)
-    made = Deployment(old.chain_id, address, old.origin_chain, old.origin_contract, last_block + 1)
-    note_successor(made, last_block)
-    write_deployment(made)
+    successor = Deployment(old.chain_id, address, old.origin_chain, old.origin_contract, last_block + 1)
+    note_successor(successor, last_block)
+    write_deployment(successor)
     if Cursor.objects.filter(seen__gt=last_block).exists():
         reindex_from(last_block + 1)
     for act in Act.objects.waiting():
         refuse_act(act, ActState.RETURNED, _FORMER)
     say(f"In use from block {last_block + 1} on. {old.address} counts up to block {last_block}.")
-    return made
+    return successor
 
 
 def _check_idle() -> None:
@@ -94,12 +94,14 @@ def _read_all(until: int | None = None) -> None:
     while True:
         run_indexer()
         cursor = Cursor.objects.get()
-        wanted = client.head().number if until is None else until
-        pending = Event.objects.pending().filter(block_number__lte=wanted).exists()
-        if cursor.seen >= wanted and not pending:
+        last_block = client.head().number if until is None else until
+        pending = Event.objects.pending().filter(block_number__lte=last_block).exists()
+        if cursor.seen >= last_block and not pending:
             return
         if time.monotonic() > deadline:
-            raise ChainError(f"The chain was not read to block {wanted}: {cursor.error or 'events wait'}.")
+            raise ChainError(
+                f"The chain was not read to block {last_block}: {cursor.error or 'events wait'}."
+            )
         time.sleep(0.5)
 
 
@@ -121,9 +123,9 @@ def _load(old: Deployment, address: str, say: Say) -> int:
     """Copy until the predecessor has stood still from before the copying to after it; its last block."""
     while True:
         seen = Cursor.objects.values_list("seen", flat=True).get()
-        words = _words_of(old)
-        there = client.words(address, list(words))
-        missing = [pair for pair, value in zip(words.items(), there, strict=True) if pair[1] != value]
+        expected = _words_of(old)
+        actual = client.words(address, list(expected))
+        missing = [pair for pair, value in zip(expected.items(), actual, strict=True) if pair[1] != value]
         for start in range(0, len(missing), _WORDS_A_TRANSACTION):
             part = missing[start : start + _WORDS_A_TRANSACTION]
             _send(address, encode_call("load", [number for pair in part for number in pair]))
@@ -136,14 +138,14 @@ def _load(old: Deployment, address: str, say: Say) -> int:
 
 def _compare(old: Deployment, address: str, last_block: int) -> None:
     """Raise ChainError unless the successor was given the predecessor's words, all of them and no others."""
-    given: dict[int, int] = {}
+    values: dict[int, int] = {}
     for log in client.topic_logs(address, _LOADED, old.block, client.head().number):
         (numbers,) = decode(["uint256[]"], bytes.fromhex(log.data[2:]))
-        given |= dict(zip(numbers[::2], numbers[1::2], strict=True))
+        values |= dict(zip(numbers[::2], numbers[1::2], strict=True))
     expected = _words_of(old, last_block)
-    made_with = [slot for slot in _role_slots(old) if slot not in given]  # by its constructor, below
-    given |= dict(zip(made_with, client.words(address, made_with), strict=True))
-    wrong = sum(given.get(slot, 0) != expected.get(slot, 0) for slot in given.keys() | expected.keys())
+    made_with = [slot for slot in _role_slots(old) if slot not in values]  # by its constructor, below
+    values |= dict(zip(made_with, client.words(address, made_with), strict=True))
+    wrong = sum(values.get(slot, 0) != expected.get(slot, 0) for slot in values.keys() | expected.keys())
     if wrong:
         raise ChainError(
             f"{address} differs from its predecessor in {wrong} words: it is not to be trusted, and not used."
@@ -159,10 +161,10 @@ def _words_of(old: Deployment, at: int | None = None) -> dict[int, int]:
     until = Cursor.objects.values_list("seen", flat=True).get() if at is None else at
     slots = list(dict.fromkeys(_slots(old, until)))
     try:
-        words = client.words(old.address, slots, "latest" if at is None else at)
+        values = client.words(old.address, slots, "latest" if at is None else at)
     except RpcRefused:  # the node keeps no state of then
-        words = client.words(old.address, slots)
-    return {slot: word for slot, word in zip(slots, words, strict=True) if word}
+        values = client.words(old.address, slots)
+    return {slot: word for slot, word in zip(slots, values, strict=True) if word}
 
 
 def _slots(old: Deployment, until: int) -> Iterator[int]:
@@ -186,9 +188,11 @@ def _granted(old: Deployment, identifier: str) -> list[str]:
 
 def _holders(old: Deployment, role: str) -> list[str]:
     identifier = _role(role, old)
-    asked = bytes.fromhex(identifier[2:])
+    raw = bytes.fromhex(identifier[2:])
     accounts = _granted(old, identifier)
-    return [one for one in accounts if identity.view_at(old.address, "hasRole", asked, one) == (True,)]
+    return [
+        account for account in accounts if identity.view_at(old.address, "hasRole", raw, account) == (True,)
+    ]
 
 
 def _role(role: str, old: Deployment) -> str:

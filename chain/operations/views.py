@@ -88,9 +88,9 @@ def read_again(request: HttpRequest) -> HttpResponse:
         return redirect(PAGE)
     block: int = form.cleaned_data["block"]
     if request.method == "GET":
-        named = f"block {block}, to the head"
+        subject = f"block {block}, to the head"
         return _confirm(
-            request, "Read the chain again?", named, _explain_read_again(block, cursor), "Read again"
+            request, "Read the chain again?", subject, _explain_read_again(block, cursor), "Read again"
         )
     try:
         reindex_from(block)

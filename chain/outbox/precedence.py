@@ -32,8 +32,8 @@ _WRITES = ("NewRecord", "ModifyRecord")
 def acts_before(act: PreparedAct) -> list[Act]:
     """Return the waiting acts that go before an act that is accepted now, oldest first."""
     limits = act.builds_on
-    wanted = Q(slot__in={slot for slot, _ in limits}) | _spoilt_by(act)
-    return [one for one in Act.objects.waiting().filter(wanted) if _goes_first(one, limits)]
+    conditions = Q(slot__in={slot for slot, _ in limits}) | _spoilt_by(act)
+    return [row for row in Act.objects.waiting().filter(conditions) if _goes_first(row, limits)]
 
 
 def link_to_taken_back(act: Act) -> bool:
@@ -46,9 +46,9 @@ def link_to_taken_back(act: Act) -> bool:
     back = Act.objects.waiting().exclude(replay_place=None).exclude(pk=act.pk)
     if act.replay_place is not None:
         back = back.filter(replay_place__lt=act.replay_place)
-    wanted = Q(slot__in={slot for slot, _ in limits}) | _spoilt_by(act.prepared)
-    wanted |= Q(author=act.author, kind="ReplaceKeys")
-    before = [one for one in back.filter(wanted) if _goes_first(one, limits)]
+    conditions = Q(slot__in={slot for slot, _ in limits}) | _spoilt_by(act.prepared)
+    conditions |= Q(author=act.author, kind="ReplaceKeys")
+    before = [row for row in back.filter(conditions) if _goes_first(row, limits)]
     act.needs.add(*before)
     return bool(before)
 
@@ -61,15 +61,15 @@ def take_back(acts: QuerySet[Act], order: tuple[str, ...]) -> int:
     lost = list(acts.order_by(*order).values_list("pk", flat=True))
     if not lost:
         return 0
-    least = Act.objects.aggregate(least=Min("replay_place"))["least"]
-    first = min(least or 0, 0) - len(lost)  # before those that were lost earlier and are not back yet
+    lowest = Act.objects.aggregate(least=Min("replay_place"))["least"]
+    first = min(lowest or 0, 0) - len(lost)  # before those that were lost earlier and are not back yet
     rows = [Act(pk=pk, replay_place=first + place) for place, pk in enumerate(lost)]
     Act.objects.bulk_update(rows, ["replay_place"], batch_size=BATCH // 3)
-    for some in batches(lost):
-        Act.objects.filter(pk__in=some).update(
+    for chunk in batches(lost):
+        Act.objects.filter(pk__in=chunk).update(
             state=ActState.WAITING, settled_at=None, waiting_tick=SharedNow()
         )
-        _links().filter(from_act__in=some).delete()
+        _links().filter(from_act__in=chunk).delete()
     _link_waiting()
     return len(lost)
 
@@ -121,7 +121,7 @@ class _Foundations:
     def before(self, act: PreparedAct, place: int | None) -> set[Any]:
         """Return the keys of those that go before an act with this place (None: never on the chain)."""
         needs = {lost.pk for slot, limit in act.builds_on for lost in self._newest(slot, limit, place)}
-        keys = [one for one in self._by_author[act.author] if one.kind == "ReplaceKeys"]
+        keys = [row for row in self._by_author[act.author] if row.kind == "ReplaceKeys"]
         spoilt = self._spoilt_by(act) + keys
         return needs | {lost.pk for lost in spoilt if place is None or lost.place < place}
 
@@ -143,8 +143,8 @@ class _Foundations:
 
 def _goes_first(act: Act, limits: Limits) -> bool:
     """Whether a waiting act is within the limits of its slot, if it has any."""
-    most = [at_most for slot, at_most in limits if slot == act.slot]
-    return not most or any(at_most is None or act.number <= at_most for at_most in most)
+    numbers = [at_most for slot, at_most in limits if slot == act.slot]
+    return not numbers or any(at_most is None or act.number <= at_most for at_most in numbers)
 
 
 def _spoilt_by(act: PreparedAct) -> Q:

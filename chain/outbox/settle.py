@@ -21,9 +21,9 @@ def confirm_acts(events: Sequence[Event]) -> None:
     by_digest = {event.act_digest: event for event in events}
     places = {digest: place for place, digest in enumerate(by_digest)}
     for digests in batches(by_digest):
-        found = Act.objects.filter(digest__in=digests).defer("fields", "signature")  # handlers seldom look
+        rows = Act.objects.filter(digest__in=digests).defer("fields", "signature")  # handlers seldom look
         # no_key: an act that is just being accepted may refer to one of these; we would meet in a deadlock
-        acts = list(found.exclude(state=ActState.CONFIRMED).order_by("pk").select_for_update(no_key=True))
+        acts = list(rows.exclude(state=ActState.CONFIRMED).order_by("pk").select_for_update(no_key=True))
         _confirm(sorted(acts, key=lambda act: places[act.digest]), by_digest)
 
 

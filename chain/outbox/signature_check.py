@@ -10,13 +10,13 @@ from chain.registry import on_event, on_reset
 def signers_of(account: str, kind: str) -> set[str]:
     """The addresses whose signature makes an act of this kind the account's now."""
     state = SignerState.objects.filter(account=account).first()
-    found = {state.signer if state else account}
+    signers = {state.signer if state else account}
     if state and state.recovery:
         if kind == "NameRecovery":
             return {state.recovery}
         if kind == "ReplaceKeys":
-            found.add(state.recovery)
-    return found
+            signers.add(state.recovery)
+    return signers
 
 
 def check_signature(signed: SignedAct, digest: str) -> Act | None:
@@ -31,10 +31,10 @@ def check_signature(signed: SignedAct, digest: str) -> Act | None:
     signer = recover_signer(bytes.fromhex(digest[2:]), signed.signature)
     if signer in signers_of(author, kind):
         return None
-    coming = Act.objects.waiting().by(author).of_kind("ReplaceKeys").order_by("-number").first()
-    if coming is None or coming.fields["signer"] != signer:
+    replacement = Act.objects.waiting().by(author).of_kind("ReplaceKeys").order_by("-number").first()
+    if replacement is None or replacement.fields["signer"] != signer:
         raise ActError("The signature is not by the account's signer.")
-    return coming
+    return replacement
 
 
 @on_event("KeysReplaced")

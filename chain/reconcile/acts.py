@@ -125,8 +125,8 @@ def _nonce(sender: int, nonce: int) -> str:
 
 
 def _events_of(acts: Iterable[Act]) -> dict[str, Event]:
-    found = Event.objects.filter(act_digest__in=[act.digest for act in acts])
-    return {event.act_digest: event for event in found}
+    events = Event.objects.filter(act_digest__in=[act.digest for act in acts])
+    return {event.act_digest: event for event in events}
 
 
 def _linking(act: Act, event: Event) -> Repair:

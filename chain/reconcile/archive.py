@@ -24,9 +24,9 @@ _FIELDS = ("block_hash", "tx_hash", "name", "author", "subject", "args", "act_di
 
 def compare_archive(look: Look) -> Iterator[Finding]:
     """Events that the node has and the archive has not, the other way round, or otherwise."""
-    for told, kept in _ranges(look):
-        for place in sorted(told.keys() | kept.keys()):
-            if problem := _differ(told.get(place), kept.get(place)):
+    for on_chain, stored in _ranges(look):
+        for place in sorted(on_chain.keys() | stored.keys()):
+            if problem := _differ(on_chain.get(place), stored.get(place)):
                 yield Finding(f"block {place[0]}, log {place[1]}", problem)
 
 
@@ -62,12 +62,12 @@ CHECKS = (
 )
 
 
-def _differ(told: Said | None, kept: Said | None) -> str:
-    if kept is None:
-        return f"the node has {told['name'] if told else 'nothing'} here, the archive nothing"
-    if told is None:
-        return f"the archive has {kept['name']} here, the node nothing"
-    differs = [name for name in _FIELDS if kept[name] != told[name]]
+def _differ(on_chain: Said | None, stored: Said | None) -> str:
+    if stored is None:
+        return f"the node has {on_chain['name'] if on_chain else 'nothing'} here, the archive nothing"
+    if on_chain is None:
+        return f"the archive has {stored['name']} here, the node nothing"
+    differs = [name for name in _FIELDS if stored[name] != on_chain[name]]
     return f"the archive differs from the node in {', '.join(differs)}" if differs else ""
 
 
@@ -78,19 +78,21 @@ def _ranges(look: Look) -> Iterator[tuple[dict[Place, Said], dict[Place, Said]]]
         end = min(first + size - 1, last, tenure_at(first).last_block or last)
         speaking = domain_at(first)
         try:
-            found = client.logs(first, end)
+            logs = client.logs(first, end)
         except (ChainUnavailable, RpcRefused):
             if size == 1:
                 raise
             size = max(size // 2, 1)
             continue
-        told = {(raw.block_number, raw.log_index): said for raw in found if (said := _told(raw, speaking))}
-        kept = {
+        on_chain = {
+            (raw.block_number, raw.log_index): columns for raw in logs if (columns := _told(raw, speaking))
+        }
+        stored = {
             (event.block_number, event.log_index): {name: getattr(event, name) for name in _FIELDS}
             for event in Event.objects.filter(block_number__range=(first, end)).iterator(chunk_size=1000)
         }
-        look.tick(len(told))
-        yield told, kept
+        look.tick(len(on_chain))
+        yield on_chain, stored
         first = end + 1
 
 

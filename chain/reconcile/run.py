@@ -125,7 +125,7 @@ def _run(check: Check, look: Look, *, repair: bool) -> Result:
         result.acknowledged = dict(known.values_list("subject", "what"))
     if repair and (done := _repair(result)):
         left = {finding.subject for finding in check.find(look) if not finding.note}
-        result.repaired = {subject: said for subject, said in done.items() if subject not in left}
+        result.repaired = {subject: outcome for subject, outcome in done.items() if subject not in left}
     return result
 
 
@@ -145,23 +145,23 @@ def _repair(result: Result) -> dict[str, str]:
     done: dict[str, str] = {}
     for finding in result.findings:
         try:
-            said = finding.repair() if finding.repair is not None else ""
+            outcome = finding.repair() if finding.repair is not None else ""
         except Exception as problem:  # of chain, store or database; its text may name a person
             where = "".join(traceback.format_tb(problem.__traceback__))
             log.error("repair of %s failed: %s\n%s", finding.subject, type(problem).__name__, where)
             result.failed[finding.subject] = type(problem).__name__
             continue
-        if said:
-            done[finding.subject] = said
+        if outcome:
+            done[finding.subject] = outcome
     return done
 
 
 def applied_block() -> int:
     """The last block whose events the handlers have had. ChainUnavailable before the first was read."""
-    found = Cursor.objects.values_list("applied", flat=True).first()
-    if found is None:
+    applied = Cursor.objects.values_list("applied", flat=True).first()
+    if applied is None:
         raise ChainUnavailable("The chain has not been read yet.")
-    return found
+    return applied
 
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -175,8 +175,8 @@ def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK, *, key: str =
     """All rows in the order of their keys, some at a time, each chunk read when it is wanted."""
     last: Any = None
     while True:
-        found = rows.order_by(key) if last is None else rows.order_by(key).filter(**{f"{key}__gt": last})
-        part = list(found[:size])
+        chunk = rows.order_by(key) if last is None else rows.order_by(key).filter(**{f"{key}__gt": last})
+        part = list(chunk[:size])
         if not part:
             return
         look.tick(len(part))
@@ -188,8 +188,8 @@ def view_many(function: str, arguments: Iterable[tuple[Any, ...]], at: int) -> l
     """What a view of the contract returned at a block, for each tuple of arguments."""
     contract = deployment().address
     calls = [
-        ("eth_call", ({"to": contract, "data": "0x" + encode_call(function, *one).hex()}, hex(at)))
-        for one in arguments
+        ("eth_call", ({"to": contract, "data": "0x" + encode_call(function, *argument).hex()}, hex(at)))
+        for argument in arguments
     ]
     answers = rpc.batch(calls)
     return [decode_result(function, bytes.fromhex(answer[2:])) for answer in answers]

@@ -40,10 +40,10 @@ class Getter(Generic[Row]):
         """Rows that the contract contradicts, and events that left no row."""
         for rows in row_chunks(self.rows.all(), look):
             answers = view_many(self.name, map(self.ask, rows), applied_block())
-            for row, wanted, answer in zip(rows, self.expect(rows), answers, strict=True):
-                said = plain(self.read(answer)[: len(wanted)])
-                if said != wanted:
-                    what = f"the row has {_few(wanted, said)}, the contract {_few(said, wanted)}"
+            for row, expected, answer in zip(rows, self.expect(rows), answers, strict=True):
+                actual = plain(self.read(answer)[: len(expected)])
+                if actual != expected:
+                    what = f"the row has {_few(expected, actual)}, the contract {_few(actual, expected)}"
                     yield Finding(f"{row._meta.verbose_name} {row.pk}", what)
         for events in row_chunks(Event.objects.applied().named(*self.events), look):
             first = {f"{self.key[0]}__in": {self.key_of(event)[0] for event in events}}
@@ -68,12 +68,12 @@ def _plain(value: Any) -> Any:
 
 def _few(values: Values, others: Values) -> str:
     """Only what differs. Addresses are left out: they say who is whose patient."""
-    told = [
+    differing = [
         "another address" if isinstance(value, str) and len(value) == len(ZERO_ADDRESS) else str(value)
         for value, other in zip(values, others, strict=True)
         if value != other
     ]
-    return ", ".join(told)
+    return ", ".join(differing)
 
 
 def _signers(states: list[SignerState]) -> Iterator[Values]:

@@ -58,9 +58,9 @@ class Batch:
 
     def without(self, refused: Iterable[int]) -> "Batch":
         """The batch less the acts at these places."""
-        gone = set(refused)
-        kept = [index for index in range(len(self.acts)) if index not in gone]
-        return Batch([self.acts[i] for i in kept], [self.calls[i] for i in kept])
+        dropped = set(refused)
+        indexes = [index for index in range(len(self.acts)) if index not in dropped]
+        return Batch([self.acts[i] for i in indexes], [self.calls[i] for i in indexes])
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """The batch in two."""
@@ -86,11 +86,11 @@ def next_batch(
     An act goes when what it builds on is settled or seen on the chain, or goes before it in the same batch.
     `after` are acts that are about to go: neither they nor what builds on them is in this one.
     """
-    most = settings.CHAIN_BATCH_GAS if gas_limit is None else min(gas_limit, settings.CHAIN_BATCH_GAS)
+    limit = settings.CHAIN_BATCH_GAS if gas_limit is None else min(gas_limit, settings.CHAIN_BATCH_GAS)
     batch, size, gas = Batch([], []), 4 + 64, BASE_GAS
-    taken: set[object] = set()
+    seen: set[object] = set()
     for act, needs in _candidates(lanes, after):
-        if not needs <= taken:
+        if not needs <= seen:
             continue
         if act.contract_signed:
             if batch.acts:
@@ -99,11 +99,11 @@ def next_batch(
         call = act.calldata
         size += 64 + (len(call) + 31) // 32 * 32
         gas += gas_of(act, call)
-        if batch.acts and (size > settings.CHAIN_BATCH_BYTES or gas > most):
+        if batch.acts and (size > settings.CHAIN_BATCH_BYTES or gas > limit):
             return batch, True
         batch.acts.append(act)
         batch.calls.append(call)
-        taken.add(act.pk)
+        seen.add(act.pk)
     return batch, False
 
 
@@ -132,11 +132,11 @@ def _open_needs(acts: Sequence[Act]) -> dict[object, set[object]]:
     pairs = list(_needs().filter(from_act__in=[act.pk for act in acts]).values_list("from_act", "to_act"))
     unseen = Act.objects.waiting().filter(event=None)
     waiting = set(unseen.filter(pk__in={need for _, need in pairs}).values_list("pk", flat=True))
-    found: dict[object, set[object]] = {}
+    needs: dict[object, set[object]] = {}
     for act, need in pairs:
         if need in waiting:
-            found.setdefault(act, set()).add(need)
-    return found
+            needs.setdefault(act, set()).add(need)
+    return needs
 
 
 def _blocked() -> Exists:
@@ -149,5 +149,5 @@ def _blocked() -> Exists:
 def _needs() -> QuerySet[Any]:
     """Pairs of an act and one it builds on."""
     through: Any = Act.needs.through
-    found: QuerySet[Any] = through.objects.all()
-    return found
+    links: QuerySet[Any] = through.objects.all()
+    return links

@@ -37,10 +37,10 @@ def broadcast(attempt: Attempt, head: int) -> None:
     try:
         client.send_raw(bytes(attempt.raw))
     except RpcRefused as problem:
-        words = str(problem).lower()
-        if "insufficient funds" in words:
+        text = str(problem).lower()
+        if "insufficient funds" in text:
             raise Paused("The relayer has too little money for gas.") from problem
-        if not any(known in words for known in _KNOWN + _USED + _DEARER):
+        if not any(known in text for known in _KNOWN + _USED + _DEARER):
             raise
     attempt.sent_at = timezone.now()
     attempt.sent_block = head if attempt.sent_block is None else attempt.sent_block
@@ -54,7 +54,7 @@ def resend_open(lease: Lease, key: bytes | None, head: client.Head) -> None:
     """
     rows = Transaction.objects.filter(sender=lease.sender, state=TransactionState.SENDING).order_by("nonce")
     for index, row in enumerate(rows.prefetch_related("attempts")):
-        attempt = next((one for one in row.attempts.all() if one.state == AttemptState.IN_PROGRESS), None)
+        attempt = next((item for item in row.attempts.all() if item.state == AttemptState.IN_PROGRESS), None)
         if attempt is None:
             continue  # a reorganisation has reopened it just now: the next run begins with its attempts
         if index == 0 and key is not None and _is_stuck(attempt, head):
@@ -128,10 +128,10 @@ def replace(
 
 def _alarm(row: Transaction, attempt: Attempt) -> None:
     """Say once on the row and in the log that a transaction does not get on."""
-    words = (
+    text = (
         f"Not mined since block {attempt.sent_block}, and the ceiling of fees (CHAIN_MAX_FEE_GWEI) allows no"
         " higher offer."
     )
-    if row.alarm != words:
-        log.error("Transaction %s, nonce %d of %s: %s", attempt.hash, row.nonce, row.sender, words)
-        Transaction.objects.filter(pk=row.pk).update(alarm=words)
+    if row.alarm != text:
+        log.error("Transaction %s, nonce %d of %s: %s", attempt.hash, row.nonce, row.sender, text)
+        Transaction.objects.filter(pk=row.pk).update(alarm=text)

@@ -63,10 +63,14 @@ def _take_back(sender: Sender, mined: int) -> None:
 def _settle_some(rows: Sequence[Transaction]) -> list[Transaction]:
     """Settle transactions whose nonces are used; those that none of our attempts used."""
     attempts = [attempt for row in rows for attempt in row.attempts.all()]
-    found = dict(
-        zip((one.pk for one in attempts), client.receipts([one.hash for one in attempts]), strict=True)
+    receipts = dict(
+        zip(
+            (attempt.pk for attempt in attempts),
+            client.receipts([attempt.hash for attempt in attempts]),
+            strict=True,
+        )
     )
-    return [row for row in rows if not _settle(row, found)]
+    return [row for row in rows if not _settle(row, receipts)]
 
 
 def _settle(row: Transaction, receipts: dict[int, client.Receipt | None]) -> bool:

@@ -33,8 +33,8 @@ class Lease:
     def renew(self) -> None:
         """Hold it for another term; LeaseLost if it is no longer ours."""
         now = time.monotonic()
-        held = Sender.objects.filter(pk=self.sender.pk, lease=self.token)
-        if held.update(lease_tick=SharedNow(_TERM), leased_until=timezone.now() + _TERM) != 1:
+        own_row = Sender.objects.filter(pk=self.sender.pk, lease=self.token)
+        if own_row.update(lease_tick=SharedNow(_TERM), leased_until=timezone.now() + _TERM) != 1:
             raise LeaseLost("Another process sends with this key.")
         self.renewed = now
 
@@ -55,8 +55,8 @@ def hold(sender: Sender) -> Iterator[Lease | None]:
     try:
         yield Lease(sender, token, time.monotonic())
     finally:
-        mine = Sender.objects.filter(pk=sender.pk, lease=token)
-        mine.update(lease="", lease_tick=SharedNow(), leased_until=timezone.now())
+        own_row = Sender.objects.filter(pk=sender.pk, lease=token)
+        own_row.update(lease="", lease_tick=SharedNow(), leased_until=timezone.now())
 
 
 def _take(senders: QuerySet[Sender], token: str) -> bool:

@@ -126,8 +126,8 @@ def _has_work(sender: Sender) -> bool:
 def check_chain() -> None:
     """The node must be of the contract's chain, and have our contract at its address, before we send."""
     deployed = deployment()
-    if (found := identity.chain_id()) != deployed.chain_id:
-        raise Paused(f"The node is of chain {found}, the contract of chain {deployed.chain_id}.")
+    if (chain_id := identity.chain_id()) != deployed.chain_id:
+        raise Paused(f"The node is of chain {chain_id}, the contract of chain {deployed.chain_id}.")
     code = client.code(deployed.address)
     if not code:
         raise Paused(f"There is no contract at {deployed.address}.")
@@ -196,8 +196,8 @@ def _send_next(run: _Run) -> bool:
 def _look_ahead(run: _Run, batch: Batch, room: int) -> None:
     """Read what comes after a full batch; it is kept if it is full too, since then nothing can come to it."""
     if room >= _LEAST_GAS:
-        found, full = next_batch(run.lanes, room - ACT_GAS, after=batch.acts)
-        run.ahead = (found, full) if full else None
+        acts, full = next_batch(run.lanes, room - ACT_GAS, after=batch.acts)
+        run.ahead = (acts, full) if full else None
 
 
 def _wait_for_money(sender: Sender) -> bool:

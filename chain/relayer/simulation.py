@@ -41,8 +41,8 @@ def simulate(batch: Batch, sender: str, at: int, *, meanwhile: Callable[[], None
     if not refused:
         return replace(batch, gas=gas)
     _judge_all(batch, refused, at)
-    kept = batch.without(refused)
-    return simulate(kept, sender, at) if kept.acts else kept
+    rest = batch.without(refused)
+    return simulate(rest, sender, at) if rest.acts else rest
 
 
 def _simulate(batch: Batch, sender: str, at: int) -> Batch:
@@ -56,9 +56,9 @@ def _simulate(batch: Batch, sender: str, at: int) -> Batch:
             judge(batch.acts[0], problem.data, at)
             return Batch([], [])
         first, second = batch.halves()
-        kept = _simulate(first, sender, at)
+        rest = _simulate(first, sender, at)
         # What the second half builds on may be in the first: it is simulated when that is on the chain.
-        return kept if kept.acts else _simulate(second, sender, at)
+        return rest if rest.acts else _simulate(second, sender, at)
     _judge_all(batch, refused, at)
     return batch.without(refused)
 
@@ -74,9 +74,9 @@ def _refusals(
     if meanwhile is None:
         answer = ask()
     else:
-        asked = _ASKING.submit(ask)
+        future = _ASKING.submit(ask)
         meanwhile()
-        answer = asked.result()
+        answer = future.result()
     (refusals,) = decode_result("relay", answer)
     return {index: reason for index, reason in enumerate(refusals) if reason}
 

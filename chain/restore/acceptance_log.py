@@ -61,11 +61,11 @@ def collect_lost_acts() -> int:
 
 
 def _unknown() -> Iterator[LostAct]:
-    for some in batches(_read()):
-        digests = [row.digest for row in some]
+    for chunk in batches(_read()):
+        digests = [row.digest for row in chunk]
         known = set(Act.objects.filter(digest__in=digests).values_list("digest", flat=True))
         known.update(LostAct.objects.filter(digest__in=digests).values_list("digest", flat=True))
-        yield from (row for row in some if row.digest not in known)
+        yield from (row for row in chunk if row.digest not in known)
 
 
 def _read() -> Iterator[LostAct]:
@@ -80,15 +80,15 @@ def _read() -> Iterator[LostAct]:
 
 def _row(line: str) -> LostAct | None:
     try:
-        kept: dict[str, Any] = json.loads(line)
-        at = parse_datetime(kept["at"])
+        fields: dict[str, Any] = json.loads(line)
+        at = parse_datetime(fields["at"])
         return LostAct(
-            digest=kept["digest"],
-            kind=kept["kind"],
-            author=kept["fields"]["author"],
-            fields=kept["fields"],
-            signature=bytes.fromhex(kept["signature"]),
-            contract_signed=kept["contract_signed"],
+            digest=fields["digest"],
+            kind=fields["kind"],
+            author=fields["fields"]["author"],
+            fields=fields["fields"],
+            signature=bytes.fromhex(fields["signature"]),
+            contract_signed=fields["contract_signed"],
             accepted_at=at or timezone.now(),
         )
     except (ValueError, KeyError, TypeError):

@@ -69,9 +69,9 @@ def advance() -> Incarnation:
     Outside any long transaction: all who note wait for each other.
     """
     row = current()
-    here = Incarnation.objects.filter(pk=row.pk)
-    here.update(tick=F("tick") + 1, beat_tick=SharedNow())
-    row.tick = here.values_list("tick", flat=True).get()
+    own_row = Incarnation.objects.filter(pk=row.pk)
+    own_row.update(tick=F("tick") + 1, beat_tick=SharedNow())
+    row.tick = own_row.values_list("tick", flat=True).get()
     _note(row)
     return row
 

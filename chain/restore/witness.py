@@ -40,9 +40,11 @@ def witness_folder() -> Path:
 def read_witness() -> Seen | None:
     """Return what this machine has seen; None if it has seen nothing, or the files are damaged."""
     try:
-        kept = json.loads((witness_folder() / "seen").read_bytes())
+        fields = json.loads((witness_folder() / "seen").read_bytes())
         mark = _mark()
-        seen = Seen(int(kept["number"]), str(kept["key"]), int(kept["tick"]), copied=kept["mark"] != mark)
+        seen = Seen(
+            int(fields["number"]), str(fields["key"]), int(fields["tick"]), copied=fields["mark"] != mark
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return seen
@@ -61,10 +63,10 @@ def write_witness(seen: Seen) -> None:
             and (before.number, before.tick) > (seen.number, seen.tick)
         ):
             return
-        kept = {"number": seen.number, "key": seen.key, "tick": seen.tick, "mark": _mark()}
+        fields = {"number": seen.number, "key": seen.key, "tick": seen.tick, "mark": _mark()}
         draft = folder / "seen.new"
         with draft.open("w") as file:
-            json.dump(kept, file)
+            json.dump(fields, file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(folder / "seen")

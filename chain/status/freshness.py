@@ -96,8 +96,8 @@ def _times(reading: Reading) -> ChainTimes:
     now = timezone.now()
     if reading.head_time is None or reading.head_seen is None:
         return ChainTimes(now, now, reading.head_time)
-    there = reading.head_time + timedelta(milliseconds=machine_tick() - reading.head_seen)
-    return ChainTimes(min(now, there), max(now, there), reading.head_time)
+    chain_time = reading.head_time + timedelta(milliseconds=machine_tick() - reading.head_seen)
+    return ChainTimes(min(now, chain_time), max(now, chain_time), reading.head_time)
 
 
 def last_reading() -> Reading:

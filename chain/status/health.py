@@ -106,10 +106,10 @@ def register_check(name: str, run: Callable[[], None]) -> None:
 def check_health() -> list[Answer]:
     """Every check's answer, in the order they were registered; at most LIMIT seconds later."""
     pool, begun = _pool(), time.monotonic()
-    asked = [(check, check.start(pool), check.limit) for check in _checks.values()]
-    for _, run, limit in asked:
+    started = [(check, check.start(pool), check.limit) for check in _checks.values()]
+    for _, run, limit in started:
         wait([run], timeout=max(begun + limit - time.monotonic(), 0.0))
-    return [check.answer(run) for check, run, _ in asked]
+    return [check.answer(run) for check, run, _ in started]
 
 
 def forget_answers() -> None:

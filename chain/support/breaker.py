@@ -31,8 +31,8 @@ class Breaker:
         with self._lock:
             first, self._closed_until = not self._closed_until, time.monotonic() + PAUSE
         if first:
-            words = f"{type(error).__name__}: {error}"
-            logger.warning("%s fails (%s): it is not asked for some seconds", self._name, words[:200])
+            text = f"{type(error).__name__}: {error}"
+            logger.warning("%s fails (%s): it is not asked for some seconds", self._name, text[:200])
 
     def note_answer(self) -> None:
         """Go on as before."""

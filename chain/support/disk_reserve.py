@@ -23,16 +23,16 @@ class DiskReserve:
     def tend(self) -> None:
         """Let the reserve go where little room is left; hold it again where there is enough."""
         with suppress(OSError):  # a folder that is away, a disk that allows no file
-            free, held = self._free(), self.file.exists()
-            if held and free < self._size // 4:
+            free, is_there = self._free(), self.file.exists()
+            if is_there and free < self._size // 4:
                 self.file.unlink(missing_ok=True)
-            elif not held and free > 3 * self._size > 0:
+            elif not is_there and free > 3 * self._size > 0:
                 self._hold()
 
     def room(self) -> int:
         """Bytes that files may take; below 0 where room is left for small writes alone."""
-        held = self._size if self.file.exists() else 0
-        return self._free() + held - 2 * self._size
+        size = self._size if self.file.exists() else 0
+        return self._free() + size - 2 * self._size
 
     def is_full(self) -> bool:
         """Whether not even a small file can be sure of its room."""

@@ -11,14 +11,14 @@ from django.utils import timezone
 SKEW = timedelta(seconds=60)  # between the clocks of any two programs
 
 
-def is_past(field: str, span: timedelta = timedelta(), *, most: timedelta = timedelta()) -> Q:
+def is_past(field: str, span: timedelta = timedelta(), *, horizon: timedelta = timedelta()) -> Q:
     """Match rows whose moment was `span` ago or earlier, or is empty.
 
-    `most` is how far ahead a moment of this field is ever set. One further ahead is of a clock that was
+    `horizon` is how far ahead a moment of this field is ever set. One further ahead is of a clock that was
     wrong: it counts as long ago.
     """
     now = timezone.now()
-    past = Q(**{f"{field}__lte": now - span}) | Q(**{f"{field}__gt": now + most + SKEW})
+    past = Q(**{f"{field}__lte": now - span}) | Q(**{f"{field}__gt": now + horizon + SKEW})
     return Q(**{f"{field}__isnull": True}) | past
 
 

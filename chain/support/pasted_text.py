@@ -40,8 +40,8 @@ def plain_name(text: str) -> str:
     What scripts need between their letters stays (joiners, and the marks for the direction of one character).
     """
     lines = "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in text)
-    kept = (each for each in lines if each in _IN_NAMES | _TAGS or unicodedata.category(each) != "Cf")
-    return " ".join("".join(kept).split())
+    visible = (each for each in lines if each in _IN_NAMES | _TAGS or unicodedata.category(each) != "Cf")
+    return " ".join("".join(visible).split())
 
 
 def can_be_seen(text: str) -> bool:

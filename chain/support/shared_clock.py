@@ -58,12 +58,14 @@ def ticks(span: timedelta) -> int:
     return span // _MILLISECOND
 
 
-def ended(field: str, most: timedelta) -> Q:
+def ended(field: str, longest: timedelta) -> Q:
     """Match rows whose term is over, where the field is the tick of its end.
 
-    A term that ends further ahead than the longest one, `most`, was set by a clock that is gone.
+    A term that ends further ahead than the longest one, `longest`, was set by a clock that is gone.
     """
-    return Q(**{field: None}) | Q(**{f"{field}__lte": SharedNow()}) | Q(**{f"{field}__gt": SharedNow(most)})
+    return (
+        Q(**{field: None}) | Q(**{f"{field}__lte": SharedNow()}) | Q(**{f"{field}__gt": SharedNow(longest)})
+    )
 
 
 def is_within(tick: int | None, span: timedelta, now: int) -> bool:

@@ -85,7 +85,7 @@ class _Round:
         return erased + self._each(WANTED, self._copy)
 
     def _due(self, state: str) -> QuerySet[Replica]:
-        rows = self._rows.filter(is_past("due_at", most=VERIFIED_EVERY), state=state).order_by("due_at")
+        rows = self._rows.filter(is_past("due_at", horizon=VERIFIED_EVERY), state=state).order_by("due_at")
         return rows.filter(holding__state=KEPT) if state == WANTED else rows
 
     def _each(self, state: str, work: _Work) -> int:

@@ -39,7 +39,7 @@ def stepped(step: timedelta) -> Callable[[], datetime]:
 def test_a_moment_further_ahead_than_any_is_set_is_past(moment: timedelta, past: bool) -> None:
     account = fresh_person().address
     Errand.objects.create(account=account, kind="test", tried_at=timezone.now() + moment)
-    found = Errand.objects.filter(is_past("tried_at", timedelta(seconds=10), most=LONGEST_PAUSE))
+    found = Errand.objects.filter(is_past("tried_at", timedelta(seconds=10), horizon=LONGEST_PAUSE))
     assert found.filter(account=account).exists() == past
     Errand.objects.filter(account=account).update(tried_at=None)
     assert Errand.objects.filter(is_past("tried_at"), account=account).exists()

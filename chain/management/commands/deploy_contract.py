@@ -41,12 +41,12 @@ class Command(BaseCommand):
             self._check_chain()
             if options["fund"]:
                 self._fund()
-            deployed, fresh = deploy()
+            deployed, was_put = deploy()
         except ChainError as problem:
             raise CommandError(explain(problem)) from problem
         except LocalChainError as problem:
             raise CommandError(str(problem)) from problem
-        word = "Deployed" if fresh else "In use"
+        word = "Deployed" if was_put else "In use"
         self.stdout.write(f"{word}: contract {deployed.address} on chain {deployed.chain_id}")
         if is_new:
             self.stdout.write(
