@@ -34,17 +34,17 @@ class ReadOnlyAdmin(PastedSearchMixin, ReadOnlyBase):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody adds."""
+        """Refuse: nobody adds rows here."""
         del request, obj
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody changes."""
+        """Refuse: nobody changes rows here."""
         del request, obj
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody deletes."""
+        """Refuse: nobody deletes rows here."""
         del request, obj
         return False
 

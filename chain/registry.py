@@ -43,7 +43,7 @@ def on_event(*names: str) -> Callable[[EventHandler], EventHandler]:
 
 
 def on_events(*names: str) -> Callable[[RunHandler], RunHandler]:
-    """The same for a function that takes a run: events of one name that follow each other on the chain.
+    """Call the function with a run: events of one name that follow each other on the chain.
 
     What it leaves must be what it would leave if called for one after the other.
     """
@@ -114,7 +114,7 @@ def on_restore(function: Callable[[], None]) -> Callable[[], None]:
 
 
 def runs_of(events: Iterable[Event], known: Container[str] = ()) -> Iterator[list[Event]]:
-    """Events in the chain's order, cut where the name changes, and where `known` digests begin or end."""
+    """Cut events in the chain's order where the name changes, and where `known` digests begin or end."""
     runs = groupby(events, key=lambda event: (event.name, event.act_digest in known))
     return (list(run) for _, run in runs)
 

@@ -32,7 +32,7 @@ class DecodedEvent:
 
 
 def decode_log(topics: list[str], data: str, domain: Domain) -> DecodedEvent | None:
-    """The act's event that a log is, from lower-case 0x-hex; None for any other log of the contract.
+    """Return the act's event that a log is, from lower-case 0x-hex; None for any other log of the contract.
 
     BadLog for what the contract cannot have said.
     """
@@ -64,7 +64,7 @@ class _Reader:
         self._members = [(name, by_name[name]) for name, _ in self._kind.members]
 
     def read(self, topics: list[str], data: str, domain: Domain) -> DecodedEvent:
-        """The event of these topics and data. BadLog."""
+        """Return the event of these topics and data. BadLog."""
         head = 2 + self._words * _WORD
         if len(topics) != 1 + self._topics or len(data) < head or any(len(topic) != 66 for topic in topics):
             raise BadLog(f"The node's {self._name} has not its fields.")
@@ -89,7 +89,7 @@ class _Reader:
         return DecodedEvent(self._name, args, act, digest)
 
     def _content(self, fields: list[str], tail: str) -> str:
-        """The digits of the one `bytes`, behind the words: its length, itself, zeros up to a whole word."""
+        """Return the digits of the one `bytes` behind the fields: length, content, zeros to a whole word."""
         if self._bytes is None:
             if tail:
                 raise ValueError("more than its words")
@@ -104,7 +104,7 @@ class _Reader:
 
 
 def _value_of(solidity: str) -> Callable[[str], Any]:
-    """How a word (64 hex digits) of this type is read. ValueError for a word that no value has."""
+    """Return how a word (64 hex digits) of this type is read. ValueError for a word that no value has."""
     if solidity == "address":
         return _address
     if solidity == "bool":

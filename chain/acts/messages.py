@@ -71,26 +71,26 @@ class PreparedAct:
 
     @property
     def author(self) -> str:
-        """The account that acts."""
+        """Return the account that acts."""
         return str(self.fields["author"])
 
     @property
     def subject(self) -> str:
-        """The patient, institution or account the act is about."""
+        """Return the patient, institution or account the act is about."""
         return slots.subject(self.kind, self.fields)
 
     @property
     def slot(self) -> tuple[str, int]:
-        """The place on the chain that the act takes: its key, and serial, version or epoch."""
+        """Return the place on the chain that the act takes: its key, and serial, version or epoch."""
         return slots.slot_of(self.kind, self.fields)
 
     @property
     def builds_on(self) -> list[tuple[str, int | None]]:
-        """The slots whose waiting acts come first, each up to a number (None: any)."""
+        """Return the slots whose waiting acts come first, each up to a number (None: any)."""
         return slots.builds_on(self.kind, self.fields)
 
     def typed_data(self, domain: Domain) -> dict[str, Any]:
-        """The EIP-712 message, as a wallet takes it (eth_signTypedData_v4)."""
+        """Return the EIP-712 message, as a wallet takes it (eth_signTypedData_v4)."""
         members = [{"name": name, "type": solidity} for name, solidity in act_types()[self.kind].members]
         return {
             "types": {"EIP712Domain": domain.members, self.kind: members},
@@ -100,7 +100,7 @@ class PreparedAct:
         }
 
     def digest(self, domain: Domain) -> str:
-        """The EIP-712 digest that is signed, 0x-hex: an act's identity, equal only if every field is."""
+        """Return the EIP-712 digest that is signed, 0x-hex. It is the same only if every field is."""
         kind = act_types()[self.kind]
         members = [kind.type_hash]
         for name, solidity in kind.members:
@@ -112,7 +112,7 @@ class PreparedAct:
         return "0x" + keccak(b"\x19\x01" + domain.separator + keccak(b"".join(members))).hex()
 
     def calldata(self, signature: bytes) -> bytes:
-        """The call that carries the act to the contract."""
+        """Return the call that carries the act to the contract."""
         kind = act_types()[self.kind]
         return kind.selector + encode_act(kind.members, self.fields, signature)
 
@@ -127,7 +127,7 @@ class SignedAct:
 
 
 def prepare_act(kind: str, **fields: Any) -> PreparedAct:
-    """An act of this kind with these fields.
+    """Return an act of this kind with these fields.
 
     Addresses are checksummed strings, bytes and bytes32 are `bytes` or 0x-hex, numbers are ints.
     ActError, in plain words, for a name, type, range or checksum that is not right.
@@ -144,7 +144,7 @@ def prepare_act(kind: str, **fields: Any) -> PreparedAct:
 
 
 def sign_act(act: PreparedAct, signing_key: bytes) -> SignedAct:
-    """The act, signed for the configured contract with a 32-byte key."""
+    """Return the act, signed for the configured contract with a 32-byte key."""
     return SignedAct(act, sign_digest(signing_key, bytes.fromhex(act.digest(domain())[2:])))
 
 

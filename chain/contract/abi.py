@@ -59,7 +59,7 @@ class EventType:
 
 @cache
 def artifact() -> dict[str, Any]:
-    """The committed build of the contract."""
+    """Return the committed build of the contract."""
     loaded: dict[str, Any] = json.loads(ARTIFACT_PATH.read_text())
     return loaded
 
@@ -73,7 +73,7 @@ def successor_artifact() -> dict[str, Any]:
 
 @cache
 def act_types() -> dict[str, ActType]:
-    """Every act the contract takes, by kind."""
+    """Return every act the contract takes, by kind."""
     types = {}
     for entry in artifact()["abi"]:
         inputs = entry.get("inputs", [])
@@ -90,7 +90,7 @@ def act_types() -> dict[str, ActType]:
 
 @cache
 def event_types() -> dict[bytes, EventType]:
-    """The events of acts, by topic."""
+    """Return the events of acts, by topic."""
     types = {}
     for entry in artifact()["abi"]:
         if entry["type"] != "event" or entry["name"] not in ACT_OF_EVENT:
@@ -103,7 +103,7 @@ def event_types() -> dict[bytes, EventType]:
 
 
 def plain_value(solidity: str, value: Any) -> Any:
-    """A decoded ABI value as it stands in SQL and JSON: checksummed address, 0x-hex, int or bool."""
+    """Return a decoded ABI value as it stands in SQL and JSON: checksummed address, 0x-hex, int or bool."""
     if solidity == "address":
         return str(to_checksum_address(value))
     if solidity.startswith("bytes"):
@@ -112,12 +112,12 @@ def plain_value(solidity: str, value: Any) -> Any:
 
 
 def raw_value(solidity: str, value: Any) -> Any:
-    """The inverse of `plain_value`, for the encoder."""
+    """Return the inverse of `plain_value`, for the encoder."""
     return bytes.fromhex(value[2:]) if solidity.startswith("bytes") else value
 
 
 def decode_log(topics: list[bytes], data: bytes) -> tuple[str, dict[str, Any]] | None:
-    """Name and arguments of an act's event; None for any other log of the contract."""
+    """Return name and arguments of an act's event; None for any other log of the contract."""
     kind = event_types().get(topics[0]) if topics else None
     if kind is None:
         return None
@@ -149,30 +149,30 @@ def encode_call(function: str, *args: Any) -> bytes:
 
 @cache
 def function_selector(function: str) -> bytes:
-    """The four bytes that a call of this function begins with."""
+    """Return the four bytes that a call of this function begins with."""
     types = [_abi_type(part) for part in _functions()[function]["inputs"]]
     return bytes(keccak(text=f"{function}({','.join(types)})")[:4])
 
 
 def decode_result(function: str, data: bytes) -> tuple[Any, ...]:
-    """What a function returned."""
+    """Return what a function returned."""
     return tuple(decode([_abi_type(part) for part in _functions()[function]["outputs"]], data))
 
 
 def constructor_data(*args: Any, build: dict[str, Any] | None = None) -> bytes:
-    """The creation code, of the first contract or of another build, with its constructor's arguments."""
+    """Return the creation code of the first contract, or of another build, with constructor arguments."""
     build = artifact() if build is None else build
     entry = next(e for e in build["abi"] if e["type"] == "constructor")
     return bytes.fromhex(build["bytecode"][2:]) + encode([_abi_type(p) for p in entry["inputs"]], args)
 
 
 def code_matches(code: bytes) -> bool:
-    """Whether deployed code is this release's, first contract or successor."""
+    """Return whether deployed code is this release's, first contract or successor."""
     return _is_of(artifact(), code) or _is_of(successor_artifact(), code)
 
 
 def _is_of(build: dict[str, Any], code: bytes) -> bool:
-    """Whether code is of a build, leaving out what its constructor fixed."""
+    """Return whether code is of a build, leaving out what its constructor fixed."""
     expected = bytearray.fromhex(build["deployedBytecode"][2:])
     actual = bytearray(code)
     if len(expected) != len(actual):

@@ -11,7 +11,7 @@ _ADDRESS_PADDING = bytes(12)
 
 
 def encode_word(solidity: str, value: Any) -> bytes:
-    """A static value (address, bool, uintN, bytes32; plain, as in acts) as 32 bytes.
+    """Return a static value (address, bool, uintN, bytes32; plain, as in acts) as 32 bytes.
 
     ValueError or OverflowError where it does not fit its type.
     """
@@ -27,12 +27,12 @@ def encode_word(solidity: str, value: Any) -> bytes:
 
 
 def encode_bytes(data: bytes) -> bytes:
-    """A `bytes` value: its length, and itself filled up to whole words."""
+    """Return a `bytes` value: its length, and itself filled up to whole words."""
     return len(data).to_bytes(32) + data + bytes(-len(data) % 32)
 
 
 def encode_list(items: Sequence[bytes]) -> bytes:
-    """A single argument of type `bytes[]`: where it begins, how many, where each begins, each."""
+    """Return a single argument of type `bytes[]`: where it begins, how many, where each begins, each."""
     encoded = [encode_bytes(item) for item in items]
     places = accumulate((len(item) for item in encoded), initial=32 * len(encoded))
     head = [32, len(encoded), *islice(places, len(encoded))]
@@ -40,7 +40,7 @@ def encode_list(items: Sequence[bytes]) -> bytes:
 
 
 def encode_struct(members: Sequence[tuple[str, str]], fields: dict[str, Any]) -> bytes:
-    """A struct of these (name, type) members, as abi.encode writes what is inside it."""
+    """Return a struct of these (name, type) members, as abi.encode writes what is inside it."""
     heads, tail = [], b""
     for name, solidity in members:
         if solidity == "bytes":
@@ -52,7 +52,7 @@ def encode_struct(members: Sequence[tuple[str, str]], fields: dict[str, Any]) ->
 
 
 def encode_act(members: Sequence[tuple[str, str]], fields: dict[str, Any], signature: bytes) -> bytes:
-    """The arguments of an act's function: its struct, and the signature."""
+    """Return the arguments of an act's function: its struct, and the signature."""
     struct, signed = encode_struct(members, fields), encode_bytes(signature)
     if any(solidity == "bytes" for _, solidity in members):
         return (64).to_bytes(32) + (64 + len(struct)).to_bytes(32) + struct + signed

@@ -74,7 +74,7 @@ class Refusal:
 
     @property
     def is_race(self) -> bool:
-        """Whether the act lost a race, instead of never having been right."""
+        """Return whether the act lost a race, instead of never having been right."""
         return self.code in RACES
 
 
@@ -85,7 +85,7 @@ def _errors() -> dict[bytes, dict[str, Any]]:
 
 
 def explain(reason: bytes) -> Refusal:
-    """The refusal that the ABI-encoded error means."""
+    """Return the refusal that the ABI-encoded error means."""
     entry = _errors().get(reason[:4])
     if entry is None:
         return Refusal("Unknown", "The contract refused this without saying why.")

@@ -20,18 +20,18 @@ SERIAL_SLOTS = {"institution", "affiliation", "recovery", "name", "block", "gran
 
 
 def folder_scope(folder: int) -> str:
-    """A folder's number as the scope of a grant."""
+    """Return a folder's number as the scope of a grant."""
     return f"0x{folder:064x}"
 
 
 def folder_of_scope(scope: str) -> int | None:
-    """The folder that a scope means; None for a record or a selection."""
+    """Return the folder that a scope means; None for a record or a selection."""
     number = int(scope, 16)
     return number if number < 1 << 16 else None
 
 
 def record_id(author: str, nonce: str) -> str:
-    """The id of a record (and of a request): keccak256(author || nonce)."""
+    """Return the id of a record (and of a request): keccak256(author || nonce)."""
     return "0x" + keccak(bytes.fromhex(author[2:]) + bytes.fromhex(nonce[2:])).hex()
 
 
@@ -41,7 +41,7 @@ def slot_institution(institution: str) -> str:
 
 
 def slot_affiliation(institution: str, doctor: str) -> str:
-    """A doctor's affiliation; affiliating and leaving share its serial."""
+    """Return a doctor's affiliation; affiliating and leaving share its serial."""
     return f"affiliation:{institution}:{doctor}"
 
 
@@ -51,67 +51,67 @@ def slot_key(account: str) -> str:
 
 
 def slot_recovery(account: str) -> str:
-    """An account's recovery address."""
+    """Return an account's recovery address."""
     return f"recovery:{account}"
 
 
 def slot_generation(account: str) -> str:
-    """An account's generations of keys."""
+    """Return an account's generations of keys."""
     return f"generation:{account}"
 
 
 def slot_name(patient: str, folder: int) -> str:
-    """A folder's name."""
+    """Return a folder's name."""
     return f"name:{patient}:{folder}"
 
 
 def slot_record(record: str) -> str:
-    """A record's versions, from 1."""
+    """Return a record's versions, from 1."""
     return f"record:{record}"
 
 
 def slot_close(record: str) -> str:
-    """The closing of a record, once."""
+    """Return the closing of a record, once."""
     return f"close:{record}"
 
 
 def slot_block(patient: str, sender: str) -> str:
-    """Whether a patient takes inbox records from a sender."""
+    """Return whether a patient takes inbox records from a sender."""
     return f"block:{patient}:{sender}"
 
 
 def slot_request(request: str) -> str:
-    """A request for access, once."""
+    """Return a request for access, once."""
     return f"request:{request}"
 
 
 def slot_answer(request: str) -> str:
-    """The closing of a request by denial or withdrawal, once."""
+    """Return the closing of a request by denial or withdrawal, once."""
     return f"answer:{request}"
 
 
 def slot_grant(patient: str, grantee: str, via: str, scope: str) -> str:
-    """A grant; granting and revoking share its serial."""
+    """Return a grant; granting and revoking share its serial."""
     return f"grant:{patient}:{grantee}:{via}:{scope}"
 
 
 def slot_giveup(patient: str, grantee: str, via: str, scope: str) -> str:
-    """The giving up of a grant, once per serial."""
+    """Return the giving up of a grant, once per serial."""
     return f"giveup:{patient}:{grantee}:{via}:{scope}"
 
 
 def slot_epoch(patient: str, folder: int) -> str:
-    """A folder's epochs."""
+    """Return a folder's epochs."""
     return f"epoch:{patient}:{folder}"
 
 
 def slot_log(author: str, log: str) -> str:
-    """The anchored sizes of a view log."""
+    """Return the anchored sizes of a view log."""
     return f"log:{author}:{log}"
 
 
 def subject(kind: str, fields: dict[str, Any]) -> str:
-    """The patient, institution or account that an act is about."""
+    """Return the patient, institution or account that an act is about."""
     if "patient" in fields:
         return str(fields["patient"])
     is_about_institution = kind in ("AdmitInstitution", "LeaveInstitution")
@@ -119,7 +119,7 @@ def subject(kind: str, fields: dict[str, Any]) -> str:
 
 
 def slot_of(kind: str, fields: dict[str, Any]) -> tuple[str, int]:
-    """The slot an act takes, and the number it gives it."""
+    """Return the slot an act takes, and the number it gives it."""
     f, author = fields, fields["author"]
     match kind:
         case "AdmitInstitution":
@@ -166,7 +166,7 @@ def _consent_slot(kind: str, fields: dict[str, Any]) -> tuple[str, int]:
 
 
 def builds_on(kind: str, fields: dict[str, Any]) -> list[tuple[str, int | None]]:
-    """The slots that an act builds on: what waits there, up to the number given, goes first.
+    """Return the slots that an act builds on: what waits there, up to the number given, goes first.
 
     A revoke waits for none.
     """
@@ -196,7 +196,7 @@ def builds_on(kind: str, fields: dict[str, Any]) -> list[tuple[str, int | None]]
 
 
 def _writer_slots(fields: dict[str, Any], record_slot: str) -> list[tuple[str, int | None]]:
-    """The grants by which somebody else than the patient may write."""
+    """Return the grants by which somebody else than the patient may write."""
     patient, author, via = fields["patient"], fields["author"], fields["via"]
     if patient == author:
         return []
@@ -205,7 +205,7 @@ def _writer_slots(fields: dict[str, Any], record_slot: str) -> list[tuple[str, i
 
 
 def _epoch_slots(kind: str, fields: dict[str, Any]) -> list[tuple[str, int | None]]:
-    """The moves to the epoch that an act names, and the replacing of keys that began its generation."""
+    """Return the slots of the move to the epoch that an act names, and of its generation of keys."""
     epoch = fields.get("epoch", fields.get("fromEpoch"))
     if epoch is None:
         return []

@@ -15,7 +15,7 @@ ROLE_GRANTED = "0x" + keccak(text="RoleGranted(bytes32,address,address)").hex()
 
 
 def slots_of(name: str, fields: dict[str, Any]) -> Iterator[int]:
-    """The slots that an event of this name, with these fields, has changed."""
+    """Yield the slots that an event of this name, with these fields, has changed."""
     author = fields["author"]
     match name:
         case "InstitutionAdmitted":
@@ -49,7 +49,7 @@ def slots_of(name: str, fields: dict[str, Any]) -> Iterator[int]:
 
 
 def role_slot(role: str, account: str) -> int:
-    """The slot that says whether an account has a role (0x-hex)."""
+    """Return the slot that says whether an account has a role (0x-hex)."""
     return _slot("_roles", role, account)
 
 
@@ -59,7 +59,7 @@ def _grant_slot(patient: str, grantee: str, fields: dict[str, Any]) -> int:
 
 
 def _slot(mapping: str, *keys: str | int) -> int:
-    """The slot of a value in a mapping, or in a mapping of mappings."""
+    """Return the slot of a value in a mapping, or in a mapping of mappings."""
     slot: int = artifact()["storage"][mapping]
     for key in keys:
         slot = int.from_bytes(keccak(_word(key) + slot.to_bytes(32)))
@@ -67,5 +67,5 @@ def _slot(mapping: str, *keys: str | int) -> int:
 
 
 def _word(value: str | int) -> bytes:
-    """A number, an address or a 32-byte word (0x-hex), in 32 bytes."""
+    """Return a number, an address or a 32-byte word (0x-hex), in 32 bytes."""
     return (value if isinstance(value, int) else int(value, 16)).to_bytes(32)

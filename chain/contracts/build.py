@@ -38,7 +38,7 @@ class BuildError(Exception):
 
 
 def run_solc(argument: str, stdin: str = "") -> str:
-    """What the compiler answers. Raises BuildError when it does not run."""
+    """Return what the compiler answers. Raises BuildError when it does not run."""
     command = [os.environ.get("NODE") or "node", str(HERE / "solc.js"), argument]
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=True)  # noqa: S603

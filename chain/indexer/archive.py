@@ -20,7 +20,10 @@ _NOTHING = "0x" + "0" * 64
 
 
 def events_of(block_range: BlockRange) -> list[Event]:
-    """The acts' events of a range that are not kept yet, not saved and without their blocks. BadLog."""
+    """Return the acts' events of a range that are not kept yet, not saved and without their blocks.
+
+    BadLog.
+    """
     speaking, known = domain_at(block_range.first), _known(block_range)
     raw_logs = (raw for raw in block_range.logs if (raw.block_hash, raw.log_index) not in known)
     return [event for raw in raw_logs if (event := _event(raw, block_range, speaking)) is not None]

@@ -17,7 +17,7 @@ RUN = 1_000  # events at once in memory
 
 
 def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
-    """The last block that our archive and the chain share; None if nothing we read has vanished.
+    """Return the last block that our archive and the chain share; None if nothing we read has vanished.
 
     Our newest stored block decides whether anything has: its hash stands for all before it. While `patient`,
     a node that is merely behind raises NodeBehind. Reorganised where another process was first.
@@ -47,7 +47,7 @@ def find_ancestor(head: client.Head, *, patient: bool) -> int | None:
 
 
 def is_read_chain() -> bool:
-    """Whether the node still has the newest block that was read, and so all before it."""
+    """Return whether the node still has the newest block that was read, and so all before it."""
     newest = Block.objects.order_by("-number").first()
     if newest is None:
         return True

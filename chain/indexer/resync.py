@@ -146,7 +146,7 @@ def _take(cursor: Cursor, head: client.Head) -> None:
 
 
 def _empty_blocks(head: client.Head) -> list[Block]:
-    """The blocks without events that the archive keeps, to tell a reorganisation by: those the chain has."""
+    """Return the blocks without events that the archive keeps to notice reorganisations, if on the chain."""
     blocks = []
     for row in Block.objects.filter(events=None, number__lte=head.number):
         block = client.block(row.number)
@@ -156,7 +156,7 @@ def _empty_blocks(head: client.Head) -> list[Block]:
 
 
 def _swap(staged: _Staged, empty: list[Block], head: client.Head) -> int:
-    """The new rows for the old ones. Acts keep their state where the chain bears it out."""
+    """Put the new rows in the place of the old ones. Acts keep their state where the chain bears it out."""
     known = set(Event.objects.applied().values_list("act_digest", flat=True))
     numbers = Block.objects.order_by("number").values_list("number", flat=True)
     while chunk := list(numbers[:_BLOCKS]):
@@ -180,7 +180,7 @@ def _take_back_acts() -> None:
 
 
 def _dump(block_range: BlockRange) -> str:
-    """A range in one line of JSON; of its headers the last one."""
+    """Return a range in one line of JSON; of its headers the last one."""
     end = block_range.headers[block_range.last]
     return json.dumps(
         {

@@ -85,7 +85,7 @@ def _read_to_head(cursor: Cursor) -> bool:
 
 
 def _passes(cursor: Cursor, problem: ChainError) -> bool:
-    """Whether a problem comes and goes where several nodes answer in turn: said only when it stays."""
+    """Return whether a problem comes and goes where several nodes answer in turn: said only when it stays."""
     passing = isinstance(problem, LogsMissing | NodeBehind | Reorganised)
     return passing and is_within(cursor.heard_tick, _PASSING, shared_now())
 
@@ -108,13 +108,13 @@ def reindex_from(block: int) -> None:
 
 
 def cursor_row() -> Cursor:
-    """How far we are; NotDeployed without a contract."""
+    """Return how far we are; NotDeployed without a contract."""
     start = max(first_block() - 1, 0)
     return Cursor.objects.get_or_create(name="events", defaults={"seen": start, "applied": start})[0]
 
 
 def checked_head() -> client.Head:
-    """The newest block of a node that is of the contract's chain. ChainUnavailable."""
+    """Return the newest block of a node that is of the contract's chain. ChainUnavailable."""
     if (chain_id := identity.chain_id()) != deployment().chain_id:
         raise ChainUnavailable(
             f"The node is of chain {chain_id}, the contract of chain {deployment().chain_id}."
@@ -138,13 +138,13 @@ def _sync(cursor: Cursor, head: client.Head) -> None:
 
 
 def depth_of(head: client.Head) -> int:
-    """The last block that is deep enough to be applied."""
+    """Return the last block that is deep enough to be applied."""
     confirmations: int = settings.CHAIN_CONFIRMATIONS
     return head.number - confirmations + 1
 
 
 def _is_patient(cursor: Cursor) -> bool:
-    """Whether a node behind is still waited for: not for long, unless it says itself that it is syncing."""
+    """Return whether a node behind is waited for: not for long, unless it says that it is syncing."""
     if cursor.behind_since is None:
         return True
     return is_within(cursor.behind_tick, BEHIND_FOR, shared_now()) or client.is_syncing()
@@ -196,7 +196,7 @@ def _apply(cursor: Cursor, depth: int) -> None:
 
 
 def _next_stop(depth: int) -> int | None:
-    """The last of the next blocks, whole ones, whose pending events are applied in one transaction."""
+    """Return the last of the next blocks, whole ones, whose pending events are applied in one transaction."""
     pending = Event.objects.pending().filter(block_number__lte=depth).in_order()
     blocks = list(pending.values_list("block_number", flat=True)[:RUN])
     if len(blocks) == RUN and blocks[0] < blocks[-1]:

@@ -20,18 +20,21 @@ _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
 def address_of_key(key: bytes) -> str:
-    """The checksummed address of a 32-byte signing key."""
+    """Return the checksummed address of a 32-byte signing key."""
     return str(PrivateKey(key).public_key.to_checksum_address())
 
 
 def sign_digest(key: bytes, digest: bytes) -> bytes:
-    """The 65-byte signature r || s || v (27 or 28) of a 32-byte digest."""
+    """Return the 65-byte signature r || s || v (27 or 28) of a 32-byte digest."""
     signature = PrivateKey(key).sign_msg_hash(digest).to_bytes()
     return signature[:64] + bytes([signature[64] + 27])
 
 
 def recover_signer(digest: bytes, signature: bytes) -> str | None:
-    """The address that signed; None where there is no valid signature with a low s (as the contract asks)."""
+    """Return the address that signed.
+
+    None where there is no valid signature with a low s (as the contract asks).
+    """
     if len(signature) != 65 or signature[64] not in (27, 28):
         return None
     if int.from_bytes(signature[32:64]) > _HALF_ORDER:
@@ -44,13 +47,13 @@ def recover_signer(digest: bytes, signature: bytes) -> str | None:
 
 
 def sign_transaction(key: bytes, fields: dict[str, Any]) -> tuple[bytes, str]:
-    """An EIP-1559 transaction's signed bytes and its hash."""
+    """Return an EIP-1559 transaction's signed bytes and its hash."""
     signed = Account.sign_transaction(fields, key)
     return bytes(signed.raw_transaction), "0x" + bytes(signed.hash).hex()
 
 
 def transaction_call(raw: bytes) -> bytes:
-    """The calldata of a signed EIP-1559 transaction."""
+    """Return the calldata of a signed EIP-1559 transaction."""
     return bytes(TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["data"])
 
 

@@ -16,7 +16,7 @@ NAMES = ("relayer", "admission", "anchor", "admin")
 
 
 def key_path(name: str) -> Path:
-    """Where a key is kept when the settings do not give it."""
+    """Return where a key is kept when the settings do not give it."""
     return Path(settings.VAR) / "keys" / f"{name}.key"
 
 
@@ -50,26 +50,26 @@ def _key(name: str, setting: str) -> bytes:
 
 
 def relayer_keys() -> list[bytes]:
-    """The keys that pay for transactions, each with a nonce sequence of its own."""
+    """Return the keys that pay for transactions, each with a nonce sequence of its own."""
     settings_keys: list[str] = settings.CHAIN_RELAYER_KEYS
     return [_parse(text, "relayer") for text in settings_keys] or [_key("relayer", "")]
 
 
 def find_relayer_key(address: str) -> bytes | None:
-    """The relayer key of an address; None if it is none of ours now."""
+    """Return the relayer key of an address; None if it is none of ours now."""
     return next((key for key in relayer_keys() if address_of_key(key) == address), None)
 
 
 def admission_key() -> bytes:
-    """The key that admits and suspends institutions. MissingKey where the portal does not hold it."""
+    """Return the key that admits and suspends institutions. MissingKey where the portal does not hold it."""
     return _key("admission", settings.CHAIN_ADMISSION_KEY)
 
 
 def anchor_key() -> bytes:
-    """The key that anchors the view log. MissingKey where the portal does not hold it."""
+    """Return the key that anchors the view log. MissingKey where the portal does not hold it."""
     return _key("anchor", settings.CHAIN_ANCHOR_KEY)
 
 
 def admin_key() -> bytes:
-    """The cold key that holds the roles; used by deploy_contract for its address alone."""
+    """Return the cold key that holds the roles; used by deploy_contract for its address alone."""
     return _key("admin", settings.CHAIN_ADMIN_KEY)

@@ -54,7 +54,7 @@ class Generations:
             self.discard(number)
 
     def newest_first(self, *, node: str, up_to: int) -> Iterator[Generation]:
-        """Those of this version of the node, at block `up_to` or before; what is damaged goes."""
+        """Yield those of this version of the node, at block `up_to` or before; what is damaged goes."""
         for number in self._numbers():
             if number > up_to:
                 continue
@@ -83,7 +83,10 @@ class Generations:
         return self.path / f"{number}.state"
 
     def _read(self, number: int) -> Generation | None:
-        """The generation of a block; None for a file that is not what was written, or cannot be read."""
+        """Return the generation of a block.
+
+        None for a file that is not what was written, or cannot be read.
+        """
         try:
             with self._file(number).open("rb") as file:
                 line, state = file.readline(), file.read()

@@ -51,7 +51,7 @@ class Identity:
 
 
 def load_identity(path: Path, *, gas_limit: int) -> Identity:
-    """The identity kept at `path`; made there at the first start, with blocks of `gas_limit` gas.
+    """Return the identity kept at `path`; made there at the first start, with blocks of `gas_limit` gas.
 
     The chain id is random (30 bits, within what every wallet takes), so that an act signed on one developer's
     chain means nothing on another's.

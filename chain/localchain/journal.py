@@ -53,7 +53,7 @@ class Journal:
                 os.fsync(file.fileno())
 
     def blocks(self, after: Place | None = None) -> Iterator[tuple[Place, Block]]:
-        """Every block in order with its place, or those after a place that this journal holds.
+        """Yield every block in order with its place, or those after a place that this journal holds.
 
         Raises LineDamaged at a line that is not the next block.
         """
@@ -70,7 +70,7 @@ class Journal:
                 number, offset = number + 1, offset + len(line)
 
     def holds(self, place: Place) -> bool:
-        """Whether that block is at that place."""
+        """Return whether that block is at that place."""
         with self.path.open("rb") as file:
             file.seek(place.offset)
             try:
@@ -129,7 +129,7 @@ class Journal:
 
 
 def _line_start(file: int, end: int) -> int:
-    """Where the line begins that holds the byte before `end`, or `end` itself after a line feed."""
+    """Return where the line begins that holds the byte before `end`, or `end` itself after a line feed."""
     while end:
         start = max(0, end - _PIECE)
         newline = os.pread(file, end - start, start).rfind(b"\n")

@@ -26,12 +26,12 @@ _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "
 
 
 def anvil_binary() -> Path:
-    """The node's binary. Raises LocalChainError when the npm packages are not installed."""
+    """Return the node's binary. Raises LocalChainError when the npm packages are not installed."""
     return foundry_binary("anvil")
 
 
 def foundry_binary(name: str) -> Path:
-    """A Foundry tool's binary, not npm's wrapper: killed itself, that leaves the tool running.
+    """Return a Foundry tool's binary, not npm's wrapper: killed itself, that leaves the tool running.
 
     Raises LocalChainError when the npm packages are not installed.
     """
@@ -98,7 +98,7 @@ class Anvil:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Return where it answers."""
         return f"http://{self.host}:{self.port}"
 
     def connect(self, *, timeout: float = 60.0) -> Rpc:

@@ -48,7 +48,7 @@ def _load(node: Anvil, generation: Generation) -> None:
 
 
 def count_empty(node: Anvil, head: int, *, enough: int) -> int:
-    """How many blocks without transactions are at the head; `enough` is as far as it looks."""
+    """Return how many blocks without transactions are at the head; `enough` is as far as it looks."""
     for number in range(head, max(head - enough, 0), -1):
         if node.rpc.call("eth_getBlockByNumber", hex(number), False)["transactions"]:
             return head - number

@@ -17,11 +17,14 @@ class Rpc:
         self._ids = itertools.count(1)
 
     def call(self, method: str, *params: Any) -> Any:
-        """The result of one request. Raises NodeGone or NodeRefused."""
+        """Return the result of one request. Raises NodeGone or NodeRefused."""
         return self.batch([(method, params)])[0]
 
     def batch(self, requests: list[tuple[str, tuple[Any, ...]]]) -> list[Any]:
-        """The results of several requests sent as one, in their order. Raises NodeGone or NodeRefused."""
+        """Return the results of several requests sent as one, in their order.
+
+        Raises NodeGone or NodeRefused.
+        """
         if not requests:
             return []
         body = [

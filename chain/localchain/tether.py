@@ -20,7 +20,7 @@ def end_with_parent(sent: signal.Signals) -> None:
 
 
 def tie_to_parent() -> Callable[[], None]:
-    """A `preexec_fn` for Popen: the child is killed when this process ends.
+    """Return a `preexec_fn` for Popen: the child is killed when this process ends.
 
     Start the child from the main thread: the kernel watches the thread that forked.
     """

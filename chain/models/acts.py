@@ -41,7 +41,7 @@ class ActQuerySet(models.QuerySet["Act"]):
         return self.filter(state=ActState.CONFIRMED)
 
     def reserving(self) -> ActQuerySet:
-        """Those that hold their slot's number."""
+        """Return those that hold their slot's number."""
         return self.filter(state__in=RESERVING)
 
     def by(self, author: str) -> ActQuerySet:
@@ -145,11 +145,11 @@ class Act(models.Model):
 
     @property
     def prepared(self) -> PreparedAct:
-        """The act without its signature."""
+        """Return the act without its signature."""
         fields: dict[str, Any] = self.fields
         return PreparedAct(self.kind, fields)
 
     @property
     def calldata(self) -> bytes:
-        """The call that carries it to the contract."""
+        """Return the call that carries it to the contract."""
         return self.prepared.calldata(bytes(self.signature))

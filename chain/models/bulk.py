@@ -28,7 +28,7 @@ def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def rows_in(rows: QuerySet[Row], field: str, values: Iterable[Any]) -> Iterator[Row]:
-    """The rows whose field is one of many values."""
+    """Yield the rows whose field is one of many values."""
     for chunk in batches(values):
         yield from rows.filter(**{f"{field}__in": chunk})
 
@@ -67,7 +67,7 @@ def insert_rows(rows: Iterable[Model], *, unique: Sequence[str] = (), update: bo
 
 
 def _preparation(field: "Field[Any, Any]", connection: Any) -> Callable[[Any], Any] | None:
-    """How a field's value becomes a parameter; None where it is one as it is."""
+    """Return how a field's value becomes a parameter; None where it is one as it is."""
     if isinstance(field, BooleanField | CharField | ForeignKey | IntegerField):
         return None
 

@@ -33,15 +33,15 @@ class EventQuerySet(models.QuerySet["Event"]):
         return self.filter(applied=True)
 
     def authored_by(self, address: str) -> EventQuerySet:
-        """Events of acts of an account."""
+        """Return events of acts of an account."""
         return self.filter(author=address)
 
     def about(self, subject: str) -> EventQuerySet:
-        """Events about a patient, an institution or an account."""
+        """Return events about a patient, an institution or an account."""
         return self.filter(subject=subject)
 
     def named(self, *names: str) -> EventQuerySet:
-        """Events of these names."""
+        """Return events of these names."""
         return self.filter(name__in=names)
 
     def in_order(self) -> EventQuerySet:

@@ -42,7 +42,10 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
     """What happens to many transactions at once."""
 
     def reopen(self) -> int:
-        """The chain no longer has them: their bytes are to be sent again. Returns how many there were."""
+        """Mark as not mined any more: their bytes are to be sent again.
+
+        Returns how many there were.
+        """
         return self.update(
             state=TransactionState.SENDING, block_number=None, succeeded=None, gas_used=None, fee_paid=None
         )

@@ -55,7 +55,7 @@ class Receipt:
 
 
 def sensible(read: Callable[P, T]) -> Callable[P, T]:
-    """The same reader, for which an answer of another shape is a node that answers nonsense."""
+    """Wrap a reader: an answer of another shape is a node that answers nonsense."""
 
     @wraps(read)
     def checked(*args: P.args, **options: P.kwargs) -> T:
@@ -69,7 +69,7 @@ def sensible(read: Callable[P, T]) -> Callable[P, T]:
 
 @sensible
 def number_of(answer: Any) -> int:
-    """A quantity: 0x-hex."""
+    """Return a quantity: 0x-hex."""
     return int(answer, 16)
 
 
@@ -81,7 +81,7 @@ def bytes_of(answer: Any) -> bytes:
 
 @sensible
 def head_of(answer: Any) -> Head | None:
-    """A block; None where the node has none."""
+    """Return a block; None where the node has none."""
     if answer is None:
         return None
     return Head(
@@ -96,14 +96,14 @@ def head_of(answer: Any) -> Head | None:
 
 @sensible
 def logs_of(answer: Any) -> list[RawLog]:
-    """Logs, in the chain's order."""
+    """Return logs, in the chain's order."""
     logs = [_log(log) for log in answer if not log.get("removed")]
     return sorted(logs, key=lambda raw: (raw.block_number, raw.log_index))
 
 
 @sensible
 def receipt_of(answer: Any) -> Receipt | None:
-    """A receipt; None while there is none, or its transaction is not mined."""
+    """Return a receipt; None while there is none, or its transaction is not mined."""
     if answer is None or answer.get("blockNumber") is None:
         return None
     created, gas = answer.get("contractAddress"), int(answer["gasUsed"], 16)

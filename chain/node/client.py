@@ -30,12 +30,12 @@ _NO_SUCH_METHOD = (-32601, -32004)  # JSON-RPC; EIP-1474
 
 
 def is_syncing() -> bool:
-    """Whether the node says that it is still catching up with its network."""
+    """Return whether the node says that it is still catching up with its network."""
     return bool(rpc.request("eth_syncing"))
 
 
 def head() -> Head:
-    """The newest block."""
+    """Return the newest block."""
     newest = block("latest")
     if newest is None:
         raise ChainUnavailable("The chain's node has no block.")
@@ -43,12 +43,15 @@ def head() -> Head:
 
 
 def block(number: int | str) -> Head | None:
-    """A block by its number; None if the node has none."""
+    """Return a block by its number; None if the node has none."""
     return head_of(rpc.request("eth_getBlockByNumber", rpc.block_tag(number), False))
 
 
 def blocks(numbers: Sequence[int]) -> list[Head | None]:
-    """Blocks by their numbers, many in one request where the node takes that; None for those it has not."""
+    """Return blocks by their numbers, many in one request where the node takes that.
+
+    None for those it has not.
+    """
     headers: list[Head | None] = []
     for start in range(0, len(numbers), _BLOCKS_AT_ONCE):
         chunk = numbers[start : start + _BLOCKS_AT_ONCE]
@@ -61,7 +64,7 @@ def blocks(numbers: Sequence[int]) -> list[Head | None]:
 
 
 def raw_logs(first: int, last: int) -> Any:
-    """The contract's logs in these blocks, both included, as the node gives them.
+    """Return the contract's logs in these blocks, both included, as the node gives them.
 
     All blocks are of one contract's time.
     """
@@ -69,12 +72,12 @@ def raw_logs(first: int, last: int) -> Any:
 
 
 def logs(first: int, last: int) -> list[RawLog]:
-    """The contract's logs in these blocks, both included, in the chain's order."""
+    """Return the contract's logs in these blocks, both included, in the chain's order."""
     return logs_of(raw_logs(first, last))
 
 
 def logs_and_block(first: int, last: int) -> tuple[list[RawLog], Head | None]:
-    """The same, and the last block, in one request where the node takes it.
+    """Return the logs and the last block, in one request where the node takes it.
 
     One node answers both, then: where it lacks the block, it has not given its logs either.
     """
@@ -91,7 +94,7 @@ def logs_and_block(first: int, last: int) -> tuple[list[RawLog], Head | None]:
 
 @sensible
 def block_has_logs(block_hash: str, contract: str) -> bool:
-    """Whether a block that has transactions has logs of a contract: by its receipts, where the node has them.
+    """Return whether a block with transactions has logs of a contract, by its receipts where there are any.
 
     They do not lag behind the block as an index of logs can.
     """
@@ -108,7 +111,7 @@ def block_has_logs(block_hash: str, contract: str) -> bool:
 
 
 def code(address: str) -> bytes:
-    """The code at an address; empty for a plain account."""
+    """Return the code at an address; empty for a plain account."""
     return bytes_of(rpc.ask("eth_getCode", address, "latest"))
 
 
@@ -140,17 +143,17 @@ def balance(address: str) -> int:
 
 
 def nonce(address: str, at: int | str = "latest") -> int:
-    """How many transactions of an address are mined."""
+    """Return how many transactions of an address are mined."""
     return number_of(rpc.ask("eth_getTransactionCount", address, rpc.block_tag(at)))
 
 
 def receipt(tx_hash: str) -> Receipt | None:
-    """A mined transaction's receipt; None while it is not mined."""
+    """Return a mined transaction's receipt; None while it is not mined."""
     return receipt_of(rpc.request("eth_getTransactionReceipt", tx_hash))
 
 
 def receipts(tx_hashes: Sequence[str]) -> list[Receipt | None]:
-    """The receipts of transactions, in one request; None for each that is not mined."""
+    """Return the receipts of transactions, in one request; None for each that is not mined."""
     calls = [("eth_getTransactionReceipt", [tx_hash]) for tx_hash in tx_hashes]
     return [receipt_of(answer) for answer in rpc.batch(calls)]
 
@@ -166,7 +169,7 @@ def estimate_gas(to: str, data: bytes, sender: str) -> int:
 
 
 def priority_fee() -> int:
-    """The tip the node proposes, in wei per gas; one gwei where it has no opinion."""
+    """Return the tip the node proposes, in wei per gas; one gwei where it has no opinion."""
     try:
         return number_of(rpc.ask("eth_maxPriorityFeePerGas"))
     except RpcRefused:
@@ -186,17 +189,17 @@ def check_key(account: str, key: bytes) -> None:
 
 
 def published_version(account: str) -> int:
-    """The version of an account's sharing key in the contract's state; 0 where there is none."""
+    """Return the version of an account's sharing key in the contract's state; 0 where there is none."""
     return int(view("keyOf", account)[0])
 
 
 def can_read(patient: str, who: str, via: str, scope: str) -> bool:
-    """Whether the contract lets `who` read the scope now."""
+    """Return whether the contract lets `who` read the scope now."""
     return bool(view("canRead", patient, who, via, scope)[0])
 
 
 def can_write(patient: str, who: str, via: str, scope: str) -> bool:
-    """Whether the contract lets `who` write to the scope now."""
+    """Return whether the contract lets `who` write to the scope now."""
     return bool(view("canWrite", patient, who, via, scope)[0])
 
 

@@ -32,7 +32,7 @@ class Deployment:
 
 
 def deployment_path() -> Path:
-    """Where deploy_contract writes what it did."""
+    """Return where deploy_contract writes what it did."""
     return Path(settings.VAR) / "chain" / "contract.json"
 
 
@@ -185,7 +185,7 @@ def _named_contract() -> str:
 
 
 def _place() -> tuple[str, ...]:
-    """The database, and what else names a contract: after a change of one the database is asked again."""
+    """Return the database, and what else names a contract. After a change the database is asked again."""
     database, path = connection.settings_dict, deployment_path()
     try:
         written = str(path.stat().st_mtime_ns)
@@ -228,7 +228,7 @@ def _ask_node(address: str) -> Deployment:
 
 
 def domain() -> Domain:
-    """The domain of signatures in force."""
+    """Return the domain of signatures in force."""
     deployed = deployment()
     return _domain(deployed.chain_id, deployed.address)
 

@@ -25,12 +25,12 @@ class Domain:
 
     @property
     def members(self) -> list[dict[str, str]]:
-        """The domain's type, as EIP-712 JSON has it."""
+        """Return the domain's type, as EIP-712 JSON has it."""
         return list(_DOMAIN_MEMBERS)
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The domain's values, as EIP-712 JSON has them."""
+        """Return the domain's values, as EIP-712 JSON has them."""
         return {
             "name": "MedRec",
             "version": "1",
@@ -40,7 +40,7 @@ class Domain:
 
     @cached_property
     def separator(self) -> bytes:
-        """The domain's 32-byte hash."""
+        """Return the domain's 32-byte hash."""
         types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
         names = [keccak(text=_DOMAIN_TYPE), keccak(text="MedRec"), keccak(text="1")]
         return bytes(keccak(encode(types, [*names, self.chain_id, self.contract])))

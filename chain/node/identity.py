@@ -16,7 +16,7 @@ from chain.node.domain import Domain
 
 
 def chain_id() -> int:
-    """The network's id."""
+    """Return the network's id."""
     return number_of(rpc.ask("eth_chainId"))
 
 
@@ -30,7 +30,7 @@ def view_at(contract: str, function: str, *args: Any) -> tuple[Any, ...]:
 
 
 def origin_of(contract: str) -> tuple[int, str]:
-    """The identity of a deployed contract."""
+    """Return the identity of a deployed contract."""
     chain, first = view_at(contract, "origin")
     return chain, str(to_checksum_address(first))
 

@@ -39,7 +39,7 @@ class BlockRange:
 
     @property
     def hashes(self) -> dict[int, str]:
-        """The blocks to keep: those with logs, and the last."""
+        """Return the blocks to keep: those with logs, and the last."""
         return {raw.block_number: raw.block_hash for raw in self.logs} | {
             self.last: self.headers[self.last].hash
         }
@@ -52,7 +52,10 @@ class RangeReader:
         self.size = size
 
     def read(self, first: int, head: client.Head) -> BlockRange:
-        """The next range, as long as the node gives one. ChainUnavailable, RpcRefused, as of `read_range`."""
+        """Return the next range, as long as the node gives one.
+
+        ChainUnavailable, RpcRefused, as of `read_range`.
+        """
         while True:
             last = min(first + self.size - 1, head.number, tenure_at(first).last_block or head.number)
             begun = time.monotonic()
@@ -72,7 +75,7 @@ class RangeReader:
 
 
 def read_range(first: int, last: int, head: client.Head) -> BlockRange:
-    """The logs of a range, checked.
+    """Return the logs of a range, checked.
 
     ChainUnavailable, RpcRefused: ask for less. LogsMissing: the node's logs lag behind its blocks.
     Reorganised: the chain changed meanwhile.
@@ -107,7 +110,7 @@ def _headers(numbers: range) -> dict[int, client.Head]:
 
 
 def _check_whole(logs: list[client.RawLog], last: int) -> None:
-    """What ends at a round number may go on: ask for the end again."""
+    """Ask for the end again where the number of logs is round: the node may have cut it there."""
     if not logs or len(logs) % _ROUND:
         return
     newest = logs[-1].block_number
@@ -135,7 +138,7 @@ def _check_links(logs: list[client.RawLog], headers: dict[int, client.Head]) -> 
 def _times(
     logs: list[client.RawLog], headers: dict[int, client.Head], head: client.Head
 ) -> dict[int, datetime]:
-    """The time of each block to keep; asked of the node where neither log nor header says it."""
+    """Return the time of each block to keep; asked of the node where neither log nor header says it."""
     times = {number: header.time for number, header in headers.items()}
     for raw in logs:
         if raw.block_number not in times:
@@ -144,7 +147,7 @@ def _times(
 
 
 def may_hold_logs(bloom: str, contract: str) -> bool:
-    """Whether a block's bloom filter (0x-hex) lets it hold an act's event of a contract."""
+    """Return whether a block's bloom filter (0x-hex) lets it hold an act's event of a contract."""
     bits = int(bloom, 16)
     return bits & (mask := _mask(bytes.fromhex(contract[2:]))) == mask and any(
         bits & (mask := _mask(topic)) == mask for topic in event_types()
@@ -153,7 +156,7 @@ def may_hold_logs(bloom: str, contract: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _mask(item: bytes) -> int:
-    """The three bits that an address or a topic sets in a bloom filter (Yellow Paper, 4.4.3)."""
+    """Return the three bits that an address or a topic sets in a bloom filter (Yellow Paper, 4.4.3)."""
     hashed = keccak(item)
     mask = 0
     for start in (0, 2, 4):
@@ -163,5 +166,5 @@ def _mask(item: bytes) -> int:
 
 @lru_cache(maxsize=1024)
 def _holds_logs(block_hash: str, contract: str) -> bool:
-    """Whether a block does hold logs of the contract, by its receipts."""
+    """Return whether a block does hold logs of the contract, by its receipts."""
     return client.block_has_logs(block_hash, contract)

@@ -30,7 +30,7 @@ def request(method: str, *params: Any) -> Any:
 
 
 def ask(method: str, *params: Any) -> Any:
-    """A call whose answer is never nothing; ChainUnavailable where it is."""
+    """Make a call whose answer is never nothing; ChainUnavailable where it is."""
     if (result := request(method, *params)) is None:
         raise ChainUnavailable(NONSENSE)
     return result

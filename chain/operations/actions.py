@@ -33,7 +33,7 @@ class Action(Generic[Row]):
 
 
 def name_of(row: Model) -> str:
-    """A relayer key by its address, a transaction by its nonce too."""
+    """Name a relayer key by its address, a transaction by its nonce too."""
     return f"nonce {row.nonce} of {row.sender}" if isinstance(row, Transaction) else str(row)
 
 

@@ -115,7 +115,7 @@ def _creation_code() -> bytes:
 
 
 def contract_address(creation_code: bytes) -> str:
-    """Where the factory puts this code (EIP-1014)."""
+    """Return where the factory puts this code (EIP-1014)."""
     hashed = keccak(b"\xff" + bytes.fromhex(FACTORY[2:]) + SALT + keccak(creation_code))
     return str(to_checksum_address(hashed[12:]))
 
@@ -123,7 +123,7 @@ def contract_address(creation_code: bytes) -> str:
 def send_and_wait(
     key: bytes, to: str, data: bytes = b"", *, value: int = 0, gas: int = 21_000
 ) -> client.Receipt:
-    """A plain transaction of a key outside the queue, mined before this returns."""
+    """Send a plain transaction of a key outside the queue. It is mined before this returns."""
     head = client.head()
     tip = client.priority_fee()
     fields = {

@@ -18,7 +18,7 @@ _BYTES_CEILING = 130_000
 
 @register("chain")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Every CHAIN_ setting is in its range."""
+    """Check that every CHAIN_ setting is in its range."""
     del app_configs, kwargs
     rules = [
         ("E001", "CHAIN_RPC_URL", str(settings.CHAIN_RPC_URL).startswith(("http://", "https://")), "a URL"),

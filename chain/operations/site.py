@@ -24,7 +24,7 @@ class PortalAdminSite(admin.AdminSite):
         ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """The chain's entry begins with its operations, for who may see them."""
+        """Return the app list. The chain's entry begins with its operations, for those who may see them."""
         app_list: list[Any] = super().get_app_list(request, app_label)
         for app in app_list:
             if app["app_label"] == "chain" and request.user.has_perm(SEE):

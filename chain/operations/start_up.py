@@ -132,7 +132,7 @@ def say_missing_roles() -> Iterable[str]:
 
 @register_notice
 def say_lost_relayer_key() -> Iterable[str]:
-    """The key that has sent until now is gone, and no other has sent yet."""
+    """Say that the key that has sent until now is gone, and no other has sent yet."""
     try:
         own_addresses = [address_of_key(key) for key in relayer_keys()]
     except MissingKey as problem:
@@ -149,7 +149,7 @@ def say_lost_relayer_key() -> Iterable[str]:
 
 @register_notice
 def say_older_chain() -> Iterable[str]:
-    """The chain ends before what was read of it."""
+    """Say that the chain ends before what was read of it."""
     seen = Cursor.objects.values_list("seen", flat=True).first() or 0
     head = client.head().number
     if head >= seen:

@@ -78,7 +78,7 @@ def join(address: str, say: Say) -> Deployment:
 
 
 def _check_idle() -> None:
-    """What is under way was signed for, or sent to, the contract that is in use."""
+    """Refuse what is under way: it was signed for, or sent to, the contract that is in use."""
     under_way = Transaction.objects.filter(state__in=(TransactionState.SENDING, TransactionState.MINED))
     waiting = Act.objects.waiting().count() or under_way.count()
     if waiting:
@@ -157,7 +157,7 @@ def _compare(old: Deployment, address: str, last_block: int) -> None:
 
 
 def _words_of(old: Deployment, at: int | None = None) -> dict[int, int]:
-    """Every word of the contract's state that is not zero, by its slot. Events name all of them."""
+    """Return every word of the contract's state that is not zero, by its slot. Events name all of them."""
     until = Cursor.objects.values_list("seen", flat=True).get() if at is None else at
     slots = list(dict.fromkeys(_slots(old, until)))
     try:
@@ -181,7 +181,7 @@ def _role_slots(old: Deployment) -> Iterator[int]:
 
 
 def _granted(old: Deployment, identifier: str) -> list[str]:
-    """The accounts that were ever given a role."""
+    """Return the accounts that were ever given a role."""
     logs = client.topic_logs(old.address, ROLE_GRANTED, first_block(), client.head().number)
     return [_address(log.topics[2]) for log in logs if log.topics[1] == identifier]
 

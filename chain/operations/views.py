@@ -34,7 +34,7 @@ class ReadAgainForm(forms.Form):
         self.cursor = cursor
 
     def clean_block(self) -> int:
-        """A block that was read."""
+        """Return the block, which was read."""
         block: int = self.cleaned_data["block"]
         if block > self.cursor.seen:
             raise forms.ValidationError(f"Block {self.cursor.seen} is the last that was read.")
@@ -43,7 +43,7 @@ class ReadAgainForm(forms.Form):
 
 @require_GET
 def show(request: HttpRequest) -> HttpResponse:
-    """The page; to htmx only what changes."""
+    """Show the page; to htmx only what changes."""
     _require(request, SEE)
     partly = "HX-Request" in request.headers
     may = {name: _may(request, action.permission) for name, action in ACTIONS.items()}

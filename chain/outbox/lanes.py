@@ -11,12 +11,12 @@ ALL_LANES = range(LANES)
 
 
 def lane_of(subject: str) -> int:
-    """The lane of an act about an account: its address's last byte."""
+    """Return the lane of an act about an account: its address's last byte."""
     return int(subject[-2:], 16)
 
 
 def lanes_of(sender: Sender, addresses: list[str]) -> range:
-    """What a sender serves among the relayer's keys. One that waits counts itself in, to try again."""
+    """Return what a sender serves among the relayer's keys. One that waits counts itself in, to try again."""
     able = Sender.objects.filter(address__in=addresses, held=False, paused_reason="")
     sending = {*able.values_list("address", flat=True), sender.address}
     order = [address for address in addresses if address in sending]

@@ -126,7 +126,7 @@ class _Foundations:
         return needs | {lost.pk for lost in spoilt if place is None or lost.place < place}
 
     def _newest(self, slot: str, limit: int | None, place: int | None) -> Iterator[_LostAct]:
-        """The newest of a slot, which itself builds on those before it; a revoke builds on none."""
+        """Yield the newest of a slot, which itself builds on those before it; a revoke builds on none."""
         for lost in reversed(self._by_slot.get(slot, ())):
             if (limit is None or lost.number <= limit) and (place is None or lost.place < place):
                 yield lost
@@ -142,13 +142,13 @@ class _Foundations:
 
 
 def _goes_first(act: Act, limits: Limits) -> bool:
-    """Whether a waiting act is within the limits of its slot, if it has any."""
+    """Return whether a waiting act is within the limits of its slot, if it has any."""
     numbers = [at_most for slot, at_most in limits if slot == act.slot]
     return not numbers or any(at_most is None or act.number <= at_most for at_most in numbers)
 
 
 def _spoilt_by(act: PreparedAct) -> Q:
-    """The acts that the chain would refuse once it has this one: of the epoch, or the signer, before it."""
+    """Return the acts that the chain would refuse once it has this one, by their epoch or signer."""
     writes = Q(subject=act.subject, kind__in=_WRITES)
     if act.kind == "RekeyFolder":
         folder = act.fields["folder"]

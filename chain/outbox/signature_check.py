@@ -8,7 +8,7 @@ from chain.registry import on_event, on_reset
 
 
 def signers_of(account: str, kind: str) -> set[str]:
-    """The addresses whose signature makes an act of this kind the account's now."""
+    """Return the addresses whose signature makes an act of this kind the account's now."""
     state = SignerState.objects.filter(account=account).first()
     signers = {state.signer if state else account}
     if state and state.recovery:

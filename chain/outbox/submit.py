@@ -94,7 +94,7 @@ def resubmit_act(act: Act) -> Act:
 
 
 def _resubmit_known(known: Act, needs: list[Act]) -> Act:
-    """An act without random fields is signed again, the same to the last bit: its author still wants it."""
+    """Take an act that was signed again, the same to the last bit: its author still wants it."""
     try:
         with transaction.atomic():
             known = resubmit_act(known)
@@ -105,7 +105,7 @@ def _resubmit_known(known: Act, needs: list[Act]) -> Act:
 
 
 def last_number(slot: str) -> int:
-    """The highest number of a slot among waiting and confirmed acts and all events seen; 0 if none."""
+    """Return the highest number of a slot among waiting and confirmed acts and all events seen; 0 if none."""
     known = Act.objects.reserving().filter(slot=slot).aggregate(last=Max("number"))["last"] or 0
     seen = Event.objects.filter(slot=slot).aggregate(last=Max("number"))["last"] or 0
     last: int = max(known, seen)
@@ -116,7 +116,7 @@ def last_number(slot: str) -> int:
 
 
 def next_number(slot: str) -> int:
-    """The serial, version or epoch that the next act on a slot should name; 1 if there was none.
+    """Return the serial, version or epoch that the next act on a slot should name; 1 if there was none.
 
     Serials skip those that an earlier life of the database may have given and forgotten: the newest word wins
     against a signed act that is still somewhere.
@@ -125,7 +125,7 @@ def next_number(slot: str) -> int:
 
 
 def _skipped(slot: str) -> int:
-    """How many serials the first act on a slot leaves out in this life of the database."""
+    """Return how many serials the first act on a slot leaves out in this life of the database."""
     life = recent().number
     if life == 1 or slot.split(":", 1)[0] not in SERIAL_SLOTS | GROWING_SLOTS:
         return 0

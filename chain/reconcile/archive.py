@@ -23,7 +23,7 @@ _FIELDS = ("block_hash", "tx_hash", "name", "author", "subject", "args", "act_di
 
 
 def compare_archive(look: Look) -> Iterator[Finding]:
-    """Events that the node has and the archive has not, the other way round, or otherwise."""
+    """Yield events that the node has and the archive has not, the other way round, or otherwise."""
     for on_chain, stored in _ranges(look):
         for place in sorted(on_chain.keys() | stored.keys()):
             if problem := _differ(on_chain.get(place), stored.get(place)):
@@ -31,7 +31,10 @@ def compare_archive(look: Look) -> Iterator[Finding]:
 
 
 def find_unapplied_events(look: Look) -> Iterator[Finding]:
-    """Events below the cursor that the handlers have not had. In the chain's order, which repairs keep."""
+    """Yield events below the cursor that the handlers have not had.
+
+    In the chain's order, which repairs keep.
+    """
     left = Event.objects.pending().filter(block_number__lte=applied_block())
     for event in left.in_order():
         look.tick(1)
@@ -48,7 +51,7 @@ def find_unapplied_events(look: Look) -> Iterator[Finding]:
 
 
 def find_early_events(look: Look) -> Iterator[Finding]:
-    """Events marked as applied above the cursor."""
+    """Yield events marked as applied above the cursor."""
     early = Event.objects.applied().filter(block_number__gt=applied_block())
     for part in row_chunks(early, look):
         for event in part:
@@ -97,7 +100,7 @@ def _ranges(look: Look) -> Iterator[tuple[dict[Place, Said], dict[Place, Said]]]
 
 
 def _told(raw: client.RawLog, speaking: Domain) -> Said | None:
-    """The archive's columns of a log, worked out anew; None for a log that is no act's event."""
+    """Return the archive's columns of a log, worked out anew; None for a log that is no act's event."""
     topics = [bytes.fromhex(topic[2:]) for topic in raw.topics]
     decoded = decode_log(topics, bytes.fromhex(raw.data[2:]))
     if decoded is None:

@@ -96,11 +96,11 @@ class Result:
         return sum(map(self.is_left, self.findings))
 
     def is_left(self, finding: Finding) -> bool:
-        """Whether a finding is a difference that is neither mended nor acknowledged."""
+        """Return whether a finding is a difference that is neither mended nor acknowledged."""
         return not (finding.note or finding.subject in self.repaired or self.is_acknowledged(finding))
 
     def is_acknowledged(self, finding: Finding) -> bool:
-        """Whether an operator has seen this foreign finding, just as it is now."""
+        """Return whether an operator has seen this foreign finding, just as it is now."""
         return finding.foreign and self.acknowledged.get(finding.subject) == finding.what
 
 
@@ -157,7 +157,10 @@ def _repair(result: Result) -> dict[str, str]:
 
 
 def applied_block() -> int:
-    """The last block whose events the handlers have had. ChainUnavailable before the first was read."""
+    """Return the last block whose events the handlers have had.
+
+    ChainUnavailable before the first was read.
+    """
     applied = Cursor.objects.values_list("applied", flat=True).first()
     if applied is None:
         raise ChainUnavailable("The chain has not been read yet.")
@@ -165,14 +168,14 @@ def applied_block() -> int:
 
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """The items, some at a time."""
+    """Yield the items, some at a time."""
     rest = iter(items)
     while part := list(islice(rest, size)):
         yield part
 
 
 def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK, *, key: str = "pk") -> Iterator[list[Row]]:
-    """All rows in the order of their keys, some at a time, each chunk read when it is wanted."""
+    """Yield all rows in the order of their keys, some at a time, each chunk read when it is wanted."""
     last: Any = None
     while True:
         chunk = rows.order_by(key) if last is None else rows.order_by(key).filter(**{f"{key}__gt": last})
@@ -185,7 +188,7 @@ def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK, *, key: str =
 
 
 def view_many(function: str, arguments: Iterable[tuple[Any, ...]], at: int) -> list[tuple[Any, ...]]:
-    """What a view of the contract returned at a block, for each tuple of arguments."""
+    """Return what a view of the contract returned at a block, for each tuple of arguments."""
     contract = deployment().address
     calls = [
         ("eth_call", ({"to": contract, "data": "0x" + encode_call(function, *argument).hex()}, hex(at)))

@@ -37,7 +37,7 @@ class Getter(Generic[Row]):
     read: Callable[[Values], Values] = tuple
 
     def compare(self, look: Look) -> Iterator[Finding]:
-        """Rows that the contract contradicts, and events that left no row."""
+        """Yield rows that the contract contradicts, and events that left no row."""
         for rows in row_chunks(self.rows.all(), look):
             answers = view_many(self.name, map(self.ask, rows), applied_block())
             for row, expected, answer in zip(rows, self.expect(rows), answers, strict=True):
@@ -54,7 +54,7 @@ class Getter(Generic[Row]):
 
 
 def plain(answer: Values) -> Values:
-    """A getter's answer as rows have it: checksummed addresses, 0x-hex."""
+    """Return a getter's answer as rows have it: checksummed addresses, 0x-hex."""
     return tuple(_plain(value) for value in answer)
 
 

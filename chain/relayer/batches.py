@@ -47,23 +47,23 @@ class Batch:
 
     @cached_property
     def calldata(self) -> bytes:
-        """The call of relay()."""
+        """Return the call of relay()."""
         return function_selector("relay") + encode_list(self.calls)
 
     @property
     def gas_bound(self) -> int:
-        """What the transaction takes at most, as far as is known of its acts."""
+        """Return what the transaction takes at most, as far as is known of its acts."""
         acts = zip(self.acts, self.calls, strict=True)
         return BASE_GAS + ACT_GAS + sum(gas_of(act, call) for act, call in acts)
 
     def without(self, refused: Iterable[int]) -> "Batch":
-        """The batch less the acts at these places."""
+        """Return the batch less the acts at these places."""
         dropped = set(refused)
         indexes = [index for index in range(len(self.acts)) if index not in dropped]
         return Batch([self.acts[i] for i in indexes], [self.calls[i] for i in indexes])
 
     def halves(self) -> tuple["Batch", "Batch"]:
-        """The batch in two."""
+        """Return the batch in two."""
         middle = len(self.acts) // 2
         return Batch(self.acts[:middle], self.calls[:middle]), Batch(self.acts[middle:], self.calls[middle:])
 
@@ -81,7 +81,7 @@ def gas_of(act: Act, call: bytes) -> int:
 def next_batch(
     lanes: range = ALL_LANES, gas_limit: int | None = None, *, after: Sequence[Act] = ()
 ) -> tuple[Batch, bool]:
-    """The acts of some lanes that may go now, oldest first, and whether the batch is full.
+    """Return the acts of some lanes that may go now, oldest first, and whether the batch is full.
 
     An act goes when what it builds on is settled or seen on the chain, or goes before it in the same batch.
     `after` are acts that are about to go: neither they nor what builds on them is in this one.

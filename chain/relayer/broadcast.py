@@ -97,7 +97,7 @@ def _is_stuck(attempt: Attempt, head: client.Head) -> bool:
 
 
 def _replace_stuck(lease: Lease, key: bytes, row: Transaction, old: Attempt, head: client.Head) -> Attempt:
-    """The same at the same nonce for more; the old attempt, and an alarm, where the ceiling is reached."""
+    """Send it at the same nonce for more; the old attempt, and an alarm, where the ceiling is reached."""
     fees = raised_fees(old, head)
     if fees is None:
         _alarm(row, old)
@@ -106,7 +106,7 @@ def _replace_stuck(lease: Lease, key: bytes, row: Transaction, old: Attempt, hea
 
 
 def raised_fees(old: Attempt, head: client.Head) -> Fees | None:
-    """What to offer instead of an attempt's fees; None where the ceiling does not allow it."""
+    """Return what to offer instead of an attempt's fees; None where the ceiling does not allow it."""
     ceiling = fee_ceiling()
     try:
         market = market_fees(head.base_fee, client.priority_fee(), ceiling)

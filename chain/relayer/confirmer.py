@@ -74,7 +74,7 @@ def _settle_some(rows: Sequence[Transaction]) -> list[Transaction]:
 
 
 def _settle(row: Transaction, receipts: dict[int, client.Receipt | None]) -> bool:
-    """A nonce that is used: by which of our attempts; False if by something that is not ours.
+    """Return a nonce that is used: by which of our attempts; False if by something that is not ours.
 
     That is believed, and the acts go back to the queue, once it is as deep as the events that are applied.
     """

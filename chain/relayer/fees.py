@@ -16,7 +16,7 @@ class Fees:
 
 
 def fee_ceiling() -> int:
-    """The most that is offered, as it is set."""
+    """Return the most that is offered, as it is set."""
     return int(settings.CHAIN_MAX_FEE_GWEI * 10**9)
 
 
@@ -28,7 +28,10 @@ def market_fees(base_fee: int, tip: int, ceiling: int) -> Fees:
 
 
 def replacement_fees(old: Fees, market: Fees, ceiling: int) -> Fees | None:
-    """The market's fees, at least 12.5% (and one wei) above the old, as nodes ask; None above the ceiling."""
+    """Return the market's fees, at least 12.5% (and one wei) above the old, as nodes ask.
+
+    None above the ceiling.
+    """
     max_fee = max(_raised(old.max_fee), market.max_fee)
     priority_fee = max(_raised(old.priority_fee), market.priority_fee)
     if max_fee > ceiling:

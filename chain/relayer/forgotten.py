@@ -31,7 +31,7 @@ class Watch:
         self._lock = Lock()
 
     def look(self) -> bool:
-        """Whether another life of the database has begun, since the chain has what this one forgot."""
+        """Return whether another life of the database has begun, since the chain has what this one forgot."""
         if not self._lock.acquire(blocking=False):
             return False
         try:
@@ -60,7 +60,7 @@ class Watch:
 
 
 def _is_told() -> bool:
-    """Whether a restore is being settled, or was noticed a moment ago."""
+    """Return whether a restore is being settled, or was noticed a moment ago."""
     life = incarnation.recent()
     if life.reason != Incarnation.Reason.RESTORED:
         return False

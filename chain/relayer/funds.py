@@ -15,12 +15,12 @@ _FRESH = timedelta(seconds=30)
 
 
 def balance_is_old(sender: Sender) -> bool:
-    """Whether what the row says was read too long ago."""
+    """Return whether what the row says was read too long ago."""
     return has_passed(sender.balance_at, _FRESH)
 
 
 def read_balance(sender: Sender) -> int:
-    """The key's balance in wei, asked of the node; kept on its row where that is old."""
+    """Return the key's balance in wei, asked of the node; kept on its row where that is old."""
     balance = client.balance(sender.address)
     if balance_is_old(sender) or sender.paused_reason:
         sender.balance, sender.balance_at = Decimal(balance), timezone.now()
@@ -34,7 +34,7 @@ def spendable(sender: Sender, balance: int) -> int:
 
 
 def most_gas_open(sender: Sender) -> int:
-    """The highest limit of gas among the open attempts; 0 without any."""
+    """Return the highest limit of gas among the open attempts; 0 without any."""
     return _open_attempts(sender).aggregate(most=Max("gas"))["most"] or 0
 
 

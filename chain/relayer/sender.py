@@ -72,7 +72,7 @@ class _Run:
 
 
 def working_addresses() -> list[str]:
-    """The relayer keys' addresses, in their order, then those of former keys that have transactions open."""
+    """Return the relayer keys' addresses in order, then those of former keys with open transactions."""
     addresses = _key_addresses()
     former = Transaction.objects.filter(state__in=_OPEN).exclude(sender__address__in=addresses)
     return [*addresses, *former.order_by("sender").values_list("sender__address", flat=True).distinct()]
@@ -224,7 +224,7 @@ def _wait_left(batch: Batch) -> float:
 
 
 def _save(run: _Run, batch: Batch, fees: Fees, gas: int) -> Attempt:
-    """The transaction, its signed bytes and its acts, in one commit that holds only with the lease."""
+    """Save the transaction, its signed bytes and its acts, in one commit that holds only with the lease."""
     sender = run.sender
     with transaction.atomic():
         run.lease.renew()

@@ -12,17 +12,17 @@ _TRANSFER_GAS = 21_000
 
 
 def save_attempt(row: Transaction, key: bytes, data: bytes, fees: Fees, gas: int) -> Attempt:
-    """A transaction's attempt: its call to the contract, at its nonce, for these fees."""
+    """Return a transaction's attempt: its call to the contract, at its nonce, for these fees."""
     return _save(row, key, fees, {"to": deployment().address, "data": data, "gas": gas})
 
 
 def save_cancel(row: Transaction, key: bytes, fees: Fees) -> Attempt:
-    """An attempt that only uses up the nonce: nothing, sent to the key itself."""
+    """Return an attempt that only uses up the nonce: nothing, sent to the key itself."""
     return _save(row, key, fees, {"to": row.sender.address, "data": b"", "gas": _TRANSFER_GAS})
 
 
 def save_replacement(row: Transaction, key: bytes, old: Attempt, fees: Fees) -> Attempt:
-    """The same at the same nonce, for higher fees."""
+    """Return an attempt at the same nonce, for higher fees."""
     if old.cancels:
         return save_cancel(row, key, fees)
     return save_attempt(row, key, transaction_call(bytes(old.raw)), fees, old.gas)

@@ -26,7 +26,7 @@ _ASKING = ThreadPoolExecutor(thread_name_prefix="simulation")  # waits for the n
 
 
 def simulate(batch: Batch, sender: str, at: int, *, meanwhile: Callable[[], None] | None = None) -> Batch:
-    """The acts that the contract would take at a block, with their gas; those it refuses are judged.
+    """Return the acts that the contract would take at a block, with their gas; those it refuses are judged.
 
     The gas is first what such acts are known to take: where that suffices, nothing has to be estimated.
     `meanwhile` is done once while the node is at it.
@@ -46,7 +46,7 @@ def simulate(batch: Batch, sender: str, at: int, *, meanwhile: Callable[[], None
 
 
 def _simulate(batch: Batch, sender: str, at: int) -> Batch:
-    """The same with all the gas there can be; a batch that fails as a whole is tried in halves."""
+    """Simulate with all the gas there can be; a batch that fails as a whole is tried in halves."""
     try:
         refused = _refusals(batch, sender, at, GAS_CEILING)
     except RpcRefused as problem:
@@ -127,6 +127,6 @@ def _put_off(act: Act, refusal: Refusal, refused_block: int | None) -> None:
 
 
 def _all_known(block: int) -> bool:
-    """Whether every event up to a block is read and applied."""
+    """Return whether every event up to a block is read and applied."""
     read = Cursor.objects.filter(seen__gte=block).exists()
     return read and not Event.objects.pending().filter(block_number__lte=block).exists()

@@ -69,7 +69,7 @@ def _unknown() -> Iterator[LostAct]:
 
 
 def _read() -> Iterator[LostAct]:
-    """The acts in the order in which they were accepted. A line that was cut off is passed over."""
+    """Yield the acts in the order in which they were accepted. A line that was cut off is passed over."""
     for name in ("accepted.1", "accepted"):
         try:
             lines = (witness_folder() / name).read_text(errors="replace").splitlines()

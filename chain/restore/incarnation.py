@@ -137,7 +137,7 @@ def _begin_if_needed(memory: _Memory) -> Incarnation:
 
 
 def _is_alive(row: Incarnation) -> bool:
-    """Whether another machine works on this database now: then this one has only just come to it.
+    """Return whether another machine works on this database now: then this one has only just come to it.
 
     A file of SQLite has one machine. Its witness was lost.
     """
@@ -182,6 +182,6 @@ def _note(row: Incarnation) -> None:
 
 
 def _remember() -> _Memory:
-    """What this process knows of the database in use: tests and commands may change which it is."""
+    """Return what this process knows of the database in use: tests and commands may change which it is."""
     place = f"{settings.VAR} {connection.settings_dict['NAME']}"
     return _memory.setdefault(place, _Memory())

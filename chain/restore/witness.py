@@ -73,7 +73,7 @@ def write_witness(seen: Seen) -> None:
 
 
 def _mark() -> list[int]:
-    """What a copy of `machine` has otherwise."""
+    """Return what a copy of `machine` has otherwise."""
     status = (witness_folder() / "machine").stat()
     return [status.st_ino, status.st_ctime_ns]
 

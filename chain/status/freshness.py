@@ -38,12 +38,12 @@ class Reading:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it began after this process did, and a moment ago, and misses no end of access."""
+        """Return whether it began after this process did, and a moment ago, and misses no end of access."""
         return not self.misses_ends and self.is_recent
 
     @property
     def is_recent(self) -> bool:
-        """Whether it began after this process did, and a moment ago."""
+        """Return whether it began after this process did, and a moment ago."""
         now = machine_tick()
         return is_within(self.began, MOST_AGE, now) and self.began is not None and self.began > _STARTED
 
@@ -124,7 +124,10 @@ def _keep(reading: Reading) -> Reading:
 
 
 def _should_come(reading: Reading) -> bool:
-    """Whether a reading is due any moment. Inside a transaction it could not be seen, or not be written."""
+    """Return whether a reading is due any moment.
+
+    Inside a transaction it could not be seen, or not be written.
+    """
     if connection.in_atomic_block:
         return False
     now = machine_tick()

@@ -33,7 +33,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether all is well."""
+        """Return whether all is well."""
         return not self.reason
 
 
@@ -54,7 +54,7 @@ class Check:
         return LIMIT if self._last.ok else BRIEF
 
     def start(self, pool: ThreadPoolExecutor) -> "Future[Answer]":
-        """The run under way, or one that ended a moment ago, or a new one."""
+        """Return the run under way, one that ended a moment ago, or a new one."""
         with self._lock:
             run = self._running
             if run is None or (run.done() and time.monotonic() - self._ended >= KEPT):
@@ -62,7 +62,7 @@ class Check:
             return run
 
     def answer(self, run: "Future[Answer]") -> Answer:
-        """What a run found, if it has ended; else the last bad answer, or that it takes too long."""
+        """Return what a run found, if it has ended; else the last bad answer, or that it takes too long."""
         if run.done():
             return run.result()
         if self._last.ok:
@@ -104,7 +104,7 @@ def register_check(name: str, run: Callable[[], None]) -> None:
 
 
 def check_health() -> list[Answer]:
-    """Every check's answer, in the order they were registered; at most LIMIT seconds later."""
+    """Return every check's answer, in the order they were registered; at most LIMIT seconds later."""
     pool, begun = _pool(), time.monotonic()
     started = [(check, check.start(pool), check.limit) for check in _checks.values()]
     for _, run, limit in started:

@@ -78,7 +78,7 @@ def check_lag() -> None:
 
 
 def check_reading() -> None:
-    """What others shared can be read: the chain is known, since this process started and a moment ago.
+    """Check that what others shared can be read: the chain is known, in this process and a moment ago.
 
     After a restore, lost acts that ended access are accepted again.
     """
@@ -98,7 +98,7 @@ def check_tasks() -> None:
 
 
 def check_acts() -> None:
-    """What was accepted is sent."""
+    """Check that what was accepted is sent."""
     if act_is_late():
         raise Unhealthy("something accepted has waited for more than a minute")
 

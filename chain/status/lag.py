@@ -28,7 +28,7 @@ class Lag:
 
 
 def measure_lag() -> Lag:
-    """The lag now; of an indexer that never ran, nothing is known."""
+    """Return the lag now; of an indexer that never ran, nothing is known."""
     cursor = Cursor.objects.first()
     if cursor is None:
         return Lag(0, 0, 0, 0.0, None, True, "")
@@ -46,7 +46,7 @@ def measure_lag() -> Lag:
 
 
 def knows_chain() -> bool:
-    """Whether all that the chain says is known here: not while it is read, gone back, or not heard."""
+    """Return whether all that the chain says is known here: not while it is read, gone back, or not heard."""
     cursor, lag = Cursor.objects.first(), measure_lag()
     if cursor is None or cursor.behind_since is not None:
         return False

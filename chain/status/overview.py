@@ -32,7 +32,7 @@ class QueueRow:
 
     @property
     def total(self) -> int:
-        """All that wait."""
+        """Count all that wait."""
         return self.queued + self.put_off + self.sent + self.seen
 
 
@@ -76,7 +76,7 @@ class Overview:
 
     @property
     def waiting(self) -> int:
-        """How many acts wait."""
+        """Return how many acts wait."""
         return sum(row.total for row in self.queue)
 
     @property
@@ -93,7 +93,7 @@ class Overview:
 
     @property
     def sending(self) -> bool:
-        """Whether any key sends, or could."""
+        """Return whether any key sends, or could."""
         return any(not (row.silent or row.sender.held or row.sender.paused_reason) for row in self.senders)
 
 
@@ -154,7 +154,7 @@ def _sender_rows(opened: QuerySet[Transaction], now: datetime) -> list[SenderRow
 
 
 def days_left(sender: Sender, now: datetime) -> float | None:
-    """How long a key's balance lasts, if it is spent as in its last seven days (or as in its first ones)."""
+    """Return how long a balance lasts, if it is spent as in the key's last (or first) seven days."""
     spent = sender.transactions.filter(created_at__gte=now - _FEES_OF_DAYS * _DAY).aggregate(
         fees=Sum("fee_paid"), since=Min("created_at", filter=Q(fee_paid__isnull=False))
     )
@@ -166,7 +166,7 @@ def days_left(sender: Sender, now: datetime) -> float | None:
 
 
 def _stuck(opened: QuerySet[Transaction], head: int) -> QuerySet[Transaction]:
-    """Those that raise an alarm, or have been with the nodes for too many blocks, replaced or not."""
+    """Return those that raise an alarm, or have been with the nodes for too many blocks, replaced or not."""
     too_old = Q(first_sent__lte=head - settings.CHAIN_STUCK_BLOCKS)
     return opened.annotate(first_sent=Min("attempts__sent_block")).filter(too_old | ~Q(alarm=""))
 

@@ -33,7 +33,7 @@ def _heard(span: timedelta) -> QuerySet[Pulse]:
 
 
 def act_is_late() -> bool:
-    """Whether an act has waited too long that nothing holds up: no refusal, and no act that goes first."""
+    """Return whether an act waits too long that nothing holds up: no refusal, no act that goes first."""
     waiting = Act.objects.waiting()
     before = Act.needs.through.objects.filter(
         from_act=OuterRef("pk"), to_act__in=waiting.filter(event=None).values("pk")

@@ -23,7 +23,7 @@ class ChainStatus:
 
 
 def chain_status() -> ChainStatus:
-    """The state of sending and reading now."""
+    """Return the state of sending and reading now."""
     cursor = Cursor.objects.annotate(
         tick=SharedNow(), sends=Exists(_sending()), reason=Subquery(_paused()[:1])
     ).first()
@@ -40,12 +40,12 @@ def chain_status() -> ChainStatus:
 
 
 def _sending() -> QuerySet[Sender]:
-    """Relayer keys in use, as their lease says, which is taken at every run. One of them is enough."""
+    """Return the relayer keys in use, by their lease, which is taken at every run. One of them is enough."""
     return Sender.objects.filter(ran_lately(), paused_reason="", held=False)
 
 
 def _paused() -> QuerySet[Sender, str]:
-    """Why the relayer keys wait that do, the one that ran last first."""
+    """Return why relayer keys wait, the one that ran last first."""
     waiting = Sender.objects.exclude(paused_reason="").order_by("-leased_until")
     return waiting.values_list("paused_reason", flat=True)
 

@@ -30,19 +30,19 @@ class DiskReserve:
                 self._hold()
 
     def room(self) -> int:
-        """Bytes that files may take; below 0 where room is left for small writes alone."""
+        """Return bytes that files may take; below 0 where room is left for small writes alone."""
         size = self._size if self.file.exists() else 0
         return self._free() + size - 2 * self._size
 
     def is_full(self) -> bool:
-        """Whether not even a small file can be sure of its room."""
+        """Return whether not even a small file can be sure of its room."""
         try:
             return self._free() < SHORT
         except OSError:
             return False
 
     def is_short(self) -> bool:
-        """Whether programs may fail for want of room."""
+        """Return whether programs may fail for want of room."""
         try:
             return self.room() < SHORT
         except OSError:

@@ -23,5 +23,5 @@ def is_past(field: str, span: timedelta = timedelta(), *, horizon: timedelta = t
 
 
 def has_passed(moment: datetime | None, span: timedelta) -> bool:
-    """Whether a moment is more than `span` ago. None is, and so is one that lies ahead."""
+    """Return whether a moment is more than `span` ago. None is, and so is one that lies ahead."""
     return moment is None or not timedelta() <= timezone.now() - moment <= span

@@ -24,7 +24,7 @@ class NotAnAddress(ValueError):
 
 
 def is_invisible(letter: str) -> bool:
-    """Whether a character takes no ink: a control, format, separator or filler."""
+    """Return whether a character takes no ink: a control, format, separator or filler."""
     return unicodedata.category(letter)[0] in "CZ" or bool(_BLANK.match(letter))
 
 
@@ -45,7 +45,7 @@ def plain_name(text: str) -> str:
 
 
 def can_be_seen(text: str) -> bool:
-    """Whether at least one character of a name is drawn by itself."""
+    """Return whether at least one character of a name is drawn by itself."""
     return any(not is_invisible(each) and unicodedata.category(each)[0] != "M" for each in text)
 
 

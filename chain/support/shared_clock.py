@@ -33,12 +33,12 @@ class SharedNow(Func):
         self._shift = ticks(shift)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
-        """The machine's clock, read when the statement is made."""
+        """Return the machine's clock, read when the statement is made."""
         del compiler, connection, context
         return "%s", [machine_tick() + self._shift]
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
-        """The server's clock, also inside a transaction."""
+        """Return the server's clock, also inside a transaction."""
         del compiler, connection, context
         return "((extract(epoch FROM clock_timestamp()) * 1000)::bigint + %s)", [self._shift]
 
@@ -69,7 +69,7 @@ def ended(field: str, longest: timedelta) -> Q:
 
 
 def is_within(tick: int | None, span: timedelta, now: int) -> bool:
-    """Whether a tick is at most `span` before `now`. None and the future are not."""
+    """Return whether a tick is at most `span` before `now`. None and the future are not."""
     return tick is not None and 0 <= now - tick <= ticks(span)
 
 
@@ -80,7 +80,7 @@ def machine_tick() -> int:
 
 @cache
 def _boot() -> int:
-    """Which start of the machine this is: 0 where the system does not say."""
+    """Return which start of the machine this is: 0 where the system does not say."""
     try:
         boot_id = _BOOT_ID.read_bytes()
     except OSError:

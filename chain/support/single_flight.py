@@ -11,8 +11,10 @@ class OneAtATime:
         self._work, self._lock, self._asked = work, Lock(), False
 
     def __call__(self) -> int:
-        """What the work returned, all times together; 0 where another thread is at it. What it raises ends
-        it."""
+        """Return what the work returned, all times together; 0 where another thread is at it.
+
+        What it raises ends it.
+        """
         done, self._asked = 0, True
         while self._asked and self._lock.acquire(blocking=False):
             try:

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             )
 
     def _is_new(self) -> bool:
-        """Whether this machine has used a contract before, with another database."""
+        """Return whether this machine has used a contract before, with another database."""
         return known_deployment() is None and read_deployment() is not None and not Cursor.objects.exists()
 
     def _check_chain(self) -> None:
