@@ -25,9 +25,9 @@ from accounts.crypto.derivation import derive, labelled
 from accounts.crypto.vault import open_under, seal_under
 from accounts.models import Account, Notification, User
 from accounts.models.notifications import TRIED_FOR
-from chain.support.wakeup import Nudge
+from chain.support.wakeup import Wakeup
 
-_nudge = Nudge("accounts.tasks.send_mails")
+_nudge = Wakeup("accounts.tasks.send_mails")
 _is_silent = ContextVar("_is_silent", default=False)
 
 

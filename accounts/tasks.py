@@ -8,9 +8,9 @@ from accounts.sessions import SessionStore
 from accounts.sign_in.events import SecurityEvent, record
 from accounts.sign_in.limits import user_of
 from accounts.vault_session import forget_expired
-from chain.support.single_flight import OneAtATime
+from chain.support.single_flight import SingleFlight
 
-_deliver = OneAtATime(deliver_due)
+_deliver = SingleFlight(deliver_due)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from chain.models.bulk import batches, insert_rows, rows_in
-from chain.support.wakeup import Nudge
+from chain.support.wakeup import Wakeup
 from records.errors import NotArrived, RecordDamaged, RecordsError
 from records.holdings import KEPT
 from records.models import Blob, Fetch, Holding
@@ -33,7 +33,7 @@ NOT_NOW = (
 )
 NOT_TAKEN = "There is no room for the file of this record here. Those who run this portal have to make room."
 NO_FILE = "The file of this record is damaged. Its author has to send it again."
-_FETCHING = Nudge("records.tasks.fetch_files")
+_FETCHING = Wakeup("records.tasks.fetch_files")
 
 
 @dataclass(frozen=True)

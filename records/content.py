@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
 from chain.models.bulk import batches, insert_rows, rows_in
-from chain.support.wakeup import Nudge
+from chain.support.wakeup import Wakeup
 from records.arrivals import WantedFile, await_files, begun_fetches
 from records.chain_words import word
 from records.erasing import erase_envelope, give_up_envelopes
@@ -41,7 +41,7 @@ DESCRIPTION_MAX = 66 * 1024
 """Bytes of a description of 64 KiB, encrypted."""
 _ERASED = (Blob.State.DELETING, Blob.State.DELETED)
 _LEFT = (*_ERASED, Blob.State.HELD)  # the states in which keeping the bytes again decides anew
-_SETTLING = Nudge("records.tasks.store_blobs")
+_SETTLING = Wakeup("records.tasks.store_blobs")
 
 
 @cache

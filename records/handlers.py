@@ -14,7 +14,7 @@ from chain.contract.slots import folder_of_scope, slot_epoch
 from chain.models import Act, Event
 from chain.models.bulk import batches, rows_in
 from chain.registry import on_act_offered, on_act_settled, on_news
-from chain.support.wakeup import Nudge
+from chain.support.wakeup import Wakeup
 from records.chain_words import raw
 from records.models import Blob, EnvelopeList, Grant, QueuedKey, Version
 from records.services.envelopes import drop_list, release_lists, use_again
@@ -27,7 +27,7 @@ from records.services.revocations import end_grant
 from records.services.sending import SEND_AGAIN, leave_errand
 from records.services.wanting import want_consent, want_granted, want_records
 
-_NAMES = Nudge("records.tasks.fetch_folder_names")
+_NAMES = Wakeup("records.tasks.fetch_folder_names")
 
 
 @on_news("RecordAdded", "RecordModified")

@@ -5,8 +5,8 @@ from django.conf import settings
 
 from chain.status.freshness import last_reading
 from chain.support.breaker import Breaker
-from chain.support.single_flight import OneAtATime
-from chain.support.wakeup import Nudge
+from chain.support.single_flight import SingleFlight
+from chain.support.wakeup import Wakeup
 from records.content import settle_blobs
 from records.errors import StoreDown
 from records.services import fetching, list_index
@@ -18,13 +18,13 @@ from records.services.replicating import replicate as copy_to_nodes
 from records.services.sweeping import sweep_records
 from records.storage.errors import StorageError
 
-_settle, _collect = OneAtATime(settle_blobs), OneAtATime(collect_garbage)
-_read_lists = OneAtATime(list_index.read_lists)
-_fetch_names = OneAtATime(names.fetch_folder_names)
-_settle_restore = OneAtATime(settle_restore)
+_settle, _collect = SingleFlight(settle_blobs), SingleFlight(collect_garbage)
+_read_lists = SingleFlight(list_index.read_lists)
+_fetch_names = SingleFlight(names.fetch_folder_names)
+_settle_restore = SingleFlight(settle_restore)
 _STORE_OF_RESTORE = Breaker("the file store, for what a restore asks,")
-_COPYING = Nudge("records.tasks.replicate")
-_fetch_files = OneAtATime(fetching.fetch_files)
+_COPYING = Wakeup("records.tasks.replicate")
+_fetch_files = SingleFlight(fetching.fetch_files)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

@@ -116,7 +116,7 @@ def raw_value(solidity: str, value: Any) -> Any:
     return bytes.fromhex(value[2:]) if solidity.startswith("bytes") else value
 
 
-def decode_log(topics: list[bytes], data: bytes) -> tuple[str, dict[str, Any]] | None:
+def decode_log_by_abi(topics: list[bytes], data: bytes) -> tuple[str, dict[str, Any]] | None:
     """Return name and arguments of an act's event; None for any other log of the contract."""
     kind = event_types().get(topics[0]) if topics else None
     if kind is None:

@@ -70,7 +70,7 @@ class Refusal:
     """Why the contract did not take an act: the error's name, and what it means."""
 
     code: str
-    words: str
+    text: str
 
     @property
     def is_race(self) -> bool:
@@ -84,7 +84,7 @@ def _errors() -> dict[bytes, dict[str, Any]]:
     return {keccak(text=f"{e['name']}({','.join(p['type'] for p in e['inputs'])})")[:4]: e for e in entries}
 
 
-def explain(reason: bytes) -> Refusal:
+def explain_revert(reason: bytes) -> Refusal:
     """Return the refusal that the ABI-encoded error means."""
     entry = _errors().get(reason[:4])
     if entry is None:

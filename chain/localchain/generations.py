@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chain.localchain.files import DRAFT, write_whole
-from chain.localchain.journal import Place
+from chain.localchain.journal import JournalOffset
 
 KEPT = 3
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class Generation:
     """A state saved at a block of the journal: what the node gave (bytes), and its version."""
 
-    place: Place
+    place: JournalOffset
     node: str
     state: bytes
 
@@ -92,7 +92,7 @@ class Generations:
                 line, state = file.readline(), file.read()
             written: dict[str, Any] = json.loads(line)
             digest, node = written.pop("digest"), written["node"]
-            place = Place(written["number"], written["hash"], written["offset"])
+            place = JournalOffset(written["number"], written["hash"], written["offset"])
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
         if digest != _digest(written, state) or place.number != number:

@@ -16,7 +16,7 @@ _PIECE = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Block:
+class JournalBlock:
     """What makes a block again: number, unix time (seconds), raw transactions; and the hash to expect."""
 
     number: int
@@ -26,7 +26,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Place:
+class JournalOffset:
     """A block's line in the journal: its number, its hash, and where the line begins (bytes)."""
 
     number: int
@@ -52,7 +52,7 @@ class Journal:
                 file.truncate(keep)
                 os.fsync(file.fileno())
 
-    def blocks(self, after: Place | None = None) -> Iterator[tuple[Place, Block]]:
+    def blocks(self, after: JournalOffset | None = None) -> Iterator[tuple[JournalOffset, JournalBlock]]:
         """Yield every block in order with its place, or those after a place that this journal holds.
 
         Raises LineDamaged at a line that is not the next block.
@@ -66,10 +66,10 @@ class Journal:
                 block = self._parse(line, f"line {number}")
                 if block.number != number:
                     raise LineDamaged(f"{self.path}: line {number} holds block {block.number}")
-                yield Place(number, block.hash, offset), block
+                yield JournalOffset(number, block.hash, offset), block
                 number, offset = number + 1, offset + len(line)
 
-    def holds(self, place: Place) -> bool:
+    def holds(self, place: JournalOffset) -> bool:
         """Return whether that block is at that place."""
         with self.path.open("rb") as file:
             file.seek(place.offset)
@@ -94,7 +94,7 @@ class Journal:
                 number = place.number
         return number
 
-    def append(self, block: Block) -> Place:
+    def append(self, block: JournalBlock) -> JournalOffset:
         """Write the next block, and return its place only when it is on the disk."""
         line = json.dumps(asdict(block), separators=(",", ":")).encode() + b"\n"
         with self.path.open("ab", buffering=0) as file:
@@ -102,9 +102,9 @@ class Journal:
             if file.write(line) != len(line):
                 raise OSError(f"{self.path}: a block was only half written; the disk may be full")
             os.fsync(file.fileno())
-        return Place(block.number, block.hash, offset)
+        return JournalOffset(block.number, block.hash, offset)
 
-    def set_aside(self, after: Place) -> Path:
+    def set_aside(self, after: JournalOffset) -> Path:
         """Move every line after a block into a file of its own, which is returned."""
         with self.path.open("r+b") as file:
             file.seek(after.offset)
@@ -119,11 +119,11 @@ class Journal:
             os.fsync(file.fileno())
         return tail
 
-    def _parse(self, line: bytes, where: str) -> Block:
+    def _parse(self, line: bytes, where: str) -> JournalBlock:
         try:
             fields = json.loads(line)
             fields["transactions"] = tuple(fields["transactions"])
-            return Block(**fields)
+            return JournalBlock(**fields)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise LineDamaged(f"{self.path} is damaged at {where}") from error
 

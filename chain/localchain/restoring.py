@@ -5,7 +5,7 @@ from itertools import chain
 
 from chain.localchain.errors import JournalBroken, NodeGone, NodeRefused
 from chain.localchain.generations import Generation, Generations
-from chain.localchain.journal import Block, Journal, Place
+from chain.localchain.journal import Journal, JournalBlock, JournalOffset
 from chain.localchain.node import Anvil
 
 LOAD_SECONDS = 600.0
@@ -13,7 +13,9 @@ LOAD_SECONDS = 600.0
 logger = logging.getLogger(__name__)
 
 
-def load_newest(node: Anvil, generations: Generations, journal: Journal, *, behind: int) -> Place | None:
+def load_newest(
+    node: Anvil, generations: Generations, journal: Journal, *, behind: int
+) -> JournalOffset | None:
     """Load the newest generation at least `behind` blocks behind the end, or else the newest; its place.
 
     Behind, because a node knows the states of blocks it made itself, and of those it loaded only the last.
@@ -55,7 +57,7 @@ def count_empty(node: Anvil, head: int, *, enough: int) -> int:
     return enough
 
 
-def make_block(node: Anvil, block: Block) -> None:
+def make_block(node: Anvil, block: JournalBlock) -> None:
     """Mine a block of the journal again. Raises JournalBroken when it does not come out the same."""
     for raw in block.transactions:  # one by one: a node may take those of a long batch in another order
         node.rpc.call("eth_sendRawTransaction", raw)

@@ -5,7 +5,7 @@ import time
 
 from chain.localchain.errors import NodeRefused
 from chain.localchain.generations import Generation, Generations
-from chain.localchain.journal import Place
+from chain.localchain.journal import JournalOffset
 from chain.localchain.node import Anvil
 
 WORK_SECONDS = 1.0
@@ -40,7 +40,7 @@ class Saver:
         self._blocks += blocks
         self._work += max(seconds, blocks * _BLOCK_SECONDS)
 
-    def save_if_due(self, node: Anvil, place: Place, *, quiet: float = 0.0) -> None:
+    def save_if_due(self, node: Anvil, place: JournalOffset, *, quiet: float = 0.0) -> None:
         """Save the state at `place`, the node's head, if it is time. A disk that is full only puts it off.
 
         Nothing is mined meanwhile; so it is done after a quiet time (seconds) as long as it will take, and

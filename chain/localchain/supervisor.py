@@ -10,7 +10,7 @@ from chain.localchain.errors import JournalBroken, LineDamaged, LocalChainError,
 from chain.localchain.gate import Gate
 from chain.localchain.generations import Generations
 from chain.localchain.identity import load_identity
-from chain.localchain.journal import Block, Journal, Place
+from chain.localchain.journal import Journal, JournalBlock, JournalOffset
 from chain.localchain.node import Anvil, secret_loopback_host
 from chain.localchain.restoring import count_empty, load_newest, make_block, mine_block
 from chain.localchain.saving import WORK_SECONDS, Saver
@@ -56,7 +56,7 @@ class Supervisor:
         self._confirmations = confirmations
         self._states_kept = STATES_KEPT + confirmations
         self._stop = threading.Event()
-        self._head = Place(number=0, hash="", offset=0)
+        self._head = JournalOffset(number=0, hash="", offset=0)
         self._time = self._identity.genesis_time  # the head's, unix seconds
         self._empty_blocks = confirmations  # at the head; none are owed after the genesis block
         self._mined_at = 0.0  # monotonic seconds
@@ -105,7 +105,7 @@ class Supervisor:
             return False
         self._saver.expect(time.monotonic() - began)
         head = node.rpc.call("eth_getBlockByNumber", "latest", False)
-        self._head, self._time = loaded or Place(0, head["hash"], 0), int(head["timestamp"], 16)
+        self._head, self._time = loaded or JournalOffset(0, head["hash"], 0), int(head["timestamp"], 16)
         self._empty_blocks = count_empty(node, self._head.number, enough=self._confirmations)
         try:
             return self._replay(node, loaded)
@@ -115,7 +115,7 @@ class Supervisor:
             self._doubt(loaded, error)
         return False
 
-    def _replay(self, node: Anvil, loaded: Place | None) -> bool:
+    def _replay(self, node: Anvil, loaded: JournalOffset | None) -> bool:
         """Make the journal's blocks again; False when it was told to stop."""
         for place, block in self._journal.blocks(after=loaded):
             if self._stop.is_set():
@@ -127,7 +127,7 @@ class Supervisor:
             self._saver.save_if_due(node, place)
         return True
 
-    def _doubt(self, loaded: Place | None, error: LocalChainError) -> None:
+    def _doubt(self, loaded: JournalOffset | None, error: LocalChainError) -> None:
         """Blame the saved state for a block that cannot be made again, then the node, then the block."""
         if loaded is not None:
             logger.warning("after the state of block %s, %s; an older one will do", loaded.number, error)
@@ -175,10 +175,10 @@ class Supervisor:
                 raise JournalBroken(f"block {number} does not follow the journal: somebody rewound the chain")
             hashes = mined["transactions"]
             raw = node.rpc.batch([("eth_getRawTransactionByHash", (each,)) for each in hashes])
-            block = Block(number, int(mined["timestamp"], 16), mined["hash"], tuple(raw))
+            block = JournalBlock(number, int(mined["timestamp"], 16), mined["hash"], tuple(raw))
             self._advance(self._journal.append(block), block)
         return self._head.number - known
 
-    def _advance(self, place: Place, block: Block) -> None:
+    def _advance(self, place: JournalOffset, block: JournalBlock) -> None:
         self._head, self._time = place, block.timestamp
         self._empty_blocks = 0 if block.transactions else self._empty_blocks + 1

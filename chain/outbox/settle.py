@@ -66,7 +66,7 @@ def refuse_act(act: Act, state: ActState, refusal: Refusal) -> bool:
             .filter(pk=act.pk)
             .update(
                 state=state,
-                error=refusal.words,
+                error=refusal.text,
                 error_code=refusal.code,
                 settled_at=timezone.now(),
                 retry_tick=None,

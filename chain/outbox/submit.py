@@ -16,10 +16,10 @@ from chain.registry import announce_offer
 from chain.restore.acceptance_log import note_acceptance
 from chain.restore.incarnation import recent
 from chain.support.shared_clock import SharedNow
-from chain.support.wakeup import Nudge
+from chain.support.wakeup import Wakeup
 
 SERIALS_SKIPPED = 64  # for each life of the database
-_RELAYER = Nudge("chain.tasks.relay")
+_RELAYER = Wakeup("chain.tasks.relay")
 
 
 def submit_act(signed: SignedAct) -> Act:
@@ -66,7 +66,7 @@ def submit_act(signed: SignedAct) -> Act:
     if needs:
         row.needs.add(*needs)
     note_acceptance(row)
-    _nudge_on_commit()
+    _wake_on_commit()
     return row
 
 
@@ -89,7 +89,7 @@ def resubmit_act(act: Act) -> Act:
         waiting_tick=SharedNow(),
     )
     act.refresh_from_db()
-    _nudge_on_commit()
+    _wake_on_commit()
     return act
 
 
@@ -144,11 +144,11 @@ def check_number(slot: str, number: int) -> None:
         raise ActConflict(f"The serial {number} is too far from the last, {last}.")
 
 
-def nudge() -> None:
+def wake_relayer() -> None:
     """Ask the relayer to look now. A lost message costs a second: the sweep looks anyway."""
     _RELAYER.give()
 
 
-def _nudge_on_commit() -> None:
-    if not any(entry[1] is nudge for entry in connection.run_on_commit):
-        transaction.on_commit(nudge)
+def _wake_on_commit() -> None:
+    if not any(entry[1] is wake_relayer for entry in connection.run_on_commit):
+        transaction.on_commit(wake_relayer)

@@ -12,7 +12,7 @@ from chain.node import client, rpc
 from chain.node.deployment import deployment, domains
 from chain.outbox.precedence import BY_TRANSACTION, take_back
 from chain.outbox.settle import link_act
-from chain.reconcile.run import Check, Finding, Look, Repair, applied_block, row_chunks
+from chain.reconcile.run import Check, Finding, Repair, RunOptions, applied_block, row_chunks
 
 _RESYNC = "Where it cannot be repaired, `manage.py resync` asks the chain."
 _RELAYER = "The relayer mends this when it runs; see what it says on the operations page of the admin."
@@ -20,10 +20,10 @@ _OPEN, _LOST = TransactionState.SENDING, TransactionState.LOST
 _MINED = (TransactionState.MINED, TransactionState.CONFIRMED)
 
 
-def find_confirmed_without_event(look: Look) -> Iterator[Finding]:
+def find_confirmed_without_event(options: RunOptions) -> Iterator[Finding]:
     """Acts that count as confirmed and have no event that equals them in every field."""
     confirmed = Act.objects.confirmed().select_related("event")
-    for part in row_chunks(confirmed, look):
+    for part in row_chunks(confirmed, options):
         bare = [act for act in part if act.event is None or act.event.act_digest != act.digest]
         events = _events_of(bare)
         for act in bare:
@@ -34,9 +34,9 @@ def find_confirmed_without_event(look: Look) -> Iterator[Finding]:
                 yield Finding(_named(act), "confirmed, but not linked to its event", _linking(act, event))
 
 
-def find_settled_on_chain(look: Look) -> Iterator[Finding]:
+def find_settled_on_chain(options: RunOptions) -> Iterator[Finding]:
     """Acts that are not confirmed although an event that was applied equals them in every field."""
-    for part in row_chunks(Act.objects.exclude(state=ActState.CONFIRMED), look):
+    for part in row_chunks(Act.objects.exclude(state=ActState.CONFIRMED), options):
         events = _events_of(part)
         for act in part:
             if (event := events.get(act.digest)) is not None and event.applied:
@@ -44,19 +44,19 @@ def find_settled_on_chain(look: Look) -> Iterator[Finding]:
                 yield Finding(_named(act), what, _linking(act, event))
 
 
-def find_wrong_links(look: Look) -> Iterator[Finding]:
+def find_wrong_links(options: RunOptions) -> Iterator[Finding]:
     """Acts not confirmed that are linked to an event of another act, so that nothing sends them."""
     linked = Act.objects.exclude(state=ActState.CONFIRMED).exclude(event=None)
     wrong = linked.exclude(event__act_digest=F("digest"))
-    for part in row_chunks(wrong, look):
+    for part in row_chunks(wrong, options):
         for act in part:
             yield Finding(_named(act), "linked to an event of another act", _unlinking(act))
 
 
-def find_changed_acts(look: Look) -> Iterator[Finding]:
+def find_changed_acts(options: RunOptions) -> Iterator[Finding]:
     """Acts whose columns do not follow from the fields that were signed."""
     spoken = domains()
-    for part in row_chunks(Act.objects.all(), look):
+    for part in row_chunks(Act.objects.all(), options):
         for act in part:
             prepared = act.prepared
             if all(prepared.digest(domain) != act.digest for domain in reversed(spoken)):
@@ -69,37 +69,37 @@ def find_changed_acts(look: Look) -> Iterator[Finding]:
                 yield Finding(_named(act), "its author, subject or slot is not that of its fields")
 
 
-def find_stranded_acts(look: Look) -> Iterator[Finding]:
+def find_stranded_acts(options: RunOptions) -> Iterator[Finding]:
     """Waiting acts in a transaction that is over and has left no event: nothing sends them again."""
     over = Q(transaction__state=_LOST) | Q(
         transaction__state=TransactionState.CONFIRMED, transaction__block_number__lte=applied_block()
     )
     stranded = Act.objects.waiting().filter(over, event=None)
     stranded = stranded.exclude(digest__in=Event.objects.values("act_digest"))  # C202 says that better
-    for part in row_chunks(stranded, look):
+    for part in row_chunks(stranded, options):
         for act in part:
             yield Finding(_named(act), "waits in a transaction that is over", _queueing(act))
 
 
-def find_vanished_transactions(look: Look) -> Iterator[Finding]:
+def find_vanished_transactions(options: RunOptions) -> Iterator[Finding]:
     """Transactions that count as mined with a nonce that the chain has not seen used."""
     for sender in Sender.objects.order_by("pk"):
         used = client.nonce(sender.address)
         rows = Transaction.objects.filter(sender=sender, state__in=_MINED, nonce__gte=used)
-        for part in row_chunks(rows, look):
+        for part in row_chunks(rows, options):
             for row in part:
                 what = f"counts as {row.state}, but the chain has used only the nonces below {used}"
                 yield Finding(_nonce(row.sender_id, row.nonce), what)
 
 
-def find_nonce_gaps(look: Look) -> Iterator[Finding]:
+def find_nonce_gaps(options: RunOptions) -> Iterator[Finding]:
     """Nonces between the chain's and the highest of ours that no transaction has: what follows is stuck."""
     for sender in Sender.objects.order_by("pk"):
         used = client.nonce(sender.address)
         open_rows = Transaction.objects.filter(sender=sender, state=_OPEN, nonce__gte=used)
         expected = used
         for nonce in open_rows.order_by("nonce").values_list("nonce", flat=True):
-            look.tick(1)
+            options.tick(1)
             for missing in range(expected, nonce):
                 yield Finding(_nonce(sender.pk, missing), "no transaction has it; those after it are stuck")
             expected = nonce + 1

@@ -51,7 +51,7 @@ class Finding:
 
 
 @dataclass
-class Look:
+class RunOptions:
     """How a run looks: from which block, and whether it reads what it otherwise only asks for.
 
     `patience` is how many seconds pass before a difference is looked at again; relayer and indexer mend what
@@ -73,7 +73,7 @@ class Check:
 
     id: str
     title: str
-    find: Callable[[Look], Iterator[Finding]]
+    find: Callable[[RunOptions], Iterator[Finding]]
     remedy: str = ""
 
 
@@ -104,27 +104,27 @@ class Result:
         return finding.foreign and self.acknowledged.get(finding.subject) == finding.what
 
 
-def reconcile(checks: Iterable[Check], look: Look, *, repair: bool = False) -> Iterator[Result]:
+def reconcile(checks: Iterable[Check], options: RunOptions, *, repair: bool = False) -> Iterator[Result]:
     """Run the checks in their order; with `repair`, mend what each found before the next one runs.
 
     Raises what chain and store raise when they do not answer.
     """
     for check in checks:
-        yield _run(check, look, repair=repair)
+        yield _run(check, options, repair=repair)
 
 
-def _run(check: Check, look: Look, *, repair: bool) -> Result:
-    first = {finding.subject for finding in check.find(look)}
+def _run(check: Check, options: RunOptions, *, repair: bool) -> Result:
+    first = {finding.subject for finding in check.find(options)}
     if not first:
         return Result(check)
-    time.sleep(look.patience)
-    again = {finding.subject: finding for finding in check.find(look)}
+    time.sleep(options.patience)
+    again = {finding.subject: finding for finding in check.find(options)}
     result = Result(check, [finding for subject, finding in again.items() if subject in first])
     if any(finding.foreign for finding in result.findings):
         known = AcknowledgedFinding.objects.filter(check_id=check.id)
         result.acknowledged = dict(known.values_list("subject", "what"))
     if repair and (done := _repair(result)):
-        left = {finding.subject for finding in check.find(look) if not finding.note}
+        left = {finding.subject for finding in check.find(options) if not finding.note}
         result.repaired = {subject: outcome for subject, outcome in done.items() if subject not in left}
     return result
 
@@ -174,7 +174,9 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield part
 
 
-def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK, *, key: str = "pk") -> Iterator[list[Row]]:
+def row_chunks(
+    rows: QuerySet[Row], options: RunOptions, size: int = CHUNK, *, key: str = "pk"
+) -> Iterator[list[Row]]:
     """Yield all rows in the order of their keys, some at a time, each chunk read when it is wanted."""
     last: Any = None
     while True:
@@ -182,7 +184,7 @@ def row_chunks(rows: QuerySet[Row], look: Look, size: int = CHUNK, *, key: str =
         part = list(chunk[:size])
         if not part:
             return
-        look.tick(len(part))
+        options.tick(len(part))
         yield part
         last = getattr(part[-1], key)
 

@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 
 from chain.contract.slots import ZERO_ADDRESS
 from chain.models import Event, SignerState
-from chain.reconcile.run import Check, Finding, Look, applied_block, row_chunks, view_many
+from chain.reconcile.run import Check, Finding, RunOptions, applied_block, row_chunks, view_many
 
 Row = TypeVar("Row", bound=Model)
 Values = tuple[Any, ...]
@@ -36,16 +36,16 @@ class Getter(Generic[Row]):
     key_of: Callable[[Event], Values]
     read: Callable[[Values], Values] = tuple
 
-    def compare(self, look: Look) -> Iterator[Finding]:
+    def compare(self, options: RunOptions) -> Iterator[Finding]:
         """Yield rows that the contract contradicts, and events that left no row."""
-        for rows in row_chunks(self.rows.all(), look):
+        for rows in row_chunks(self.rows.all(), options):
             answers = view_many(self.name, map(self.ask, rows), applied_block())
             for row, expected, answer in zip(rows, self.expect(rows), answers, strict=True):
                 actual = plain(self.read(answer)[: len(expected)])
                 if actual != expected:
                     what = f"the row has {_few(expected, actual)}, the contract {_few(actual, expected)}"
                     yield Finding(f"{row._meta.verbose_name} {row.pk}", what)
-        for events in row_chunks(Event.objects.applied().named(*self.events), look):
+        for events in row_chunks(Event.objects.applied().named(*self.events), options):
             first = {f"{self.key[0]}__in": {self.key_of(event)[0] for event in events}}
             known = set(self.rows.filter(**first).values_list(*self.key))
             for event in events:

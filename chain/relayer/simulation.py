@@ -9,7 +9,7 @@ from functools import partial
 from django.db import transaction
 
 from chain.contract.abi import decode_result
-from chain.contract.refusals import Refusal, explain
+from chain.contract.refusals import Refusal, explain_revert
 from chain.errors import RpcRefused
 from chain.indexer.reorg import is_read_chain
 from chain.models import Act, ActState, Cursor, Event
@@ -94,7 +94,7 @@ def judge(act: Act, reason: bytes, at: int) -> None:
     its event would have confirmed it. Where the node has another chain than the one that was read, the
     indexer comes first.
     """
-    refusal = explain(reason)
+    refusal = explain_revert(reason)
     if (event := Event.objects.filter(act_digest=act.digest).first()) is not None:
         link_act(act, event)  # it was on the chain before its row was here
         return
@@ -122,7 +122,7 @@ def _put_off(act: Act, refusal: Refusal, refused_block: int | None) -> None:
         refused_block=refused_block,
         retry_tick=SharedNow(_AGAIN),
         error_code=refusal.code if settled else "",
-        error=refusal.words if settled else "",
+        error=refusal.text if settled else "",
     )
 
 

@@ -37,7 +37,7 @@ class Answer:
         return not self.reason
 
 
-class Check:
+class HealthCheck:
     """One check: its run in a thread, and its newest answer."""
 
     def __init__(self, name: str, run: Callable[[], None]) -> None:
@@ -92,7 +92,7 @@ class Check:
         return ""
 
 
-_checks: dict[str, Check] = {}
+_checks: dict[str, HealthCheck] = {}
 _pool_lock = threading.Lock()
 _pools: list[ThreadPoolExecutor] = []
 
@@ -100,7 +100,7 @@ _pools: list[ThreadPoolExecutor] = []
 def register_check(name: str, run: Callable[[], None]) -> None:
     """Ask `run` too, under this name. It raises Unhealthy when something is wrong; Django's connections are
     closed after it."""
-    _checks[name] = Check(name, run)
+    _checks[name] = HealthCheck(name, run)
 
 
 def check_health() -> list[Answer]:

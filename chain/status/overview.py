@@ -100,7 +100,7 @@ class Overview:
 def overview() -> Overview:
     """Sending and reading as they are now."""
     now, lag = timezone.now(), measure_lag()
-    opened = Transaction.objects.filter(state=TransactionState.SENDING)
+    open_rows = Transaction.objects.filter(state=TransactionState.SENDING)
     ended = Act.objects.filter(state__in=(ActState.FAILED, ActState.RETURNED), settled_at__gte=now - _DAY)
     counts = dict(ended.order_by().values_list("state").annotate(count=Count("pk")))
     return Overview(
@@ -108,10 +108,10 @@ def overview() -> Overview:
         lag=lag,
         queue=_queue(),
         oldest_waiting=Act.objects.waiting().first(),
-        senders=_sender_rows(opened, now),
-        open_transactions=_transaction_rows(opened, lag.head),
-        open_count=opened.count(),
-        stuck_count=_stuck(opened, lag.head).count(),
+        senders=_sender_rows(open_rows, now),
+        open_transactions=_transaction_rows(open_rows, lag.head),
+        open_count=open_rows.count(),
+        stuck_count=_stuck(open_rows, lag.head).count(),
         ended=list(ended.order_by("-settled_at")[:SHOWN]),
         failed_count=counts.get(ActState.FAILED, 0),
         returned_count=counts.get(ActState.RETURNED, 0),
@@ -134,12 +134,12 @@ def _queue() -> list[QueueRow]:
     return [QueueRow(**row) for row in rows]
 
 
-def _sender_rows(opened: QuerySet[Transaction], now: datetime) -> list[SenderRow]:
+def _sender_rows(open_rows: QuerySet[Transaction], now: datetime) -> list[SenderRow]:
     # By state first, which is quick: open transactions are few among all that a key has sent.
-    by_key = opened.order_by().values_list("sender").annotate(first=Min("nonce"), count=Count("pk"))
+    by_key = open_rows.order_by().values_list("sender").annotate(first=Min("nonce"), count=Count("pk"))
     pending = {key: (first, count) for key, first, count in by_key}
     heard = set(Sender.objects.filter(ran_lately()).values_list("pk", flat=True))
-    alarms = dict(opened.exclude(alarm="").order_by("-created_at").values_list("sender", "alarm"))
+    alarms = dict(open_rows.exclude(alarm="").order_by("-created_at").values_list("sender", "alarm"))
     return [
         SenderRow(
             sender=sender,
@@ -165,17 +165,17 @@ def days_left(sender: Sender, now: datetime) -> float | None:
     return float(sender.balance) / float(fees) * days
 
 
-def _stuck(opened: QuerySet[Transaction], head: int) -> QuerySet[Transaction]:
+def _stuck(open_rows: QuerySet[Transaction], head: int) -> QuerySet[Transaction]:
     """Return those that raise an alarm, or have been with the nodes for too many blocks, replaced or not."""
     too_old = Q(first_sent__lte=head - settings.CHAIN_STUCK_BLOCKS)
-    return opened.annotate(first_sent=Min("attempts__sent_block")).filter(too_old | ~Q(alarm=""))
+    return open_rows.annotate(first_sent=Min("attempts__sent_block")).filter(too_old | ~Q(alarm=""))
 
 
-def _transaction_rows(opened: QuerySet[Transaction], head: int) -> list[TransactionRow]:
-    shown = list(opened.select_related("sender").order_by("sender", "nonce")[:SHOWN])
-    here = opened.filter(pk__in=[row.pk for row in shown])
-    stuck = set(_stuck(here, head).values_list("pk", flat=True))
-    sent = dict(here.values_list("pk").annotate(first=Min("attempts__sent_block")))
+def _transaction_rows(open_rows: QuerySet[Transaction], head: int) -> list[TransactionRow]:
+    shown = list(open_rows.select_related("sender").order_by("sender", "nonce")[:SHOWN])
+    shown_rows = open_rows.filter(pk__in=[row.pk for row in shown])
+    stuck = set(_stuck(shown_rows, head).values_list("pk", flat=True))
+    sent = dict(shown_rows.values_list("pk").annotate(first=Min("attempts__sent_block")))
     return [
         TransactionRow(row, None if sent[row.pk] is None else max(head - sent[row.pk], 0), row.pk in stuck)
         for row in shown

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import Lock
 
 
-class OneAtATime:
+class SingleFlight:
     """Does a work in the thread that asks first. Who asks meanwhile goes on; the first does it once more."""
 
     def __init__(self, work: Callable[[], int]) -> None:

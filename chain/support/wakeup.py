@@ -18,7 +18,7 @@ ENOUGH = 20  # messages that wait in a queue: with so many, one more would have 
 _broker = Breaker("the broker")
 
 
-class Nudge:
+class Wakeup:
     """Has a task run soon after it is asked for. The task also runs by the clock: a nudge may be lost."""
 
     def __init__(self, task: str) -> None:

@@ -14,7 +14,7 @@ from accounts.models import Account, Errand
 from accounts.services.errands import add_errand
 from chain.contract.slots import folder_of_scope, slot_epoch, slot_record
 from chain.models import Act
-from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
+from chain.reconcile.run import Check, Finding, Repair, RunOptions, row_chunks
 from records.access import LiveGrant, narrow, slot_of
 from records.chain_words import raw, word
 from records.content import read_blob, store
@@ -54,11 +54,11 @@ class _Held:
 _Place = tuple[str, str, str]
 
 
-def find_grants_without_envelope(look: Look) -> Iterator[Finding]:
+def find_grants_without_envelope(options: RunOptions) -> Iterator[Finding]:
     """Grants that stand and open nothing, or what an institution's former key opens too."""
     kept = {cid.hex for cid in store().kept()}
     standing = Grant.objects.filter(patient__in=_patients(), ended=Grant.Ended.NO)
-    for part in row_chunks(standing.filter(expiry__gt=timezone.now()), look):
+    for part in row_chunks(standing.filter(expiry__gt=timezone.now()), options):
         pks = {slot_of(row): row.pk for row in part}
         grants = narrow(Grant.objects.filter(pk__in=list(pks.values())))
         held, newest = _held(grants, kept), newest_digests(grant.grantee for grant in grants)
@@ -74,10 +74,10 @@ def find_grants_without_envelope(look: Look) -> Iterator[Finding]:
                 yield _to_seal(f"grant {pks[slot_of(grant)]}", problem, grant, mine)
 
 
-def find_folders_to_rekey(look: Look) -> Iterator[Finding]:
+def find_folders_to_rekey(options: RunOptions) -> Iterator[Finding]:
     """Folders whose current secret somebody has, or may have, who has no grant of them (any more)."""
     for patient, folder in _shared_folders():
-        look.tick(1)
+        options.tick(1)
         if not has_leaver(patient, folder):
             continue
         if not _is_asked(patient, REKEY, str(folder), slot_epoch(patient, folder)):
@@ -88,12 +88,12 @@ def find_folders_to_rekey(look: Look) -> Iterator[Finding]:
             )
 
 
-def find_keys_to_wrap(look: Look) -> Iterator[Finding]:
+def find_keys_to_wrap(options: RunOptions) -> Iterator[Finding]:
     """Filed records whose data key is sealed to the patient, who is not asked to wrap it."""
     newer = Version.objects.filter(record=OuterRef("record"), version__gt=OuterRef("version"))
     sealed = Version.objects.exclude(folder=0).filter(~Exists(newer), record__patient__in=_patients())
     sealed = sealed.annotate(size=Length("secret")).filter(size__lt=_WRAPPED, record__closed=0)
-    for part in row_chunks(sealed.select_related("record"), look):
+    for part in row_chunks(sealed.select_related("record"), options):
         for row in part:
             patient, record = row.record.patient, row.record_id
             if _is_dropped(WRAP, record, row.at):
@@ -103,7 +103,7 @@ def find_keys_to_wrap(look: Look) -> Iterator[Finding]:
                 yield Finding(f"record {record}", what, _asking(patient, WRAP, record))
 
 
-def find_lost_keys(look: Look) -> Iterator[Finding]:
+def find_lost_keys(options: RunOptions) -> Iterator[Finding]:
     """Versions whose data key was sealed to the patient in an envelope that is nowhere."""
     kept = {cid.hex for cid in store().kept()}
     sealed = Version.objects.annotate(size=Length("secret"))
@@ -111,7 +111,7 @@ def find_lost_keys(look: Look) -> Iterator[Finding]:
     queued = QueuedKey.objects.filter(
         record=OuterRef("record"), version=OuterRef("version"), recipient=OuterRef("record__patient")
     )
-    for part in row_chunks(sealed.filter(~Exists(queued)).select_related("record"), look):
+    for part in row_chunks(sealed.filter(~Exists(queued)).select_related("record"), options):
         lists = {row.secret for row in part}
         rows = Envelope.objects.filter(list__digest__in=lists, list__purpose=Purpose.INBOX)
         digests: dict[tuple[str, str, str], set[str]] = {}
@@ -129,13 +129,13 @@ def find_lost_keys(look: Look) -> Iterator[Finding]:
                 yield as_foreign(finding, row.secret) if is_foreign(row) else finding
 
 
-def find_lost_selections(look: Look) -> Iterator[Finding]:
+def find_lost_selections(options: RunOptions) -> Iterator[Finding]:
     """Grants of selections whose list of records is missing here, or is not the one of the selection's id."""
     standing = Grant.objects.filter(patient__in=_patients(), ended=Grant.Ended.NO, expiry__gt=timezone.now())
     alone = standing.exclude(scope__startswith=_FOLDERS).filter(
         ~Exists(Record.objects.filter(pk=OuterRef("scope")))
     )
-    for part in row_chunks(alone, look):
+    for part in row_chunks(alone, options):
         found = Selection.objects.filter(pk__in=[row.scope for row in part]).prefetch_related("records")
         selections = {row.selection: row for row in found}
         for grant in part:

@@ -9,14 +9,14 @@ from accounts.services.errands import add_errand
 from accounts.services.institution_keys import leave_errand_for_managers
 from accounts.services.vaults import INDEXES
 from chain.models import Act
-from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
+from chain.reconcile.run import Check, Finding, Repair, RunOptions, row_chunks
 
 PUBLISH_OWN, PUBLISH_INSTITUTION = "publish-key", "publish-institution-key"
 
 
-def find_foreign_vaults(look: Look) -> Iterator[Finding]:
+def find_foreign_vaults(options: RunOptions) -> Iterator[Finding]:
     """Vaults whose phrase's first key is not their user's first account."""
-    for vaults in row_chunks(Vault.objects.all(), look):
+    for vaults in row_chunks(Vault.objects.all(), options):
         users = {vault.user_id: vault for vault in vaults}
         first = Account.objects.filter(user__in=users, index=INDEXES[Account.Kind.PATIENT])
         for account in first.filter(kind=Account.Kind.PATIENT):
@@ -25,9 +25,9 @@ def find_foreign_vaults(look: Look) -> Iterator[Finding]:
                 yield Finding(f"vault {vault.pk}", f"is of another phrase than account {account.pk}")
 
 
-def find_key_differences(look: Look) -> Iterator[Finding]:
+def find_key_differences(options: RunOptions) -> Iterator[Finding]:
     """Accounts whose newest sharing key is not the one that the chain has."""
-    for accounts in row_chunks(Account.objects.select_related("institution"), look):
+    for accounts in row_chunks(Account.objects.select_related("institution"), options):
         addresses = [account.address for account in accounts]
         newest = PublishedKey.objects.filter(account__in=addresses).values("account")
         published = dict(newest.annotate(last=Max("version")).values_list("account", "last"))
@@ -45,10 +45,10 @@ def find_key_differences(look: Look) -> Iterator[Finding]:
                 yield Finding(f"account {account.pk}", what, _publishing(account))
 
 
-def find_foreign_seeds(look: Look) -> Iterator[Finding]:
+def find_foreign_seeds(options: RunOptions) -> Iterator[Finding]:
     """Sealed seeds of an institution that are not of the key which the chain has of that version."""
     seeds = SealedKey.objects.filter(kind=SealedKey.Kind.SEED).select_related("institution").defer("sealed")
-    for rows in row_chunks(seeds, look):
+    for rows in row_chunks(seeds, options):
         places = {row.institution.address for row in rows}
         keys = PublishedKey.objects.filter(account__in=places).values_list("account", "version", "digest")
         published = {(account, version): digest for account, version, digest in keys}

@@ -12,7 +12,7 @@ from accounts.directory import known_accounts
 from accounts.models import Errand
 from chain.contract.slots import slot_record
 from chain.models import Act
-from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
+from chain.reconcile.run import Check, Finding, Repair, RunOptions, row_chunks
 from records.arrivals import LARGE
 from records.chain_words import word
 from records.content import DESCRIPTION_MAX, copy_blob, digest_of, read_blob, store
@@ -32,12 +32,12 @@ RECORD_ACTS = ("NewRecord", "ModifyRecord")
 NEW, STORED, DELETED = Blob.State.NEW, Blob.State.STORED, Blob.State.DELETED
 
 
-def find_content_differences(look: Look) -> Iterator[Finding]:
+def find_content_differences(options: RunOptions) -> Iterator[Finding]:
     """Contents of versions and of acts that wait which the store lacks, does not pin, or has damaged."""
     files, kept, others = store(), set(store().kept()), 0
-    for named in _contents(look):
+    for named in _contents(options):
         for cid, source in named.items():
-            problem, repair = _problem(files, cid, kept, deep=look.deep)
+            problem, repair = _problem(files, cid, kept, deep=options.deep)
             if problem and _is_of_others(source, content=word(cid.digest)):
                 others += 1
             elif problem:
@@ -47,10 +47,10 @@ def find_content_differences(look: Look) -> Iterator[Finding]:
     yield from _kept_by_others("contents", others)
 
 
-def find_description_differences(look: Look) -> Iterator[Finding]:
+def find_description_differences(options: RunOptions) -> Iterator[Finding]:
     """Descriptions of versions and of acts that wait which no list of records can show."""
     files, kept, others = store(), set(store().kept()), 0
-    for named in _descriptions(look):
+    for named in _descriptions(options):
         rows = Blob.objects.filter(pk__in=named).values_list("digest", "state")
         states = dict(rows)
         for digest, source in named.items():
@@ -71,10 +71,10 @@ def find_description_differences(look: Look) -> Iterator[Finding]:
     yield from _kept_by_others("descriptions", others)
 
 
-def find_blob_differences(look: Look) -> Iterator[Finding]:
+def find_blob_differences(options: RunOptions) -> Iterator[Finding]:
     """Small ciphertexts that the store lacks though they are marked as stored, or has though erased."""
     files, kept = store(), set(store().kept())
-    for part in row_chunks(_blobs(look), look):
+    for part in row_chunks(_blobs(options), options):
         for row in part:
             cid = Cid.from_digest(row.digest)
             subject = f"blob {cid}"
@@ -84,13 +84,13 @@ def find_blob_differences(look: Look) -> Iterator[Finding]:
                 yield Finding(subject, "was erased here, and the store still has it", _erasing(cid))
             elif row.state == NEW and row.data is None:
                 yield Finding(subject, "waits for the store without its bytes")
-            elif look.deep and row.data is not None and digest_of(bytes(row.data)) != row.digest:
+            elif options.deep and row.data is not None and digest_of(bytes(row.data)) != row.digest:
                 yield Finding(subject, "has other bytes here than its digest says", _reloading(row))
-            elif look.deep and row.state == STORED and _is_damaged(files, cid):
+            elif options.deep and row.state == STORED and _is_damaged(files, cid):
                 yield Finding(subject, "has other bytes in the store than its CID says", _again(row))
 
 
-def find_orphans(look: Look) -> Iterator[Finding]:
+def find_orphans(options: RunOptions) -> Iterator[Finding]:
     """What the store keeps and nothing here names. Only told: what this portal put is erased in time, what
     another one put is not ours."""
     unnamed = dict(
@@ -104,7 +104,7 @@ def find_orphans(look: Look) -> Iterator[Finding]:
     fetched = Fetch.objects.filter(state=Fetch.State.HERE).values_list("pk", flat=True)
     named |= {bytes.fromhex(digest[2:]) for digest in fetched.iterator()}
     for cid in store().kept():
-        look.tick(1)
+        options.tick(1)
         if cid.hex in unnamed:
             since = f"{unnamed[cid.hex]:%Y-%m-%d %H:%M} UTC"
             what = f"is named by nothing since {since}; it goes after {settings.STORE_GRACE_DAYS:g} days"
@@ -160,20 +160,20 @@ def _kept_by_others(what: str, count: int) -> Iterator[Finding]:
         yield Finding(what, said, note=True)
 
 
-def _contents(look: Look) -> Iterator[dict[Cid, Version | Act]]:
+def _contents(options: RunOptions) -> Iterator[dict[Cid, Version | Act]]:
     """CIDs of contents, each with what names it, some at a time."""
-    for versions in row_chunks(Version.objects.all(), look):
+    for versions in row_chunks(Version.objects.all(), options):
         yield {Cid.from_digest(row.content, dag_pb=bool(row.flags & 1)): row for row in versions}
-    for acts in row_chunks(_open_acts(), look):
+    for acts in row_chunks(_open_acts(), options):
         yield {
             Cid.from_digest(act.fields["content"], dag_pb=bool(act.fields["flags"] & 1)): act for act in acts
         }
 
 
-def _descriptions(look: Look) -> Iterator[dict[str, Version | Act]]:
-    for versions in row_chunks(Version.objects.all(), look):
+def _descriptions(options: RunOptions) -> Iterator[dict[str, Version | Act]]:
+    for versions in row_chunks(Version.objects.all(), options):
         yield {row.description: row for row in versions}
-    for acts in row_chunks(_open_acts(), look):
+    for acts in row_chunks(_open_acts(), options):
         yield {act.fields["description"]: act for act in acts}
 
 
@@ -183,9 +183,9 @@ def _open_acts() -> "QuerySet[Act]":
     return Act.objects.of_kind(*RECORD_ACTS).filter(Q(state="waiting") | Q(digest__in=again))
 
 
-def _blobs(look: Look) -> "QuerySet[Blob]":
+def _blobs(options: RunOptions) -> "QuerySet[Blob]":
     """Bytes are read only if they are looked at."""
-    return Blob.objects.all() if look.deep else Blob.objects.defer("data")
+    return Blob.objects.all() if options.deep else Blob.objects.defer("data")
 
 
 def _named(source: Version | Act) -> str:

@@ -11,7 +11,7 @@ from accounts.models import Account
 from chain.contract.slots import folder_of_scope
 from chain.models import Act, Event
 from chain.models.bulk import rows_in
-from chain.reconcile.run import Check, Finding, Look, Repair, row_chunks
+from chain.reconcile.run import Check, Finding, Repair, RunOptions, row_chunks
 from records.access import narrow
 from records.chain_words import ZERO_WORD
 from records.content import delete_envelopes, digest_of, keep_blob, store
@@ -31,10 +31,10 @@ SWEPT_WITHIN = timedelta(minutes=5)
 """A grant that ran out less than this ago may still wait for the sweep."""
 
 
-def find_list_differences(look: Look) -> Iterator[Finding]:
+def find_list_differences(options: RunOptions) -> Iterator[Finding]:
     """Lists of envelopes whose bytes are nowhere, or name others than their rows."""
     kept = set(store().kept())
-    for part in row_chunks(ListRow.objects.prefetch_related("envelopes"), look):
+    for part in row_chunks(ListRow.objects.prefetch_related("envelopes"), options):
         blobs = Blob.objects.filter(pk__in=[row.digest for row in part]).in_bulk()
         for row in part:
             subject, blob = f"list {Cid.from_digest(row.digest)}", blobs.get(row.digest)
@@ -52,12 +52,12 @@ def find_list_differences(look: Look) -> Iterator[Finding]:
                 yield Finding(subject, what, _indexing(row, missing))
 
 
-def find_unread_lists(look: Look) -> Iterator[Finding]:
+def find_unread_lists(options: RunOptions) -> Iterator[Finding]:
     """Lists that grants and moves on the chain name, and of whose envelopes nothing is known here."""
     kept = {cid.hex for cid in store().kept()}
     patients = Account.objects.filter(kind=Account.Kind.PATIENT).values("address")
     events = Event.objects.applied().named("AccessGranted", "FolderRekeyed").filter(subject__in=patients)
-    for part in row_chunks(events, look):
+    for part in row_chunks(events, options):
         known = rows_in(ListRow.objects.all(), "digest", {event["envelopes"] for event in part})
         rows = {(row.digest, row.patient, row.scope, row.epoch) for row in known}
         acts = rows_in(Act.objects.only("digest"), "digest", {event.act_digest for event in part})
@@ -76,10 +76,10 @@ def find_unread_lists(look: Look) -> Iterator[Finding]:
                 yield Finding(subject, what, note=True)
 
 
-def find_held_blobs(look: Look) -> Iterator[Finding]:
+def find_held_blobs(options: RunOptions) -> Iterator[Finding]:
     """What is held back for an act that has been settled: it is to be let go, or to be erased."""
     lists = ListRow.objects.filter(digest__in=Blob.objects.filter(state=Blob.State.HELD).values("pk"))
-    for part in row_chunks(lists, look):
+    for part in row_chunks(lists, options):
         for row in part:
             acts = Act.objects.by(row.sender).of_kind("GrantAccess", "RekeyFolder")
             states = set(acts.filter(fields__envelopes=row.digest).values_list("state", flat=True))
@@ -89,11 +89,11 @@ def find_held_blobs(look: Look) -> Iterator[Finding]:
             yield Finding(f"list {Cid.from_digest(row.digest)}", what, _settling(row, "confirmed" in states))
 
 
-def find_leftover_envelopes(look: Look) -> Iterator[Finding]:
+def find_leftover_envelopes(options: RunOptions) -> Iterator[Finding]:
     """Envelopes that can still be found although no grant stands for their recipient (a leftover key)."""
     sealed = Envelope.objects.filter(deleted_at=None, list__purpose__in=SHARING)
     sealed = sealed.exclude(recipient=F("list__patient")).select_related("list")
-    for part in row_chunks(sealed, look):
+    for part in row_chunks(sealed, options):
         standing = _standing({row.list.patient for row in part})
         for row in part:
             if (row.list.patient, row.list.scope, row.recipient) not in standing:
@@ -101,11 +101,11 @@ def find_leftover_envelopes(look: Look) -> Iterator[Finding]:
                 yield Finding(f"envelope {row.pk}", what, _erasing(row))
 
 
-def find_bytes_of_erased_envelopes(look: Look) -> Iterator[Finding]:
+def find_bytes_of_erased_envelopes(options: RunOptions) -> Iterator[Finding]:
     """Envelopes that count as erased while their bytes are still here."""
     alive = Envelope.objects.filter(digest=OuterRef("digest"), deleted_at=None)
     blobs = Blob.objects.filter(pk=OuterRef("digest"), state__in=HERE)
-    for part in row_chunks(Envelope.objects.filter(~Exists(alive), Exists(blobs), verified=True), look):
+    for part in row_chunks(Envelope.objects.filter(~Exists(alive), Exists(blobs), verified=True), options):
         stays = named({row.digest for row in part})
         for row in part:
             if row.digest in stays:
@@ -113,9 +113,9 @@ def find_bytes_of_erased_envelopes(look: Look) -> Iterator[Finding]:
             yield Finding(f"envelope {row.pk}", "counts as erased, and its bytes are here", _deleting(row))
 
 
-def find_keys_without_act(look: Look) -> Iterator[Finding]:
+def find_keys_without_act(options: RunOptions) -> Iterator[Finding]:
     """Queued data keys of versions that no act makes."""
-    for part in row_chunks(QueuedKey.objects.all(), look):
+    for part in row_chunks(QueuedKey.objects.all(), options):
         slots = {f"record:{row.record}" for row in part}
         acts = set(Act.objects.filter(slot__in=slots).values_list("slot", "number", "author"))
         for row in part:

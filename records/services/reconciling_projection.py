@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from accounts.models import Admission, Affiliation, PublishedKey
 from chain.models import Event, SignerState
-from chain.reconcile.run import Check, Finding, Look, row_chunks
+from chain.reconcile.run import Check, Finding, RunOptions, row_chunks
 from chain.reconcile.state import RESYNC, Getter, Values
 from records.chain_words import address_field, address_row, moment, raw, word, word_row
 from records.models import Anchor, BlockedSender, FolderState, Grant, Record, Rekey, Request, Version
@@ -185,9 +185,9 @@ class Told:
     columns: Callable[[Event], dict[str, Any]]
     lasting: bool
 
-    def compare(self, look: Look) -> Iterator[Finding]:
+    def compare(self, options: RunOptions) -> Iterator[Finding]:
         """Events whose row is missing or says something else."""
-        for events in row_chunks(Event.objects.applied().named(*self.events), look):
+        for events in row_chunks(Event.objects.applied().named(*self.events), options):
             first = {f"{self.key[0]}__in": {self.key_of(event)[0] for event in events}}
             rows = {tuple(getattr(row, name) for name in self.key): row for row in self.rows.filter(**first)}
             for event in events:
@@ -270,10 +270,10 @@ ANCHORED = Told(
 )
 
 
-def compare_events(look: Look) -> Iterator[Finding]:
+def compare_events(options: RunOptions) -> Iterator[Finding]:
     """What the contract does not keep: digests of files and envelopes, names, roots, older keys."""
     for told in (VERSIONS, GRANTED, REKEYED, NAMED, REQUESTED, PUBLISHED, ANCHORED):
-        yield from told.compare(look)
+        yield from told.compare(options)
 
 
 CHECKS = (

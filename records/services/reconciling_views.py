@@ -7,7 +7,7 @@ from itertools import chain, islice, zip_longest
 from chain.errors import MissingKey
 from chain.keys.ecdsa import address_of_key
 from chain.keys.portal_keys import anchor_key
-from chain.reconcile.run import Check, Finding, Look, row_chunks
+from chain.reconcile.run import Check, Finding, RunOptions, row_chunks
 from records.chain_words import word
 from records.crypto.merkle import Frontier
 from records.models import Anchor, AnchoredLog, ViewLog
@@ -15,28 +15,28 @@ from records.models import Anchor, AnchoredLog, ViewLog
 REMEDY = "No command mends a view log: a backup has the rows as they were, and the roots tell which backup."
 
 
-def compare_view_log(look: Look) -> Iterator[Finding]:
+def compare_view_log(options: RunOptions) -> Iterator[Finding]:
     """Of each log, the first anchor that its rows contradict, and what else belongs to no anchor's rows.
 
     An anchor proves the rows before it, so the difference lies in the rows between it and the anchor before.
     """
     logs = list(AnchoredLog.objects.order_by("number"))
     for log, following in zip_longest(logs, logs[1:]):
-        yield from _compare(log, following, look)
-    yield from _find_strays(logs, look)
+        yield from _compare(log, following, options)
+    yield from _find_strays(logs, options)
     yield from _find_foreign_logs(logs)
 
 
 CHECKS = (Check("R501", "the view log differs from its anchors", compare_view_log, REMEDY),)
 
 
-def _compare(log: AnchoredLog, following: AnchoredLog | None, look: Look) -> Iterator[Finding]:
+def _compare(log: AnchoredLog, following: AnchoredLog | None, options: RunOptions) -> Iterator[Finding]:
     """A log's rows, one after the other, against each anchor in turn; then against what was signed last."""
     size = following.start - log.start if following else log.size
     placed = ViewLog.objects.filter(position__gte=log.start, position__lt=log.start + size)
-    rows = chain.from_iterable(row_chunks(placed, look, key="position"))
+    rows = chain.from_iterable(row_chunks(placed, options, key="position"))
     tree, proven = Frontier(), 0
-    for anchor in chain.from_iterable(row_chunks(log.anchors.filter(size__lte=size), look, key="size")):
+    for anchor in chain.from_iterable(row_chunks(log.anchors.filter(size__lte=size), options, key="size")):
         _grow(tree, rows, anchor.size)
         if (tree.size, word(tree.root)) != (anchor.size, anchor.root):
             yield _difference(
@@ -77,10 +77,10 @@ def _find_beyond(log: AnchoredLog, size: int, *, closed: bool) -> Iterator[Findi
     yield Finding(f"view log {log.number}", what, note=closed)
 
 
-def _find_strays(logs: list[AnchoredLog], look: Look) -> Iterator[Finding]:
+def _find_strays(logs: list[AnchoredLog], options: RunOptions) -> Iterator[Finding]:
     """Rows with a number that no anchor was signed for."""
     end = logs[-1].end if logs else 0
-    for part in row_chunks(ViewLog.objects.filter(position__gte=end), look, key="position"):
+    for part in row_chunks(ViewLog.objects.filter(position__gte=end), options, key="position"):
         for row in part:
             yield Finding(f"view {row.pk}", "has a place in the log that nothing was signed for")
 

@@ -17,7 +17,7 @@ from records.room import require_room
 from records.services import writing
 from records.services.inspecting import Inspection, inspecting_draft
 from records.services.registering import Received
-from records.services.upload_rows import Heart, check_size
+from records.services.upload_rows import Heartbeat, check_size
 
 
 def encrypt_upload(
@@ -41,13 +41,13 @@ def _measured(
     row: Upload, claim: uuid.UUID, stream: Iterable[bytes], length: int | None, inspection: Inspection
 ) -> Iterator[bytes]:
     """The stream, measured and inspected: what it raises goes through the store, which then keeps nothing."""
-    size, heart = 0, Heart(row, claim)
+    size, heartbeat = 0, Heartbeat(row, claim)
     for piece in stream:
         size += len(piece)
         if size > settings.UPLOAD_MAX_BYTES:
             check_size(size)
         require_room(0)
-        heart.beat()
+        heartbeat.renew()
         inspection.feed(piece)
         yield piece
     if size == 0:

@@ -132,14 +132,14 @@ def update_claimed(row: Upload, claim: uuid.UUID, **changes: object) -> None:
         setattr(row, name, value)
 
 
-class Heart:
+class Heartbeat:
     """Keeps a claim alive while its request is at work."""
 
     def __init__(self, row: Upload, claim: uuid.UUID) -> None:
         self._row, self._claim = row, claim
         self._last = timezone.now()
 
-    def beat(self) -> None:
+    def renew(self) -> None:
         """Say now and then that the claim still stands. Raises Conflict when it does not."""
         now = timezone.now()
         if now - self._last > BEAT:

@@ -27,7 +27,7 @@ from web3 import HTTPProvider, Web3
 from chain.localchain.errors import LocalChainError
 from chain.localchain.generations import KEPT, Generation, Generations
 from chain.localchain.identity import Identity
-from chain.localchain.journal import Block, Journal, Place
+from chain.localchain.journal import Journal, JournalBlock, JournalOffset
 from chain.localchain.node import BLOCK_GAS_LIMIT, Anvil, free_port
 from chain.localchain.restoring import mine_block
 from chain.localchain.rpc import Rpc
@@ -127,13 +127,15 @@ def _go_on(rpc: Rpc, node: Anvil, journal: Journal) -> None:
         mine_block(node, int(head["timestamp"], 16) + 1)
         made = rpc.call("eth_getBlockByNumber", "latest", False)
         raw = [rpc.call("eth_getRawTransactionByHash", each) for each in made["transactions"]]
-        journal.append(Block(int(made["number"], 16), int(made["timestamp"], 16), made["hash"], tuple(raw)))
+        journal.append(
+            JournalBlock(int(made["number"], 16), int(made["timestamp"], 16), made["hash"], tuple(raw))
+        )
 
 
-def _repeat(stretch: Stretch, journal: Journal, blocks: int) -> tuple[Place, bytes]:
+def _repeat(stretch: Stretch, journal: Journal, blocks: int) -> tuple[JournalOffset, bytes]:
     """Write the made-up journal; its last block's place, and the state there as the node would dump it."""
     parent, offset = _hash(stretch.genesis["header"]), 0
-    place = Place(0, parent, 0)
+    place = JournalOffset(0, parent, 0)
     made, sent = [json.dumps(stretch.genesis)], []
     with journal.path.open("wb") as file:
         for number in range(1, blocks + 1):
@@ -153,8 +155,8 @@ def _repeat(stretch: Stretch, journal: Journal, blocks: int) -> tuple[Place, byt
                 block = block.replace(old, new)
                 raw.append(stretch.raw[old])
             made.append(block)
-            entry = Block(number, GENESIS_TIME + 2 * number, parent, tuple(raw))
-            place = Place(number, parent, offset)
+            entry = JournalBlock(number, GENESIS_TIME + 2 * number, parent, tuple(raw))
+            place = JournalOffset(number, parent, offset)
             offset += file.write(json.dumps(asdict(entry), separators=(",", ":")).encode() + b"\n")
     return place, _dump(stretch, blocks, made, sent)
 

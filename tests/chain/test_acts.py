@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 
 from chain.acts.messages import ZERO_ADDRESS, PreparedAct, prepare_act, sign_act
 from chain.contract.abi import ACT_OF_EVENT, act_types, event_types
-from chain.contract.refusals import explain
+from chain.contract.refusals import explain_revert
 from chain.contract.slots import builds_on, folder_scope, slot_grant, slot_of
 from chain.errors import ActError, RpcRefused
 from chain.keys.ecdsa import address_of_key, recover_signer, sign_digest
@@ -128,7 +128,7 @@ def test_the_contract_takes_a_signed_act(chain_node: ChainNode) -> None:
     assert rpc.call(deployment().address, signed.act.calldata(signed.signature)) == b""
     with pytest.raises(RpcRefused) as refused:
         rpc.call(deployment().address, signed.act.calldata(sign_digest(fresh_person().key, bytes(32))))
-    assert explain(refused.value.data).code == "NotSigner"
+    assert explain_revert(refused.value.data).code == "NotSigner"
 
 
 def test_the_domain_is_the_contract_s_own(chain_node: ChainNode) -> None:

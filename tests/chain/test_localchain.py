@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chain.localchain.errors import JournalBroken, LocalChainError
-from chain.localchain.journal import Block, Journal, Place
+from chain.localchain.journal import Journal, JournalBlock, JournalOffset
 from chain.localchain.rpc import Rpc
 from tests.chain.local_chain import (
     PATIENCE,
@@ -167,10 +167,10 @@ def test_a_port_in_use_is_said_in_one_line(start: Start, tmp_path: Path) -> None
 
 def test_a_damaged_line_in_the_middle_is_never_skipped(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
-    journal.append(Block(1, 10, "0x1", ()))
+    journal.append(JournalBlock(1, 10, "0x1", ()))
     with journal.path.open("a") as file:
         file.write("{}\n")
-    journal.append(Block(3, 12, "0x3", ()))
+    journal.append(JournalBlock(3, 12, "0x3", ()))
     journal.mend()
     with pytest.raises(JournalBroken, match="line 2"):
         list(journal.blocks())
@@ -178,27 +178,30 @@ def test_a_damaged_line_in_the_middle_is_never_skipped(tmp_path: Path) -> None:
 
 def test_only_the_next_block_may_follow(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
-    journal.append(Block(1, 10, "0x1", ("0xaa",)))
-    journal.append(Block(3, 11, "0x3", ()))
+    journal.append(JournalBlock(1, 10, "0x1", ("0xaa",)))
+    journal.append(JournalBlock(3, 11, "0x3", ()))
     with pytest.raises(LocalChainError, match="holds block 3"):
         list(journal.blocks())
 
 
 def test_a_place_is_held_only_by_the_journal_it_is_of(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
-    first, second = journal.append(Block(1, 10, "0x1", ("0xaa",))), journal.append(Block(2, 11, "0x2", ()))
+    first, second = (
+        journal.append(JournalBlock(1, 10, "0x1", ("0xaa",))),
+        journal.append(JournalBlock(2, 11, "0x2", ())),
+    )
     assert journal.last_number() == 2
     assert [place for place, _ in journal.blocks(after=first)] == [second]
     assert journal.holds(second)
-    assert not journal.holds(Place(2, "0x3", second.offset))
-    assert not journal.holds(Place(2, "0x2", second.offset + 1))
-    assert not journal.holds(Place(3, "0x3", journal.path.stat().st_size))
+    assert not journal.holds(JournalOffset(2, "0x3", second.offset))
+    assert not journal.holds(JournalOffset(2, "0x2", second.offset + 1))
+    assert not journal.holds(JournalOffset(3, "0x3", journal.path.stat().st_size))
 
 
 def test_a_long_torn_line_is_cut_off_and_nothing_else(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     assert journal.last_number() == 0
-    journal.append(Block(1, 10, "0x1", ("0x" + "a" * 200_000,)))
+    journal.append(JournalBlock(1, 10, "0x1", ("0x" + "a" * 200_000,)))
     whole = journal.path.read_bytes()
     for torn in (b"{", whole[:-1], b"\0" * 70_000):
         journal.path.write_bytes(whole + torn)

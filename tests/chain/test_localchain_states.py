@@ -14,7 +14,7 @@ from eth_account import Account
 from chain.keys.ecdsa import address_of_key
 from chain.localchain import Anvil
 from chain.localchain.generations import KEPT, Generation, Generations
-from chain.localchain.journal import Place
+from chain.localchain.journal import JournalOffset
 from chain.localchain.saving import BLOCKS_APART, Saver
 from chain.localchain.supervisor import STATES_KEPT
 from tests.chain.local_chain import (
@@ -226,7 +226,7 @@ def test_what_is_owed_after_a_start_is_mined(chains: LocalChains) -> None:
 
 
 def generation(number: int, size: int = 100) -> Generation:
-    return Generation(Place(number, f"0x{number:x}", 10 * number), "node/1", bytes([number]) * size)
+    return Generation(JournalOffset(number, f"0x{number:x}", 10 * number), "node/1", bytes([number]) * size)
 
 
 @contextmanager
@@ -301,7 +301,7 @@ def test_a_full_disk_puts_a_state_off_and_takes_nothing(tmp_path: Path) -> None:
     with Anvil(chain_id=1) as node:
         node.rpc.call("anvil_mine", hex(BLOCKS_APART))
         saver.count(BLOCKS_APART, 1.0)
-        place = Place(BLOCKS_APART, node.rpc.call("eth_getBlockByNumber", "latest", False)["hash"], 7)
+        place = JournalOffset(BLOCKS_APART, node.rpc.call("eth_getBlockByNumber", "latest", False)["hash"], 7)
         with files_of_at_most(1000):
             saver.save_if_due(node, place, quiet=1.0)
         assert [file.name for file in tmp_path.iterdir()] == ["1.state"]

@@ -12,7 +12,7 @@ from kombu.connection import Connection
 
 from chain.support import wakeup
 from chain.support.breaker import PAUSE, Breaker
-from chain.support.wakeup import APART, ENOUGH, Nudge, count_messages
+from chain.support.wakeup import APART, ENOUGH, Wakeup, count_messages
 
 TASK = "chain.tasks.relay"
 QUEUE = "celery"
@@ -49,7 +49,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     turned = Clock()
     monkeypatch.setattr("chain.support.wakeup.time.monotonic", lambda: turned.now)
-    monkeypatch.setattr(Nudge, "_send_later", lambda nudge, wait: turned.put_off(wait, nudge._send))
+    monkeypatch.setattr(Wakeup, "_send_later", lambda nudge, wait: turned.put_off(wait, nudge._send))
     monkeypatch.setattr("celery.current_app.send_task", turned.send)
     monkeypatch.setattr(wakeup, "count_messages", lambda *_: 0)
     monkeypatch.setattr(wakeup, "_broker", Breaker("the broker"))
@@ -57,7 +57,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_each_who_asks_has_a_nudge_that_comes_later_and_soon(clock: Clock) -> None:
-    nudge, asked = Nudge(TASK), []
+    nudge, asked = Wakeup(TASK), []
     for _ in range(1000):
         nudge.give()
         asked.append(clock.now)
@@ -70,7 +70,7 @@ def test_each_who_asks_has_a_nudge_that_comes_later_and_soon(clock: Clock) -> No
 
 
 def test_the_first_after_a_while_goes_at_once(clock: Clock) -> None:
-    nudge = Nudge(TASK)
+    nudge = Wakeup(TASK)
     for seconds in (0, 7, 7):
         clock.turn(seconds)
         nudge.give()
@@ -83,7 +83,7 @@ def test_a_broker_that_is_down_is_said_and_asked_again(
     def broken(task: str, **options: object) -> None:
         raise ConnectionError(f"no broker for {task}: {options}")
 
-    nudge = Nudge(TASK)
+    nudge = Wakeup(TASK)
     with monkeypatch.context() as down, caplog.at_level(logging.WARNING):
         down.setattr("celery.current_app.send_task", broken)
         nudge.give()
@@ -109,7 +109,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connecti
 def test_messages_do_not_pile_up_and_name_no_time(broker: Connection) -> None:
     assert count_messages(broker, QUEUE) == 0
     for _ in range(3 * ENOUGH):
-        Nudge(TASK)._send()
+        Wakeup(TASK)._send()
     assert count_messages(broker, QUEUE) == ENOUGH
     message: Any = broker.default_channel.basic_get("celery", no_ack=True)
     assert message.headers["task"] == TASK

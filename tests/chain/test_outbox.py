@@ -8,8 +8,8 @@ from chain.acts.messages import ZERO_ADDRESS, sign_act
 from chain.contract.slots import folder_scope, slot_epoch, slot_grant, slot_record
 from chain.errors import ActConflict, ActError
 from chain.models import Act, ActState
-from chain.outbox.submit import next_number, nudge, submit_act
-from chain.support.wakeup import Nudge
+from chain.outbox.submit import next_number, submit_act, wake_relayer
+from chain.support.wakeup import Wakeup
 from tests.chain_node import ChainNode, Person, fresh_person, state_of
 
 pytestmark = pytest.mark.usefixtures("chain")
@@ -204,10 +204,10 @@ def test_a_broker_that_is_down_undoes_nothing(
         raise ConnectionError("no broker")
 
     monkeypatch.setattr("celery.current_app.send_task", broken)
-    monkeypatch.setattr("chain.outbox.submit._RELAYER", Nudge("chain.tasks.relay"))
+    monkeypatch.setattr("chain.outbox.submit._RELAYER", Wakeup("chain.tasks.relay"))
     person = fresh_person()
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         person.submit("NameFolder", folder=1, name=bytes(32), serial=1)
         person.submit("NameFolder", folder=2, name=bytes(32), serial=1)
-    assert callbacks.count(nudge) == 1
+    assert callbacks.count(wake_relayer) == 1
     assert Act.objects.by(person.address).count() == 2

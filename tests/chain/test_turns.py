@@ -4,7 +4,7 @@ from threading import Event, Thread
 
 import pytest
 
-from chain.support.single_flight import OneAtATime
+from chain.support.single_flight import SingleFlight
 from records import tasks
 
 
@@ -15,14 +15,14 @@ def test_who_asks_meanwhile_goes_on_and_it_is_done_once_more() -> None:
         told.append(turns() if not told else -1)
         return 1
 
-    turns = OneAtATime(work)
+    turns = SingleFlight(work)
     assert (turns(), told) == (2, [0, -1])
     assert turns() == 1
 
 
 def test_what_it_raises_leaves_it_free() -> None:
     outcomes = iter([1, 0])
-    turns = OneAtATime(lambda: 1 // next(outcomes))
+    turns = SingleFlight(lambda: 1 // next(outcomes))
     assert turns() == 1
     with pytest.raises(ZeroDivisionError):
         turns()

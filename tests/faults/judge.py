@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from accounts.models import Admission, Affiliation, PublishedKey
 from chain.acts.messages import PreparedAct
-from chain.contract.abi import ACT_OF_EVENT, act_types, decode_log, function_selector
+from chain.contract.abi import ACT_OF_EVENT, act_types, decode_log_by_abi, function_selector
 from chain.indexer.run import run_indexer
 from chain.localchain.rpc import Rpc
 from chain.models import (
@@ -135,7 +135,7 @@ def _digests_on_chain(node: Rpc) -> Counter[str]:
         wanted = {"address": tenure.deployment.address, "fromBlock": first, "toBlock": last}
         for raw in node.call("eth_getLogs", wanted):
             topics = [bytes.fromhex(topic[2:]) for topic in raw["topics"]]
-            decoded = decode_log(topics, bytes.fromhex(raw["data"][2:]))
+            decoded = decode_log_by_abi(topics, bytes.fromhex(raw["data"][2:]))
             if decoded is not None:
                 kind = ACT_OF_EVENT[decoded[0]]
                 fields = {name: decoded[1][name] for name, _ in act_types()[kind].members}

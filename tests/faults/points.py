@@ -31,7 +31,7 @@ class Point:
 
 POINTS = {
     "in-submit": Point("chain.outbox.submit:acts_before", "before", 6, who="web"),
-    "after-commit": Point("chain.outbox.submit:nudge", "before", 6, who="web"),
+    "after-commit": Point("chain.outbox.submit:wake_relayer", "before", 6, who="web"),
     "with-lease": Point("chain.relayer.sender:simulate", "after"),
     "in-save": Point("chain.relayer.sender:save_attempt", "before"),
     "before-save": Point("chain.relayer.sender:save_attempt", "after"),

@@ -19,7 +19,7 @@ from chain.keys.secret_files import write_once
 from chain.models import Act, ActState, Block, Cursor
 from chain.node import client as node
 from chain.outbox.submit import submit_act
-from chain.reconcile.run import Finding, Look, reconcile
+from chain.reconcile.run import Finding, RunOptions, reconcile
 from chain.status.lag import knows_chain
 from chain.support.shared_clock import shared_now
 from records.chain_words import raw, word
@@ -95,7 +95,7 @@ def history(patient: Actor) -> list[HistoryEntry]:
 
 def found() -> list[Finding]:
     """Return the findings of reconciling the view log, seen twice."""
-    (result,) = reconcile(reconciling_views.CHECKS, Look(first=0))
+    (result,) = reconcile(reconciling_views.CHECKS, RunOptions(first=0))
     return result.findings
 
 
@@ -340,7 +340,7 @@ def test_a_row_of_the_projection_that_the_chain_contradicts(chain: ChainNode, pa
     contract = [check for check in reconciling_projection.CHECKS if check.id in ("R309", "R310")]
 
     def differing() -> list[str]:
-        return [done.check.id for done in reconcile(contract, Look(first=0)) if done.findings]
+        return [done.check.id for done in reconcile(contract, RunOptions(first=0)) if done.findings]
 
     assert differing() == []
     Anchor.objects.update(root="0x" + "00" * 32)

@@ -8,7 +8,7 @@ from accounts.actor import Actor
 from accounts.models import Membership
 from accounts.services import affiliations, invitations, vaults
 from chain.models import Act, Cursor
-from chain.reconcile.run import Look, reconcile
+from chain.reconcile.run import RunOptions, reconcile
 from records.content import settle_blobs, store
 from records.errors import NotFound
 from records.models import Blob, Envelope, Grant, Selection, SelectionRecord, Version
@@ -62,7 +62,7 @@ def differences(chain: ChainNode, first: int, *, repair: bool = False) -> list[s
     """Return the findings of reconciling envelopes and grants, without notes."""
     chain.settle()
     settle_blobs()
-    found = reconcile(checks(["R2", "R3"]), Look(first), repair=repair)
+    found = reconcile(checks(["R2", "R3"]), RunOptions(first), repair=repair)
     return [f"{one.check.id} {finding.what}" for one in found for finding in one.findings if not finding.note]
 
 

@@ -16,7 +16,7 @@ from chain import tasks
 from chain.localchain.node import free_port
 from chain.models import Act, Cursor, Pulse, Sender
 from chain.status import health, pulses
-from chain.status.health import Check, check_health, forget_answers, register_check
+from chain.status.health import HealthCheck, check_health, forget_answers, register_check
 from chain.support.shared_clock import SharedNow
 from tests.chain_node import ChainNode, fresh_person, state_of
 
@@ -210,7 +210,7 @@ def test_what_hangs_is_reported_in_time_and_not_started_again(
     monkeypatch.setattr(health, "LIMIT", 0.3)
     monkeypatch.setattr(health, "BRIEF", 0.01)
     monkeypatch.setattr(
-        health, "_checks", {"slow": Check("slow", hang), "quick": Check("quick", lambda: None)}
+        health, "_checks", {"slow": HealthCheck("slow", hang), "quick": HealthCheck("quick", lambda: None)}
     )
     took = []
     try:
@@ -235,7 +235,7 @@ def test_what_was_mended_is_well_at_the_next_question(monkeypatch: pytest.Monkey
         if broken:
             raise health.Unhealthy("it is broken")
 
-    monkeypatch.setattr(health, "_checks", {"part": Check("part", run)})
+    monkeypatch.setattr(health, "_checks", {"part": HealthCheck("part", run)})
     monkeypatch.setattr(health, "KEPT", 0.0)
     monkeypatch.setattr(health, "BRIEF", 30.0)
     assert [one.reason for one in check_health()] == ["it is broken"]
@@ -273,7 +273,7 @@ def test_checks_leave_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> Non
 
         monkeypatch.setattr(mine, "close", close_noted)
 
-    monkeypatch.setattr(health, "_checks", {"database": Check("database", ask_the_database)})
+    monkeypatch.setattr(health, "_checks", {"database": HealthCheck("database", ask_the_database)})
     assert [one.reason for one in check_health()] == [""]
     assert opened != [connections["default"]]
     assert closed == opened

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chain.errors import ChainError
 from chain.node.deployment import first_block
-from chain.reconcile.run import Finding, Look, Result, acknowledge, applied_block, reconcile
+from chain.reconcile.run import Finding, Result, RunOptions, acknowledge, applied_block, reconcile
 from records.services.reconciling import checks
 from records.storage.errors import StorageError
 
@@ -60,7 +60,7 @@ class Command(BaseCommand):
             raise CommandError(str(problem), returncode=2) from problem
         try:
             block, first = applied_block(), options["from_block"]
-            look = Look(
+            run_options = RunOptions(
                 first_block() if first is None else first,
                 options["deep"],
                 options["patience"],
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             )
             for check in wanted:
                 progress.begin(f"{check.id} {check.title}")
-                results += reconcile([check], look, repair=options["repair"])
+                results += reconcile([check], run_options, repair=options["repair"])
                 if options["acknowledge"]:
                     acknowledge(results[-1])
                 progress.end()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from chain.models import Cursor
-from chain.reconcile.run import Finding, Look, Result, reconcile
+from chain.reconcile.run import Finding, Result, RunOptions, reconcile
 from records.content import settle_blobs
 from records.models import Version, ViewLog
 from records.services import inbox, reading, requests, revocations
@@ -41,9 +41,9 @@ class Story:
     letter: str
     first: int
 
-    def look(self, *, deep: bool = False) -> Look:
+    def options(self, *, deep: bool = False) -> RunOptions:
         """At everything of this story."""
-        return Look(self.first, deep)
+        return RunOptions(self.first, deep)
 
     def settle(self) -> None:
         """Everything that waits, for the chain and for the store."""
@@ -52,7 +52,7 @@ class Story:
 
     def found(self, *, deep: bool = False, repair: bool = False) -> dict[str, Result]:
         """The results with findings, by check."""
-        results = reconcile(CHECKS, self.look(deep=deep), repair=repair)
+        results = reconcile(CHECKS, self.options(deep=deep), repair=repair)
         return {done.check.id: done for done in results if done.findings}
 
     def the_one(self, check: str, *, deep: bool = False) -> Finding:
