@@ -94,7 +94,7 @@ def alike(text: str, address: str) -> str:
     text = re.sub(r"(csrfmiddlewaretoken\" value=\")\w+", r"\1", text)
     text = re.sub(r"Wy[\w-]+:[\w-]{43}", "<binding>", text)  # account and patient of the page, signed
     text = " ".join(text.split())
-    text = re.sub(r'<div class="banner .*?</div></div> ', "", text)  # while no worker runs
+    text = re.sub(r'<div class="banner .*?</div>\s*</div>\s*', "", text)  # while no worker runs
     text = re.sub(r"0x[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text)
     text = re.sub(r"0x[0-9a-f]{8}…", "<id>", text)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?|\d\d:\d\d\b|\b1\d{9}\b", "<time>", text)
