@@ -146,4 +146,4 @@ def test_the_same_over_the_api(patient: Visitor) -> None:
     assert b"".join(ada.get(f"records/{record}/content").streaming_content) == FILE
     assert ada.client.delete(f"/api/v1/{path}", headers=ada.headers).status_code == 409
     schema = json.loads(ada.client.get("/api/v1/schema?format=json").content)
-    assert "/api/v1/uploads/{upload}/parts/{part}" in schema["paths"]
+    assert "/api/v1/uploads/{upload_id}/parts/{part}" in schema["paths"]
