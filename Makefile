@@ -81,7 +81,7 @@ run: setup
 
 test: dev-setup
 	@$(WITH_NODE) $(BIN)/python -m tests.forge
-	@$(WITH_NODE) $(BIN)/python $(COVERAGE) -m pytest -n $(WORKERS)
+	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS)
 
 check: dev-setup
 	$(BIN)/ruff check .
