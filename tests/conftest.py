@@ -133,7 +133,8 @@ def _patient_freshness(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> Iterator[None]:
-    """Give each test an empty cache, and no memory that a broker has failed."""
+    """Give each test an empty cache, and no memory that a broker has failed: a late timer may note that."""
+    wakeup._broker.note_answer()
     yield
     cache.clear()
     wakeup._broker.note_answer()

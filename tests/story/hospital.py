@@ -58,7 +58,7 @@ def _administrator(portal: StoryPortal) -> PlainVisitor:
 
 def _admit(administrator: PlainVisitor, manager: PlainVisitor, path: str) -> None:
     institutions = "/admin/accounts/institution/"
-    (row,) = re.findall(r'name="_selected_action" value="([^"]+)"', administrator.go(institutions).text)
+    (row,) = re.findall(r'name="_selected_action"\s+value="([^"]+)"', administrator.go(institutions).text)
     said = administrator.post(institutions, action="admit", _selected_action=row)
     assert "is signed and on its way" in said.text, said.text
     admitted = re.compile(r'id="admission">\s*admitted\s*<')

@@ -44,8 +44,8 @@ def restores(world: World, rounds: int) -> None:
             world.wait_healed()
             world.ask(patients.run_key_tasks, people, world.accepted)
             world.wait_healed()
-        told = way != "staging"
-        problems = world.ask(patients.judge_people, people, known, handed if told else handed - 1)
+            told = way != "staging"
+            problems = world.ask(patients.judge_people, people, known, handed if told else handed - 1)
         assert not problems, f"{way}: {problems}"
         headers.look()
     assert headers.shared() == [], "two ciphertexts share a header"
