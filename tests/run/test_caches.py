@@ -160,7 +160,6 @@ def test_the_api_answers_and_still_counts_without_its_cache(monkeypatch: pytest.
     away = redis_cache(f"redis://127.0.0.1:{free_port()}/0")
     monkeypatch.setattr(SimpleRateThrottle, "cache", away)
     monkeypatch.setattr(UserRateThrottle, "THROTTLE_RATES", {"user": "3/min"})
-    monkeypatch.setattr("accounts.api.authentication.cache", away)
     answers = [
         Client().get("/api/v1/records", headers={"Authorization": f"Bearer {secret}"}).status_code
         for _ in range(4)
