@@ -21,11 +21,11 @@ def opens(chromium: Browser) -> Iterator[Opens]:
     """Open a page with the form; it notes each request and gives these answers one after the other."""
     pages: list[Page] = []
 
-    def open_page(sent: list[Route], *answers: tuple[int, str], hidden: bool = False) -> Page:
+    def open_page(sent: list[Route], *answers: tuple[int, str], due: int = 3, hidden: bool = False) -> Page:
         page, rest = chromium.new_page(), list(answers)
         pages.append(page)
         form = f"""<div id="content"></div>
-            <form data-key-tasks method="post" action="/key-tasks/" {"hidden" * hidden}
+            <form data-key-tasks="{due}" method="post" action="/key-tasks/" {"hidden" * hidden}
                   data-running="Finishing 3 things that needed you ..." data-finished="Finished.">
             <input type="hidden" name="csrfmiddlewaretoken" value="token">
             <input type="hidden" name="page_binding" value="binding">
@@ -82,3 +82,16 @@ def test_what_was_tried_before_is_tried_without_a_word(opens: Opens) -> None:
     page.wait_for_function("document.querySelector('[role=status]').textContent === 'Finished.'")
     expect(page.locator("form")).to_be_hidden()
     assert len(sent) == 1
+
+
+def test_what_arises_while_the_page_waits_for_something_is_done_at_its_pace(opens: Opens) -> None:
+    sent: list[Route] = []
+    page = opens(sent, counts(1, 0), counts(0, 0), due=0, hidden=True)
+    page.clock.run_for(60_000)
+    assert sent == []
+    settle = "document.dispatchEvent(new Event('htmx:afterSettle'))"
+    for wanted in (1, 1, 2):
+        page.evaluate(settle)
+        page.wait_for_function("document.querySelector('[role=status]').textContent === 'Finished.'")
+        assert len(sent) == wanted
+        page.clock.run_for(3_000)

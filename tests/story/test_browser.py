@@ -100,7 +100,7 @@ def test_3_the_patient_uploads_a_blood_report(story: Story) -> None:
     story.record = patient.page.url
     patient.sees("Waiting for confirmation")
     patient.sees_confirmed()
-    patient.sees(re.compile(r"Block \d+"), re.compile("0x[0-9a-f]{64}"))
+    patient.sees(re.compile(r"Block\s+\d+"), re.compile("0x[0-9a-f]{64}"))
     patient.shoot("record")
     patient.go("/records/")
     assert patient.main.get_by_role("link", name="Blood report, spring").count() == 1
@@ -196,7 +196,7 @@ def test_6_the_doctor_reads_and_the_patient_sees_the_view(story: Story) -> None:
     patient, doctor = story.patient, story.doctor
     doctor.go("/")
     doctor.reloads_until(doctor.region(PATIENTS).get_by_role("link", name=patient.name))
-    doctor.sees(patient.address, "General", re.compile(r"\b(30|31) days left"))
+    doctor.sees(patient.address, "General", re.compile(r"\b(30|31)\s+days\s+left"))
     doctor.shoot("doctor-home")
     doctor.follow(patient.name)
     doctor.follow("Blood report, spring")
@@ -204,7 +204,7 @@ def test_6_the_doctor_reads_and_the_patient_sees_the_view(story: Story) -> None:
     opened = doctor.open_file(doctor.main.get_by_role("link", name="Save the file"))
     assert opened == ("blood.pdf", BLOOD)
     patient.go("/history/")
-    patient.sees(re.compile(f"{doctor.name}.*opened"), "Blood report, spring")
+    patient.sees(re.compile(rf"{doctor.name}\s+opened"), "Blood report, spring")
     patient.shoot("history")
 
 
@@ -242,7 +242,7 @@ def test_7_with_write_permission_the_doctor_adds_and_modifies(story: Story) -> N
     patient.shoot("versions")
     patient.go("/records/folders/1/")
     assert patient.main.get_by_role("link", name="Letter of March").count() == 1
-    patient.sees(re.compile(f"by {doctor.name}"))
+    patient.sees(re.compile(rf"by\s+{doctor.name}"))
 
 
 def test_7_without_any_grant_a_record_lands_in_the_inbox(story: Story) -> None:
@@ -251,7 +251,7 @@ def test_7_without_any_grant_a_record_lands_in_the_inbox(story: Story) -> None:
         doctor.go("/records/leave/")
         doctor.fill(patient=newcomer.address)
         doctor.click("Continue")
-        doctor.sees(re.compile("the record goes into the inbox"))
+        doctor.sees(re.compile(r"the\s+record\s+goes\s+into\s+the\s+inbox"))
         doctor.upload(doctor.page.url, story.file("letter.txt", LETTER), title=title, kind=NOTE)
         doctor.sees_confirmed()
     newcomer.go("/")
@@ -321,7 +321,7 @@ def test_9_after_kill_9_of_everything_all_is_there_and_what_waited_is_confirmed(
     portal.kill()
     portal.start()
     patient.go(waiting)
-    patient.sees("Before the crash", re.compile(r"Block \d+"))
+    patient.sees("Before the crash", re.compile(r"Block\s+\d+"))
     patient.sees_confirmed()
     assert patient.open_file(patient.main.get_by_role("link", name="Save the file"))[1] == LATE
     patient.go("/records/folders/1/")

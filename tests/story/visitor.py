@@ -145,7 +145,7 @@ class Visitor:
         for name in names[1:]:
             self.fill(**{name: words[int(name.removeprefix("word_")) - 1]})
         self.click("Check")
-        self.sees(re.compile("That is not word"))
+        self.sees(re.compile(r"That\s+is\s+not\s+word"))
         for name in names:
             self.fill(**{name: words[int(name.removeprefix("word_")) - 1]})
         self.click("Check")

@@ -30,5 +30,20 @@ const runKeyTasks = async (form) => {
   form.hidden ||= done === 0;
 };
 
+let isRunning = false;
+let ended = -PAUSE;
+
+const runInTurn = async (form) => {
+  if (isRunning || performance.now() - ended < PAUSE) return;
+  isRunning = true;
+  await runKeyTasks(form);
+  isRunning = false;
+  ended = performance.now();
+};
+
 const keyTasks = document.querySelector("form[data-key-tasks]");
-if (keyTasks) runKeyTasks(keyTasks);
+if (keyTasks) {
+  if (Number(keyTasks.dataset.keyTasks) > 0) runInTurn(keyTasks);
+  // A part of the page that asks again and again may wait for something that needs this person's keys.
+  document.addEventListener("htmx:afterSettle", () => runInTurn(keyTasks));
+}
