@@ -53,7 +53,7 @@ class Visitor:
 
     def sees_confirmed(self) -> None:
         """The record's own state, without a reload."""
-        expect(self.region("About").get_by_text("Confirmed")).to_be_visible()
+        expect(self.region("About").get_by_text("Confirmed", exact=True)).to_be_visible()
 
     def sees_no(self, *texts: str) -> None:
         """The page says none of these."""
