@@ -42,7 +42,7 @@ def put_file(portal: Portal, secret: str, body: bytes, name: str, media_type: st
         "id"
     ]
     saved = _send(portal, secret, "PUT", f"uploads/{upload}/content", body, "application/octet-stream")
-    return f"/records/{saved['record']}/versions/1/view/"
+    return f"/records/{saved['id']}/versions/1/view/"
 
 
 def _send(portal: Portal, secret: str, method: str, path: str, body: bytes, kind: str) -> dict[str, Any]:
