@@ -30,7 +30,7 @@ def lost_foundations(world: World, rounds: int) -> None:
     node = world.node
     assert isinstance(node, AnvilNode)
     with node.held() as rpc:
-        beginning = str(rpc.call("evm_snapshot"))
+        beginning, first = str(rpc.call("evm_snapshot")), head_of(rpc)
     for number in range(rounds):
         stories = [_Story(world) for _ in range(_PATIENTS)]
         for story in stories:
@@ -44,7 +44,7 @@ def lost_foundations(world: World, rounds: int) -> None:
                 beginning = _lose_all(rpc, beginning)
                 pause += BEHIND_FOR.total_seconds()  # until then it may be a node that is behind
             else:
-                _lose_some(world, rpc)
+                _lose_some(world, rpc, head_of(rpc) - first)
             with world.working(2):
                 time.sleep(pause)
                 for story in stories:
@@ -66,10 +66,13 @@ class _Story:
         world.start(_accept_between, self._seed, world.seed, first, until, world.accepted).wait(60)
 
 
-def _lose_some(world: World, rpc: Rpc) -> None:
-    """Put other blocks in the place of those that have something applied."""
+def _lose_some(world: World, rpc: Rpc, most: int) -> None:
+    """Put other blocks in the place of those that have something applied.
+
+    `most`: so many blocks. anvil forgets a snapshot that it reorganises below.
+    """
     least = head_of(rpc) - world.ask(newest_applied) + 1
-    rpc.call("anvil_reorg", world.random.randint(least, max(least, _DEEPEST)), [])
+    rpc.call("anvil_reorg", min(world.random.randint(least, max(least, _DEEPEST)), most), [])
 
 
 def _lose_all(rpc: Rpc, beginning: str) -> str:
