@@ -7,7 +7,6 @@ The records are written as the projection has them, with real descriptions that 
 import http.cookiejar
 import os
 import re
-import secrets
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
-from datetime import date, timedelta
 from pathlib import Path
 
 from tests.bench.memory import token
@@ -98,48 +96,11 @@ class _Browser:
 
 def fill() -> None:
     """2,000 confirmed records of the bench's patient, ten years of them, straight into the projection."""
-    from django.utils import timezone
-
     from accounts.models import User
     from accounts.services.signup import open_actor
-    from records.chain_words import raw, word
-    from records.content import digest_of
-    from records.crypto.description import Description, seal_description
-    from records.crypto.mdr1 import ciphertext_size
-    from records.kinds import KINDS
-    from records.models import Blob, Record, Version
-    from records.services.epochs import current_epoch
-    from records.services.keyring import Keyring
-    from records.services.writing import Place, secret_for
+    from tests.access.mass import write_records
 
-    actor = open_actor(User.objects.get(email=EMAIL), PASSWORD)
-    keyring, kinds, now = Keyring(actor, actor.address), list(KINDS), timezone.now()
-    place = Place(1, current_epoch(actor.address, 1))
-    records, versions, blobs = [], [], []
-    for number in range(RECORDS):
-        record, key = word(secrets.token_bytes(32)), secrets.token_bytes(32)
-        description = Description(
-            title=f"Number {number} of many",
-            kind=kinds[number % len(kinds)],
-            service_date=date(2016, 1, 1) + timedelta(days=number * 9 // 5),
-            file_name=f"{number}.pdf",
-            media_type="application/pdf",
-            size=1000,
-            sha256=bytes(32),
-            content_key=bytes(32),
-            content_salt=bytes(32),
-            content_length=ciphertext_size(1000),
-        )
-        sealed = seal_description(key, raw(record), description)
-        secret = secret_for(keyring, record=record, place=place, data_key=key).hex
-        where = {"author": actor.address, "folder": place.folder, "epoch": place.epoch, "block_number": 1}
-        records.append(Record(record=record, patient=actor.address, nonce=record, created_at=now, **where))
-        named = {"content": word(bytes(32)), "description": digest_of(sealed), "secret": secret}
-        versions.append(Version(record_id=record, version=1, at=now, tx_hash=record, **where, **named))
-        blobs.append(Blob(digest=named["description"], data=sealed, state=Blob.State.STORED))
-    Blob.objects.bulk_create(blobs)
-    Record.objects.bulk_create(records)
-    Version.objects.bulk_create(versions)
+    write_records(open_actor(User.objects.get(email=EMAIL), PASSWORD), RECORDS)
 
 
 if __name__ == "__main__":
